@@ -1,0 +1,351 @@
+//! Functions, their versions and aliases, and everything configured about them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::arn::LayerVersionArn;
+use crate::clock::Timestamp;
+use crate::ids::{AliasName, Digest, FunctionName, Qualifier, RevisionId, Version};
+use crate::policy::Policy;
+use crate::runtime_name::RuntimeName;
+
+/// A function with everything that hangs on it: the unit that changes as one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Function {
+    /// Its name.
+    pub name: FunctionName,
+    /// `$LATEST`.
+    pub latest: Arc<FunctionVersion>,
+    /// Published versions by number. Stored one by one, so not part of this document.
+    #[serde(skip)]
+    pub versions: BTreeMap<u64, Arc<FunctionVersion>>,
+    /// The number that the next published version gets; never reused.
+    pub next_version: u64,
+    /// Aliases by name.
+    #[serde(default)]
+    pub aliases: BTreeMap<AliasName, Alias>,
+    /// Tags.
+    #[serde(default)]
+    pub tags: BTreeMap<String, String>,
+    /// Concurrency set aside for it; zero turns it off.
+    #[serde(default)]
+    pub reserved_concurrency: Option<u32>,
+    /// Instances kept warm, by version or alias.
+    #[serde(default)]
+    pub provisioned_concurrency: BTreeMap<Qualifier, u32>,
+    /// Function URLs, by alias; `$LATEST` stands for the unqualified function.
+    #[serde(default)]
+    pub urls: BTreeMap<Qualifier, FunctionUrl>,
+    /// Policies, by version or alias; `$LATEST` stands for the unqualified function.
+    #[serde(default)]
+    pub policies: BTreeMap<Qualifier, Policy>,
+    /// Asynchronous settings, by version or alias; `$LATEST` stands for the unqualified function.
+    #[serde(default)]
+    pub event_invoke: BTreeMap<Qualifier, EventInvokeConfig>,
+    /// The app whose deploy made it.
+    #[serde(default)]
+    pub app: Option<String>,
+    /// Settings that ebb stores for the API and does not act on, by operation name.
+    #[serde(default)]
+    pub stored: BTreeMap<String, Value>,
+}
+
+/// One version: a configuration and its code. `$LATEST` is replaced by updates, the others never change.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FunctionVersion {
+    /// The function.
+    pub name: FunctionName,
+    /// Which version.
+    pub version: Version,
+    /// How it runs.
+    pub settings: Settings,
+    /// What it runs.
+    pub code: Code,
+    /// Changes with each update.
+    pub revision: RevisionId,
+    /// When it was last changed.
+    pub last_modified: Timestamp,
+    /// Whether it can be invoked.
+    pub state: FunctionState,
+    /// How the last update went.
+    pub update: UpdateState,
+}
+
+/// The configuration of a version.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Settings {
+    /// What boots it.
+    pub runtime: RuntimeName,
+    /// The entry point, in the runtime's own notation.
+    pub handler: String,
+    /// The ARN of its role.
+    pub role: String,
+    /// Free text.
+    #[serde(default)]
+    pub description: String,
+    /// Seconds that an invocation may take.
+    pub timeout_seconds: u32,
+    /// Memory in MiB; processor time follows from it.
+    pub memory_mib: u32,
+    /// Size of `/tmp` in MiB.
+    pub ephemeral_storage_mib: u32,
+    /// Environment variables.
+    #[serde(default)]
+    pub environment: BTreeMap<String, String>,
+    /// Layers, lowest first.
+    #[serde(default)]
+    pub layers: Vec<LayerReference>,
+    /// Processor architecture.
+    pub architecture: Architecture,
+    /// Whether traces are active.
+    pub tracing: TracingMode,
+    /// How it logs.
+    pub logging: LoggingSettings,
+    /// ARN of the queue or topic for events that failed for good.
+    #[serde(default)]
+    pub dead_letter: Option<String>,
+    /// Whether published versions start from a snapshot.
+    #[serde(default)]
+    pub snap_start: bool,
+    /// Settings that the API returns and ebb does not act on (VpcConfig, KMSKeyArn, …), by their API name.
+    #[serde(default)]
+    pub stored: BTreeMap<String, Value>,
+}
+
+/// A reference from a version to a layer version, with what is needed to mount it even when the layer is deleted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LayerReference {
+    /// Which layer version.
+    pub arn: LayerVersionArn,
+    /// Its zip.
+    pub digest: Digest,
+    /// Size of the zip in bytes.
+    pub size: u64,
+}
+
+/// A version of a layer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LayerVersion {
+    /// Its full name.
+    pub arn: LayerVersionArn,
+    /// Its zip.
+    pub digest: Digest,
+    /// Size of the zip in bytes.
+    pub size: u64,
+    /// Free text.
+    pub description: String,
+    /// License text or identifier.
+    pub license: Option<String>,
+    /// Runtimes that it says it works with.
+    pub compatible_runtimes: Vec<String>,
+    /// Architectures that it says it works with.
+    pub compatible_architectures: Vec<String>,
+    /// When it was published.
+    pub created: Timestamp,
+    /// Who may use it.
+    #[serde(default)]
+    pub policy: Option<Policy>,
+}
+
+/// The code of a version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Code {
+    /// The zip, by content.
+    pub digest: Digest,
+    /// Size of the zip in bytes.
+    pub size: u64,
+    /// How it is packed.
+    pub package: PackageType,
+}
+
+/// How code is packed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PackageType {
+    /// A zip archive.
+    Zip,
+}
+
+/// Processor architecture of a version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Architecture {
+    /// `x86_64`.
+    X86_64,
+    /// `arm64`.
+    Arm64,
+}
+
+/// Tracing of a version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TracingMode {
+    /// Carry on what the caller decided.
+    PassThrough,
+    /// Sample here.
+    Active,
+}
+
+/// How a version logs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoggingSettings {
+    /// Plain lines or JSON objects.
+    pub format: LogFormat,
+    /// The least level of the function's own lines, in JSON format.
+    pub application_level: Option<LogLevel>,
+    /// The least level of the platform's lines, in JSON format.
+    pub system_level: Option<LogLevel>,
+    /// The log group.
+    pub group: String,
+}
+
+/// Format of log lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// Plain lines.
+    Text,
+    /// JSON objects.
+    Json,
+}
+
+/// Severity of a log line, least first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum LogLevel {
+    /// Finest.
+    Trace,
+    /// Debugging.
+    Debug,
+    /// Normal operation.
+    Info,
+    /// Something unexpected.
+    Warn,
+    /// An operation failed.
+    Error,
+    /// The process cannot go on.
+    Fatal,
+}
+
+/// Whether a version can be invoked. Source: the Lambda developer guide, "Lambda function states".
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FunctionState {
+    /// Being prepared.
+    Pending,
+    /// Ready.
+    Active,
+    /// Could not be prepared; `code` is the API's reason code, `reason` is for people.
+    Failed {
+        /// The API's reason code, as in `InvalidRuntime`.
+        code: String,
+        /// What went wrong.
+        reason: String,
+    },
+}
+
+/// How the last update of a version went.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UpdateState {
+    /// Still being applied.
+    InProgress,
+    /// Applied.
+    Successful,
+    /// Not applied; `code` is the API's reason code, `reason` is for people.
+    Failed {
+        /// The API's reason code.
+        code: String,
+        /// What went wrong.
+        reason: String,
+    },
+}
+
+/// A name for a version, or for two of them by weight.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Alias {
+    /// Its name.
+    pub name: AliasName,
+    /// The version that it points to.
+    pub version: Version,
+    /// Share of the traffic (0.0 to 1.0) that goes to another version.
+    #[serde(default)]
+    pub weights: BTreeMap<Version, f64>,
+    /// Free text.
+    #[serde(default)]
+    pub description: String,
+    /// Changes with each update.
+    pub revision: RevisionId,
+}
+
+/// An HTTP address of a function or alias.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FunctionUrl {
+    /// The label in its host name; stable for as long as the URL exists.
+    pub id: String,
+    /// Who may call.
+    pub auth: UrlAuth,
+    /// Buffered or streamed.
+    pub mode: InvokeMode,
+    /// Cross-origin settings.
+    pub cors: Option<UrlCors>,
+    /// When it was made.
+    pub created: Timestamp,
+    /// When it was last changed.
+    pub last_modified: Timestamp,
+}
+
+/// Who may call a function URL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UrlAuth {
+    /// Anyone.
+    None,
+    /// Signed requests only.
+    AwsIam,
+}
+
+/// How a function URL answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InvokeMode {
+    /// When the whole response is there.
+    Buffered,
+    /// As it is written.
+    ResponseStream,
+}
+
+/// Cross-origin settings of a function URL. Source: the Lambda API reference, `Cors`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UrlCors {
+    /// Whether cookies and credentials may be sent.
+    pub allow_credentials: Option<bool>,
+    /// Request headers that may be sent.
+    pub allow_headers: Option<Vec<String>>,
+    /// Methods that may be used.
+    pub allow_methods: Option<Vec<String>>,
+    /// Origins that may call.
+    pub allow_origins: Option<Vec<String>>,
+    /// Response headers that scripts may read.
+    pub expose_headers: Option<Vec<String>>,
+    /// Seconds that a browser may cache a preflight answer.
+    pub max_age: Option<u32>,
+}
+
+/// What happens to accepted asynchronous events of a function.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventInvokeConfig {
+    /// Seconds that an event may wait (60 to 21,600).
+    pub max_event_age_seconds: Option<u32>,
+    /// Retries after the first attempt (0 to 2).
+    pub max_retry_attempts: Option<u32>,
+    /// ARN that hears of successes.
+    pub on_success: Option<String>,
+    /// ARN that hears of failures.
+    pub on_failure: Option<String>,
+    /// When it was last changed.
+    pub last_modified: Timestamp,
+}

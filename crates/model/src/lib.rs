@@ -1,0 +1,34 @@
+//! The words of ebb as types: what a function, a version, an invocation and an outcome are.
+//!
+//! Everything else in the workspace depends on this crate, so it stays small and pure: no I/O, no async runtime,
+//! no HTTP, no SQL, no wire formats. Values are validated when they are made (`parse`), and trusted afterwards.
+//!
+//! Start reading at [`Invocation`] (what a trigger makes) and [`Outcome`] (what every invocation ends in).
+
+mod arn;
+mod clock;
+mod credentials;
+mod function;
+mod ids;
+mod invocation;
+pub mod limits;
+mod outcome;
+mod policy;
+mod runtime_name;
+
+pub use arn::{FunctionArn, FunctionReference, InvalidReference, LayerArn, LayerVersionArn};
+pub use clock::{Clock, SystemClock, Timestamp};
+pub use credentials::{AccessKeyId, Credentials, SecretAccessKey};
+pub use function::{
+    Alias, Architecture, Code, EventInvokeConfig, Function, FunctionState, FunctionUrl, FunctionVersion,
+    InvokeMode, LayerReference, LayerVersion, LogFormat, LogLevel, LoggingSettings, PackageType, Settings,
+    TracingMode, UpdateState, UrlAuth, UrlCors,
+};
+pub use ids::{
+    AccountId, AliasName, Digest, FunctionName, InvalidName, LayerName, Qualifier, Region, RequestId,
+    RevisionId, Version,
+};
+pub use invocation::{Invocation, TraceHeader, Trigger};
+pub use outcome::{FailureKind, FunctionFailure, Outcome, Report, Response};
+pub use policy::{Policy, Statement};
+pub use runtime_name::{RuntimeFamily, RuntimeName, UnknownRuntime};

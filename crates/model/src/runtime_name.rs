@@ -1,0 +1,109 @@
+//! The runtimes that a function may name.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// How a runtime boots and which interpreter it needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum RuntimeFamily {
+    /// Node.js of this major version.
+    Node(u16),
+    /// Python 3 of this minor version.
+    Python(u16),
+    /// The package brings its own `bootstrap` (`provided.al2`, `provided.al2023`).
+    Custom,
+    /// Java of this feature version.
+    Java(u16),
+    /// Ruby 3 of this minor version.
+    Ruby(u16),
+}
+
+/// A Lambda runtime identifier that ebb knows, such as `python3.11`. Inside, its place in [`KNOWN`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct RuntimeName(u8);
+
+/// A runtime identifier that ebb does not run.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("Value {0} at 'runtime' failed to satisfy constraint: Member must satisfy enum value set: {known} or be a valid ARN", known = RuntimeName::known_list())]
+pub struct UnknownRuntime(pub String);
+
+const KNOWN: &[(&str, RuntimeFamily)] = &[
+    ("nodejs18.x", RuntimeFamily::Node(18)),
+    ("nodejs20.x", RuntimeFamily::Node(20)),
+    ("nodejs22.x", RuntimeFamily::Node(22)),
+    ("nodejs24.x", RuntimeFamily::Node(24)),
+    ("python3.9", RuntimeFamily::Python(9)),
+    ("python3.10", RuntimeFamily::Python(10)),
+    ("python3.11", RuntimeFamily::Python(11)),
+    ("python3.12", RuntimeFamily::Python(12)),
+    ("python3.13", RuntimeFamily::Python(13)),
+    ("python3.14", RuntimeFamily::Python(14)),
+    ("provided.al2", RuntimeFamily::Custom),
+    ("provided.al2023", RuntimeFamily::Custom),
+    ("java17", RuntimeFamily::Java(17)),
+    ("java21", RuntimeFamily::Java(21)),
+    ("ruby3.2", RuntimeFamily::Ruby(2)),
+    ("ruby3.3", RuntimeFamily::Ruby(3)),
+    ("ruby3.4", RuntimeFamily::Ruby(4)),
+];
+
+impl RuntimeName {
+    /// Reads an identifier.
+    ///
+    /// # Errors
+    /// [`UnknownRuntime`] where ebb has no such runtime.
+    pub fn parse(value: &str) -> Result<Self, UnknownRuntime> {
+        Self::all().find(|name| name.as_str() == value).ok_or_else(|| UnknownRuntime(value.to_owned()))
+    }
+
+    /// Every runtime that ebb knows.
+    pub fn all() -> impl Iterator<Item = Self> {
+        (0..KNOWN.len()).filter_map(|index| u8::try_from(index).ok().map(Self))
+    }
+
+    /// The identifier.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        KNOWN[usize::from(self.0)].0
+    }
+
+    /// How it boots.
+    #[must_use]
+    pub fn family(&self) -> RuntimeFamily {
+        KNOWN[usize::from(self.0)].1
+    }
+
+    fn known_list() -> String {
+        let names: Vec<_> = KNOWN.iter().map(|(name, _)| *name).collect();
+        format!("[{}]", names.join(", "))
+    }
+}
+
+impl fmt::Display for RuntimeName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for RuntimeName {
+    type Err = UnknownRuntime;
+    fn from_str(value: &str) -> Result<Self, UnknownRuntime> {
+        Self::parse(value)
+    }
+}
+
+impl TryFrom<String> for RuntimeName {
+    type Error = UnknownRuntime;
+    fn try_from(value: String) -> Result<Self, UnknownRuntime> {
+        Self::parse(&value)
+    }
+}
+
+impl From<RuntimeName> for String {
+    fn from(value: RuntimeName) -> String {
+        value.as_str().to_owned()
+    }
+}
