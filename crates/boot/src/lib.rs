@@ -1,1 +1,41 @@
-
+//! The boot protocol: what the server and a boot say to each other over one inherited Unix stream socket.
+//!
+//! A *boot* is the small program inside an instance that loads a function and feeds it events: `runtimes/node`,
+//! `runtimes/python` and so on. This crate is the specification and a pure codec; it does no I/O.
+//!
+//! # Frame
+//!
+//! ```text
+//! u32 LE  length of all that follows (5 + body)
+//! u8      kind
+//! u32 LE  id: which event the frame belongs to; 0 where it belongs to none
+//! ...     body
+//! ```
+//!
+//! # From the server to the boot
+//!
+//! | kind | name | body |
+//! | --- | --- | --- |
+//! | 0x01 | Start | JSON `{"handler", "root", "env": {…}}`: take on this function. `env` is added to the environment first. Sent once. |
+//! | 0x02 | Invoke | u32 LE length of the metadata, the metadata (JSON `{"requestId", "deadlineMs", "functionArn", "traceId", "clientContext"?, "cognitoIdentity"?}`; both optional ones are JSON texts in a string), then the event's bytes |
+//! | 0x03 | Cancel | empty: nobody waits for this event any more |
+//! | 0x04 | Shutdown | empty: end when no event is running |
+//!
+//! # From the boot to the server
+//!
+//! | kind | name | body |
+//! | --- | --- | --- |
+//! | 0x41 | Hello | JSON `{"protocol": 1, "runtime": "…"}`: booted, holds no function yet |
+//! | 0x42 | Ready | empty: the function is loaded, events may come |
+//! | 0x43 | InitFailed | the error object, JSON `{"errorType", "errorMessage", "stackTrace"…}`; the boot then exits |
+//! | 0x44 | Response | the whole answer |
+//! | 0x45 | Failure | the error object |
+//! | 0x46 | StreamHead | JSON `{"contentType"}`: the answer comes in pieces |
+//! | 0x47 | StreamChunk | a piece of the answer |
+//! | 0x48 | StreamEnd | empty, or the error object of a failure after the head |
+//! | 0x49 | Log | u8 level (0 none, 1 trace … 6 fatal), i64 LE milliseconds since the epoch, then one log event, UTF-8, possibly of several lines |
+//!
+//! A boot reads its socket's descriptor number from `EBB_BOOT_FD`, and removes that variable before user code runs.
+//! Whatever the function writes to its standard streams reaches the log by itself, line by line; Log frames exist so
+//! that one call of a logger makes one event. The order of frames is the order of what happened: a Log frame or a
+//! write to a standard stream that comes before Response belongs to that event.

@@ -1,0 +1,4 @@
+//! Log events on disk: one file a day, retention drops files.
+/// A handle to the logs.
+#[derive(Debug, Clone)]
+pub struct LogStore {}
