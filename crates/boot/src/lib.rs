@@ -1,7 +1,12 @@
 //! The boot protocol: what the server and a boot say to each other over one inherited Unix stream socket.
 //!
 //! A *boot* is the small program inside an instance that loads a function and feeds it events: `runtimes/node`,
-//! `runtimes/python` and so on. This crate is the specification and a pure codec; it does no I/O.
+//! `runtimes/python` and so on. This crate is the specification and a pure codec; it does no I/O, starts no thread,
+//! and knows nothing of functions, sandboxes or HTTP.
+//!
+//! Both ends decode with one [`Decoder`] over a growing buffer and turn a [`Frame`] into a [`ToBoot`] or a
+//! [`FromBoot`]; payloads are slices of the buffer they were read into. To send, [`ToBoot::encode`] and
+//! [`FromBoot::encode`] give a head and a payload to be written one after the other. Start reading there.
 //!
 //! # Frame
 //!
@@ -39,3 +44,17 @@
 //! Whatever the function writes to its standard streams reaches the log by itself, line by line; Log frames exist so
 //! that one call of a logger makes one event. The order of frames is the order of what happened: a Log frame or a
 //! write to a standard stream that comes before Response belongs to that event.
+
+//! The socket is the boot's alone: it is close-on-exec, and no child of the function inherits it. A JVM cannot adopt
+//! an arbitrary descriptor, so the boot of Java gets the socket as its standard input (`EBB_BOOT_FD=0`).
+//!
+//! A frame's body is at most [`MAX_BODY`] long in both directions; a boot cuts the pieces of a stream smaller. A frame that is
+//! longer is skipped and reported as [`FrameError::TooLarge`], and the conversation goes on after it.
+
+mod frame;
+mod message;
+
+pub use frame::{Decoder, Encoded, Frame, FrameError, HEADER_BYTES, Kind, MAX_BODY};
+pub use message::{
+    FromBoot, Hello, InvokeMetadata, LogLevel, MessageError, PROTOCOL, Start, StreamHead, ToBoot,
+};
