@@ -1,0 +1,125 @@
+"""ebb's own verbs, run as a person or a script runs them."""
+import json
+import shutil
+import subprocess
+import time
+
+import pytest
+import requests
+
+from conftest import EXAMPLES, eventually
+
+
+def project(folder, text="hello"):
+    (folder / "index.mjs").write_text(f"export const handler = async (e) => {{ console.log('saw', e.n); return {{ text: '{text}', n: e.n ?? null }}; }};\n")
+    return folder
+
+
+def test_deploy_invoke_logs_list_remove(server, tmp_path):
+    done = server.cli("deploy", project(tmp_path), "--name", "cliapp", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert "http://cliapp.localhost:" in done.stdout
+    assert requests.get(server.edge, headers={"Host": "cliapp.localhost"}).json()["text"] == "hello"
+    done = server.cli("invoke", "cliapp", '{"n": 7}')
+    assert done.returncode == 0 and json.loads(done.stdout) == {"text": "hello", "n": 7}
+    eventually(lambda: "saw 7" in server.cli("logs", "cliapp").stdout)
+    assert "cliapp" in server.cli("ls").stdout
+    assert any(f["name"].startswith("cliapp") for f in json.loads(server.cli("ls", "--json").stdout)["functions"])
+    assert server.cli("rm", "cliapp", "--yes").returncode == 0
+    assert requests.get(server.edge, headers={"Host": "cliapp.localhost"}).status_code == 404
+    assert "cliapp" not in server.cli("ls").stdout
+
+
+def test_a_second_deploy_changes_what_differs(server, tmp_path):
+    server.cli("deploy", project(tmp_path), "--name", "again", "--yes")
+    project(tmp_path, "changed")
+    plan = server.cli("deploy", tmp_path, "--name", "again", "--dry-run")
+    assert plan.returncode == 0 and "again" in plan.stdout
+    assert json.loads(server.cli("invoke", "again", "{}").stdout)["text"] == "hello", "a dry run changed something"
+    server.cli("deploy", tmp_path, "--name", "again", "--yes")
+    assert json.loads(server.cli("invoke", "again", "{}").stdout)["text"] == "changed"
+    server.cli("rm", "again", "--yes")
+
+
+@pytest.mark.parametrize("args,status,words", [
+    (["invoke", "nosuch"], 1, ["error: ", "nosuch"]),
+    (["deploy", "/nosuch/folder"], 1, ["error: ", "/nosuch/folder"]),
+    (["rm", "nosuch", "--yes"], 1, ["error: ", "nosuch"]),
+    (["logs", "nosuch"], 1, ["error: ", "nosuch"]),
+    (["frobnicate"], 2, ["error: ", "frobnicate"]),
+    (["deploy", "--frobnicate"], 2, ["error: ", "--frobnicate"]),
+])
+def test_errors_say_what_and_where_with_an_exit_code_for_scripts(server, args, status, words):
+    done = server.cli(*args)
+    assert done.returncode == status and not done.stdout
+    for word in words:
+        assert word in done.stderr, done.stderr
+    assert "\x1b[" not in done.stderr, "colour without a terminal"
+
+
+def test_an_unreachable_server_is_named_with_a_hint(server):
+    done = subprocess.run([server.binary, "ls"], capture_output=True, text=True,
+                          env={**server.environment(), "AWS_ENDPOINT_URL": "http://127.0.0.1:1"})
+    assert done.returncode == 1 and "127.0.0.1:1" in done.stderr and "hint: " in done.stderr
+
+
+def test_a_failing_function_exits_1_and_bad_configuration_is_named_by_line(server, tmp_path):
+    (tmp_path / "app.py").write_text("def handler(e, c):\n    raise Exception('bad')\n")
+    server.cli("deploy", tmp_path, "--name", "failing", "--yes")
+    done = server.cli("invoke", "failing")
+    assert done.returncode == 1 and "bad" in done.stdout + done.stderr
+    (tmp_path / "ebb.toml").write_text("name = \"x\"\n[[function]]\nname = \"a\"\nmemmory = 5\n")
+    done = server.cli("deploy", tmp_path)
+    assert done.returncode == 1 and "memmory" in done.stderr and "ebb.toml" in done.stderr
+    server.cli("rm", "failing", "--yes")
+
+
+def test_help_and_completions(server):
+    for verb in ("serve", "dev", "deploy", "invoke", "logs", "ls", "rm", "runtimes"):
+        done = server.cli(verb, "--help")
+        assert done.returncode == 0 and "Examples:" in done.stdout, verb
+    for shell in ("bash", "zsh", "fish"):
+        assert "ebb" in server.cli("completions", shell).stdout
+
+
+def test_dev_serves_redeploys_on_save_and_streams_logs(own_server, tmp_path):
+    source = project(tmp_path / "site") if (tmp_path / "site").mkdir() is None else None
+    log = open(own_server.folder / "dev.log", "w+")
+    environment = {k: v for k, v in __import__("os").environ.items() if not k.startswith(("AWS_", "EBB_"))}
+    dev = subprocess.Popen([own_server.binary, "dev", source, "--data", own_server.data, "--api", "127.0.0.1:0", "--edge", "127.0.0.1:0"],
+                           stdout=log, stderr=log, env={**environment, "HOME": str(own_server.folder)})
+    try:
+        where = eventually(lambda: (own_server.data / "endpoints.json").exists() and
+                           json.loads((own_server.data / "endpoints.json").read_text()), within=30)
+
+        def text():
+            return requests.get(where["edge"], headers={"Host": "site.localhost"}).json()["text"]
+        eventually(lambda: requests.get(where["edge"], headers={"Host": "site.localhost"}).status_code == 200, within=30)
+        assert text() == "hello"
+        project(source, "saved")
+        eventually(lambda: text() == "saved")
+        eventually(lambda: "saw" in (own_server.folder / "dev.log").read_text())
+    finally:
+        dev.terminate()
+        assert dev.wait(25) is not None
+    eventually(lambda: not reachable(where["api"]))
+
+
+def reachable(url):
+    try:
+        return requests.get(url + "/_ebb/health", timeout=1).status_code == 200
+    except requests.RequestException:
+        return False
+
+
+@pytest.mark.skipif(not shutil.which("cargo"), reason="the Rust function of the example needs cargo")
+def test_the_example_answers_at_every_url_it_prints(server):
+    done = server.cli("deploy", EXAMPLES / "hello", "--yes")
+    assert done.returncode == 0, done.stderr
+    urls = [word for word in done.stdout.split() if word.startswith("http://hello.localhost")]
+    assert len(urls) == 3
+    for url in urls:
+        path = "/" + url.split("/", 3)[3] if url.count("/") > 2 else "/"
+        answer = requests.get(server.edge + path, headers={"Host": "hello.localhost"})
+        assert answer.status_code == 200 and "hello" in answer.text.lower(), url
+    server.cli("rm", "hello", "--yes")

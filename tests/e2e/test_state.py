@@ -1,0 +1,105 @@
+"""What was acknowledged survives a kill at any moment; nothing is left behind."""
+import json
+import os
+import random
+import threading
+import time
+import uuid
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from conftest import ROLE, eventually, zipped
+
+
+def test_acknowledged_changes_survive_kills_at_random_moments(own_server):
+    acknowledged, source = [], zipped({"app.py": "def handler(e, c):\n    return e\n"})
+    for _ in range(5):
+        own_server.start()
+        lam = own_server.client("lambda")
+
+        def write():
+            while True:
+                name = f"f-{uuid.uuid4().hex[:10]}"
+                try:
+                    lam.create_function(FunctionName=name, Runtime="python3.11", Handler="app.handler", Role=ROLE,
+                                        Code={"ZipFile": source})
+                    acknowledged.append(name)
+                    lam.publish_version(FunctionName=name)
+                    acknowledged.append(f"{name}:1")
+                except (BotoCoreError, ClientError):
+                    return
+
+        writers = [threading.Thread(target=write) for _ in range(4)]
+        for writer in writers:
+            writer.start()
+        time.sleep(random.uniform(0.3, 1.0))
+        own_server.kill()
+        for writer in writers:
+            writer.join()
+    own_server.start()
+    for name in acknowledged:
+        function, _, version = name.partition(":")
+        own_server.lam.get_function_configuration(FunctionName=function, **({"Qualifier": version} if version else {}))
+    assert len(acknowledged) > 10
+    last = acknowledged[-1].partition(":")[0]
+    assert json.loads(own_server.lam.invoke(FunctionName=last, Payload=b"3")["Payload"].read()) == 3
+    own_server.stop()
+
+
+def test_accepted_events_run_after_a_crash(own_server):
+    own_server.start()
+    slow = own_server.create("import time\ndef handler(e, c):\n    time.sleep(3)\n    print('ran', e['n'])\n", Timeout=10)
+    for n in range(3):
+        assert own_server.lam.invoke(FunctionName=slow, InvocationType="Event", Payload=json.dumps({"n": n}))["StatusCode"] == 202
+    own_server.kill()
+    own_server.start()
+    eventually(lambda: all(any(f"ran {n}" in line for line in own_server.log_of(slow)) for n in range(3)), within=60)
+    own_server.stop()
+
+
+def test_a_second_server_refuses_the_folder_and_says_who_holds_it(own_server):
+    import subprocess
+    own_server.start()
+    second = subprocess.run([own_server.binary, "serve", "--data", own_server.data, "--api", "127.0.0.1:0", "--edge", "127.0.0.1:0"],
+                            capture_output=True, text=True, timeout=20)
+    assert second.returncode == 1 and second.stderr.startswith("error: ")
+    assert str(own_server.process.pid) in second.stderr
+    own_server.stop()
+
+
+def test_a_killed_server_takes_every_instance_with_it(own_server):
+    own_server.start()
+    mark = uuid.uuid4().hex
+    name = own_server.create("def handler(e, c):\n    return 1\n", Environment={"Variables": {"MARK": mark}})
+    own_server.invoke(name)
+
+    def marked():
+        found = 0
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                found += mark.encode() in open(f"/proc/{pid}/environ", "rb").read()
+            except OSError:
+                pass
+        return found
+    assert marked()
+    own_server.kill()
+    eventually(lambda: not marked(), within=5)
+
+
+def test_running_requests_end_before_the_server_does(own_server):
+    own_server.start()
+    name = own_server.create("import time\ndef handler(e, c):\n    time.sleep(2)\n    return 'whole'\n")
+    answers = []
+    caller = threading.Thread(target=lambda: answers.append(own_server.invoke(name)[0]))
+    caller.start()
+    time.sleep(1)
+    own_server.stop()
+    caller.join()
+    assert answers == ["whole"]
+
+
+def test_secrets_on_disk_are_the_owners_alone(own_server):
+    own_server.start()
+    assert (own_server.data / "credentials").stat().st_mode & 0o777 == 0o600
+    assert own_server.data.stat().st_mode & 0o077 == 0
+    own_server.stop()

@@ -1,0 +1,51 @@
+"""The main job without root: an ordinary user's server, in unprivileged user namespaces."""
+import os
+import shutil
+
+import pytest
+
+from conftest import Server
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user; other runs are unprivileged anyway")
+
+
+@pytest.fixture(scope="module")
+def unprivileged():
+    server = Server(user="nobody").start()
+    yield server
+    server.stop()
+    shutil.rmtree(server.folder, ignore_errors=True)
+
+
+@pytest.mark.parametrize("runtime,source", [
+    ("python3.11", "def handler(e, c):\n    return {'saw': e}\n"),
+    ("nodejs20.x", "export const handler = async (e) => ({ saw: e });"),
+])
+def test_functions_answer(unprivileged, runtime, source):
+    name = unprivileged.create(source, runtime)
+    assert unprivileged.invoke(name, {"n": 1})[0] == {"saw": {"n": 1}}
+    assert unprivileged.http(unprivileged.url(name)).status_code == 200
+
+
+def test_functions_are_sandboxed(unprivileged):
+    name = unprivileged.create("""
+        import os
+        def attempt(action):
+            try:
+                return action() or 'done'
+            except OSError as error:
+                return type(error).__name__
+        def handler(e, c):
+            caps = [l for l in open('/proc/self/status') if l.startswith('CapEff')][0].split()[1]
+            return dict(caps=int(caps, 16), pids=len([p for p in os.listdir('/proc') if p.isdigit()]),
+                        read=attempt(lambda: open(e['secret']).read()), write=attempt(lambda: open('/var/task/x', 'w')),
+                        kill=attempt(lambda: os.kill(e['pid'], 9)))
+        """)
+    seen = unprivileged.invoke(name, {"secret": str(unprivileged.data / "credentials"), "pid": unprivileged.process.pid})[0]
+    assert seen["caps"] == 0 and seen["pids"] <= 5 and seen["kill"] == "ProcessLookupError"
+    assert seen["read"] in ("FileNotFoundError", "PermissionError") and seen["write"] in ("OSError", "PermissionError")
+
+
+def test_what_the_machine_lacks_is_said(unprivileged):
+    log = (unprivileged.folder / "server.log").read_text()
+    assert "memory" in log.lower(), "running without cgroups must be said, never silent"
