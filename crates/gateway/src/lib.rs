@@ -1,1 +1,33 @@
+//! The edge: HTTP from the outside world to functions and back.
+//!
+//! It tells function URLs from apps by the host name, makes the event (payload format 2.0), hands it to the invoker and
+//! turns the answer into a response, whole or as it is written. It never starts instances, never reads the store, never
+//! checks signatures itself (the binary wires a [`RequestAuthenticator`]), and never lets the detail of a failure out:
+//! that goes to the log with the request id.
+//!
+//! Entry point: [`Gateway::serve`]. One task for each connection, owned by `serve`, which ends when all of them have.
+//! The request's own future carries the invocation; when the client goes away it is dropped, and the invocation with
+//! it.
+//!
+//! Start reading at `edge.rs` (one request from end to end), then `payload.rs`.
 
+mod answer;
+mod config;
+mod connection;
+mod cors;
+mod edge;
+mod host;
+mod payload;
+mod ports;
+mod refusal;
+mod request_body;
+mod server;
+mod stream;
+#[cfg(test)]
+mod tests;
+
+pub use config::{GatewayConfig, Limits};
+pub use ports::{
+    AppRoutes, AuthenticationError, Caller, RequestAuthenticator, RouteMatch, RouteTarget, SignedRequest,
+};
+pub use server::Gateway;

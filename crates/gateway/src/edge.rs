@@ -1,0 +1,276 @@
+//! One request from end to end.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use ebb_invoker::Delivery;
+use ebb_model::{
+    FunctionReference, Invocation, InvokeMode, RequestId, Response as FunctionResponse, TraceHeader, Trigger,
+    UrlAuth, UrlCors,
+};
+use http::header::CONTENT_LENGTH;
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use http_body::Body;
+use tokio::sync::mpsc;
+
+use crate::answer::AnswerBody;
+use crate::config::GatewayConfig;
+use crate::cors;
+use crate::host::{self, Host};
+use crate::payload::{self, EventSource};
+use crate::ports::{AppRoutes, Caller, Functions, RequestAuthenticator, RouteMatch, SignedRequest};
+use crate::refusal::Refusal;
+use crate::request_body;
+use crate::stream::{PIECES_IN_FLIGHT, StreamedBody};
+
+/// The two ends of a connection.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Connection {
+    pub(crate) peer: SocketAddr,
+    pub(crate) local: SocketAddr,
+}
+
+/// Everything that requests share.
+pub(crate) struct Edge {
+    pub(crate) config: GatewayConfig,
+    pub(crate) functions: Arc<dyn Functions>,
+    pub(crate) authenticator: Arc<dyn RequestAuthenticator>,
+    pub(crate) apps: Arc<dyn AppRoutes>,
+}
+
+/// Where a request goes.
+struct Target {
+    function: FunctionReference,
+    mode: InvokeMode,
+    auth: UrlAuth,
+    cors: Option<UrlCors>,
+    /// The function URL's id, or the app's name.
+    api_id: String,
+    /// The host without port.
+    domain: String,
+}
+
+impl Edge {
+    /// Answers one request. Dropping the future gives the invocation up.
+    pub(crate) async fn handle<B>(&self, request: Request<B>, connection: Connection) -> Response<AnswerBody>
+    where
+        B: Body<Data = Bytes> + Unpin,
+    {
+        let id = RequestId::random();
+        let (parts, body) = request.into_parts();
+        let mut response = match self.route(&parts) {
+            Ok(target) => {
+                let answered = match target
+                    .cors
+                    .as_ref()
+                    .and_then(|c| cors::preflight(c, &parts.method, &parts.headers))
+                {
+                    Some(preflight) => Ok(preflight),
+                    None => self.run(id, &parts, body, &target, connection).await,
+                };
+                answered.unwrap_or_else(|refusal| {
+                    let mut response = refusal.into_response(id);
+                    if let Some(cors) = &target.cors {
+                        cors::apply(cors, &parts.headers, response.headers_mut());
+                    }
+                    response
+                })
+            }
+            Err(refusal) => refusal.into_response(id),
+        };
+        if parts.method == Method::HEAD {
+            without_body(&mut response);
+        }
+        response
+    }
+
+    fn route(&self, parts: &Parts) -> Result<Target, Refusal> {
+        let limits = &self.config.limits;
+        if parts.uri.path_and_query().map_or(0, |target| target.as_str().len()) > limits.target_bytes {
+            return Err(Refusal::TargetTooLong);
+        }
+        let header_bytes: usize =
+            parts.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+        if header_bytes > limits.header_bytes {
+            return Err(Refusal::HeadersTooLarge);
+        }
+        match Host::of(&parts.uri, &parts.headers, &self.config.domain, self.config.region.as_str()) {
+            Host::FunctionUrl { id, name } => {
+                let target = self.functions.url(&id).ok_or(Refusal::UnknownUrl)?;
+                Ok(Target {
+                    function: target.function,
+                    mode: target.url.mode,
+                    auth: target.url.auth,
+                    cors: target.url.cors,
+                    api_id: id,
+                    domain: name,
+                })
+            }
+            Host::App { app, name } => self.app_target(parts, app, name),
+            Host::Unknown(host) => Err(Refusal::UnknownHost { host, domain: self.config.domain.clone() }),
+        }
+    }
+
+    fn app_target(&self, parts: &Parts, app: String, domain: String) -> Result<Target, Refusal> {
+        match self.apps.route(&app, &parts.method, parts.uri.path()) {
+            RouteMatch::NoApp => Err(Refusal::UnknownApp(app)),
+            RouteMatch::NoRoute => Err(Refusal::NoRoute {
+                app,
+                method: parts.method.to_string(),
+                path: parts.uri.path().to_owned(),
+            }),
+            RouteMatch::Function(target) => Ok(Target {
+                function: target.function,
+                mode: target.mode,
+                auth: UrlAuth::None,
+                cors: None,
+                api_id: app,
+                domain,
+            }),
+        }
+    }
+
+    async fn run<B>(
+        &self,
+        id: RequestId,
+        parts: &Parts,
+        body: B,
+        target: &Target,
+        connection: Connection,
+    ) -> Result<Response<AnswerBody>, Refusal>
+    where
+        B: Body<Data = Bytes> + Unpin,
+    {
+        let body = request_body::read(body, &parts.headers, &self.config.limits).await?;
+        let caller = self.authorize(id, parts, &body, target.auth)?;
+        let trace = trace_of(&parts.headers);
+        let event = payload::encode(&EventSource {
+            method: &parts.method,
+            path: parts.uri.path(),
+            query: parts.uri.query().unwrap_or_default(),
+            version: parts.version,
+            headers: &parts.headers,
+            body: &body,
+            source_ip: connection.peer.ip().to_canonical(),
+            port: host::port(&parts.uri, &parts.headers).unwrap_or(connection.local.port()),
+            domain: &target.domain,
+            api_id: &target.api_id,
+            request_id: id,
+            trace: &trace,
+            now: self.config.clock.now(),
+            caller: caller.as_ref(),
+        })
+        .map_err(|error| {
+            tracing::error!(request_id = %id, %error, "an event could not be encoded");
+            Refusal::Internal
+        })?;
+        let mut invocation = Invocation::new(target.function.clone(), event, Trigger::Http);
+        invocation.id = id;
+        invocation.trace = trace;
+        let mut response = match target.mode {
+            InvokeMode::Buffered => self.whole(invocation).await?,
+            InvokeMode::ResponseStream => self.stream(invocation, parts.method == Method::HEAD).await?,
+        };
+        finish(&mut response, id);
+        if let Some(cors) = &target.cors {
+            cors::apply(cors, &parts.headers, response.headers_mut());
+        }
+        Ok(response)
+    }
+
+    /// Whoever signs with a key of this account may call; a URL without authorisation is open to everyone.
+    fn authorize(
+        &self,
+        id: RequestId,
+        parts: &Parts,
+        body: &[u8],
+        auth: UrlAuth,
+    ) -> Result<Option<Caller>, Refusal> {
+        if auth == UrlAuth::None {
+            return Ok(None);
+        }
+        let signed = SignedRequest { method: &parts.method, uri: &parts.uri, headers: &parts.headers, body };
+        let caller = self.authenticator.authenticate(&signed).map_err(|error| {
+            tracing::info!(request_id = %id, %error, "a signed function URL was called without a valid signature");
+            Refusal::Forbidden
+        })?;
+        if caller.account != self.config.account {
+            return Err(Refusal::Forbidden);
+        }
+        Ok(Some(caller))
+    }
+
+    async fn whole(&self, invocation: Invocation) -> Result<Response<AnswerBody>, Refusal> {
+        let id = invocation.id;
+        let outcome = self.functions.invoke(invocation, Delivery::Whole).await.map_err(|error| {
+            tracing::warn!(request_id = %id, %error, "an invocation did not run");
+            Refusal::from(&error)
+        })?;
+        let payload = match outcome.result {
+            Ok(FunctionResponse::Whole(payload)) => payload,
+            Ok(FunctionResponse::Streamed(_)) | Err(_) => return Err(Refusal::FunctionFailed),
+        };
+        let answer = payload::infer(&payload).map_err(|error| {
+            tracing::info!(request_id = %id, %error, "invalid response");
+            Refusal::FunctionFailed
+        })?;
+        let mut response = Response::new(AnswerBody::whole(answer.body));
+        *response.status_mut() = answer.status;
+        *response.headers_mut() = answer.headers;
+        Ok(response)
+    }
+
+    async fn stream(&self, invocation: Invocation, head_only: bool) -> Result<Response<AnswerBody>, Refusal> {
+        let id = invocation.id;
+        let (sender, parts) = mpsc::channel(PIECES_IN_FLIGHT);
+        let running = self.functions.invoke(invocation, Delivery::Stream(sender));
+        let (prelude, mut body) = StreamedBody::start(id, running, parts).await?;
+        let body = if head_only || has_no_body(prelude.status) {
+            // Nobody will read it, and dropping it now would give the invocation up.
+            body.discard().await;
+            AnswerBody::empty()
+        } else {
+            AnswerBody::Streamed(Box::new(body))
+        };
+        let mut response = Response::new(body);
+        *response.status_mut() = prelude.status;
+        *response.headers_mut() = prelude.headers;
+        Ok(response)
+    }
+}
+
+/// The caller's trace where it is one, else a fresh one.
+fn trace_of(headers: &HeaderMap) -> TraceHeader {
+    headers
+        .get("x-amzn-trace-id")
+        .and_then(|value| value.to_str().ok())
+        .map(|text| TraceHeader(text.to_owned()))
+        .filter(|trace| trace.root().is_some())
+        .unwrap_or_else(TraceHeader::fresh)
+}
+
+/// What every response of a function carries, and what some statuses must not.
+fn finish(response: &mut Response<AnswerBody>, id: RequestId) {
+    if let Ok(id) = HeaderValue::try_from(id.to_string()) {
+        response.headers_mut().insert("x-amzn-requestid", id);
+    }
+    if has_no_body(response.status()) {
+        *response.body_mut() = AnswerBody::empty();
+        response.headers_mut().remove(http::header::CONTENT_TYPE);
+    }
+}
+
+fn has_no_body(status: StatusCode) -> bool {
+    status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED
+}
+
+/// The response to HEAD: the headers that GET would have, and no body.
+fn without_body(response: &mut Response<AnswerBody>) {
+    let length = response.body().size_hint().exact().filter(|&length| length > 0);
+    if let Some(length) = length {
+        response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
+    }
+    *response.body_mut() = AnswerBody::empty();
+}

@@ -1,0 +1,98 @@
+//! The listener and the life of the edge.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ebb_invoker::Invoker;
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+use crate::config::GatewayConfig;
+use crate::connection::{self, Tasks};
+use crate::edge::Edge;
+use crate::ports::{AppRoutes, Functions, RequestAuthenticator};
+
+/// Pause after an accept failed for want of something (file descriptors, mostly).
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// The edge. A cheap handle: clone it freely.
+#[derive(Clone)]
+pub struct Gateway {
+    edge: Arc<Edge>,
+}
+
+impl Gateway {
+    /// An edge for these functions and apps.
+    #[must_use]
+    pub fn new(
+        config: GatewayConfig,
+        invoker: Invoker,
+        authenticator: Arc<dyn RequestAuthenticator>,
+        apps: Arc<dyn AppRoutes>,
+    ) -> Self {
+        Self::with_functions(config, Arc::new(invoker), authenticator, apps)
+    }
+
+    pub(crate) fn with_functions(
+        config: GatewayConfig,
+        functions: Arc<dyn Functions>,
+        authenticator: Arc<dyn RequestAuthenticator>,
+        apps: Arc<dyn AppRoutes>,
+    ) -> Self {
+        Self { edge: Arc::new(Edge { config, functions, authenticator, apps }) }
+    }
+
+    /// Serves connections until `cancellation`, then takes no more and lets running requests end, for as long as
+    /// [`Limits::drain_timeout`](crate::Limits::drain_timeout). Idle connections are closed at once. Not cancel safe:
+    /// dropping the future leaves open connections running.
+    ///
+    /// # Errors
+    /// Where the listener itself fails; a failed accept is logged and survived.
+    pub async fn serve(&self, listener: TcpListener, cancellation: CancellationToken) -> io::Result<()> {
+        listener.local_addr()?;
+        let limits = &self.edge.config.limits;
+        let tasks = Tasks::default();
+        let graceful = GracefulShutdown::new();
+        let builder = connection::builder(limits, tasks.clone());
+        let slots = Arc::new(Semaphore::new(limits.connections));
+        loop {
+            let slot = tokio::select! {
+                slot = slots.clone().acquire_owned() => slot.map_err(io::Error::other)?,
+                () = cancellation.cancelled() => break,
+            };
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                () = cancellation.cancelled() => break,
+            };
+            match accepted {
+                Ok((stream, _)) => {
+                    let (edge, builder, stopping) =
+                        (self.edge.clone(), builder.clone(), cancellation.clone());
+                    let watcher = graceful.watcher();
+                    tasks.spawn(async move {
+                        connection::serve(edge, builder, stream, watcher, stopping).await;
+                        drop(slot);
+                    });
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+        drop(listener);
+        let drained = async {
+            graceful.shutdown().await;
+            tasks.ended().await;
+        };
+        if timeout(limits.drain_timeout, drained).await.is_err() {
+            let left = tasks.abort().await;
+            tracing::warn!(left, "requests were cut off when the edge stopped");
+        }
+        Ok(())
+    }
+}
