@@ -45,8 +45,8 @@
 //! that one call of a logger makes one event. The order of frames is the order of what happened: a Log frame or a
 //! write to a standard stream that comes before Response belongs to that event.
 
-//! The socket is the boot's alone: it is close-on-exec, and no child of the function inherits it. A JVM cannot adopt
-//! an arbitrary descriptor, so the boot of Java gets the socket as its standard input (`EBB_BOOT_FD=0`).
+//! The socket is the boot's alone: the boot makes it close-on-exec, and no child of the function holds it.
+//! The text of a Log frame is the event as the function's logger wrote it, with or without a line end at its end.
 //!
 //! A frame's body is at most [`MAX_BODY`] long in both directions; a boot cuts the pieces of a stream smaller. A frame that is
 //! longer is skipped and reported as [`FrameError::TooLarge`], and the conversation goes on after it.

@@ -7,7 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::JoinHandle;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::{Bytes, BytesMut};
 use ebb_boot::{Decoder, FromBoot, InvokeMetadata, LogLevel, Start, StreamHead, ToBoot};
@@ -258,6 +258,15 @@ impl Instance {
                 }
                 other => return other,
             }
+        }
+    }
+
+    /// Waits until the function has made this file in its folder.
+    pub(crate) fn wait_for_file(&self, name: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        while !self.folder.path().join(name).exists() {
+            assert!(Instant::now() < deadline, "{}: no file {name}", self.what);
+            std::thread::yield_now();
         }
     }
 
