@@ -15,7 +15,7 @@ class ResponseStream extends Writable {
   #id;
   #contentType = 'application/octet-stream';
   #begun = false;
-  #over = false;
+  #cancelled = false;
 
   constructor(wire, id, options) {
     super({ decodeStrings: true, ...options });
@@ -61,29 +61,27 @@ class ResponseStream extends Writable {
     done();
   }
 
-  /// From now on nothing is sent: nobody waits for it.
+  /// From now on pieces are dropped: nobody waits for them.
   cancel() {
-    this.#over = true;
+    this.#cancelled = true;
   }
 
   /// Sends the end, or the failure; the last thing sent about this event.
   conclude(error) {
-    if (this.#over) return;
-    this.#over = true;
     const body = error === undefined ? Buffer.alloc(0) : Buffer.from(JSON.stringify(errorObject(error)));
     if (this.#begun) this.#wire.send(KIND.STREAM_END, this.#id, body);
     else this.#wire.send(KIND.FAILURE, this.#id, body);
   }
 
   #begin() {
-    if (this.#begun || this.#over) return;
+    if (this.#begun) return;
     this.#begun = true;
     this.#wire.send(KIND.STREAM_HEAD, this.#id, Buffer.from(JSON.stringify({ contentType: this.#contentType })));
     this._onBeforeFirstWrite?.((chunk) => this.#wire.send(KIND.STREAM_CHUNK, this.#id, Buffer.from(chunk)));
   }
 
   #sendPieces(chunk, done) {
-    if (this.#over || chunk.length === 0) {
+    if (this.#cancelled || chunk.length === 0) {
       process.nextTick(done);
       return;
     }

@@ -45,6 +45,10 @@
 //! that one call of a logger makes one event. The order of frames is the order of what happened: a Log frame or a
 //! write to a standard stream that comes before Response belongs to that event.
 
+//! Each Invoke is answered exactly once: by a Response, a Failure, or a StreamHead with its StreamEnd; the boot is free
+//! for the next event then. That is so after a Cancel too, though pieces may be missing. A boot that ends without an
+//! answer has exited, whatever the reason.
+//!
 //! The socket is the boot's alone: the boot makes it close-on-exec, and no child of the function holds it.
 //! The text of a Log frame is the event as the function's logger wrote it, with or without a line end at its end.
 //!

@@ -270,6 +270,11 @@ impl Instance {
         }
     }
 
+    /// Makes a file in the function's folder.
+    pub(crate) fn make_file(&self, name: &str) {
+        std::fs::write(self.folder.path().join(name), "").unwrap();
+    }
+
     /// The texts of the log frames so far.
     pub(crate) fn log_texts(&self) -> Vec<&str> {
         self.logs.iter().map(|(_, _, text)| text.as_str()).collect()

@@ -1,14 +1,17 @@
 //! The Node boot.
 
 use std::collections::HashSet;
+use std::path::PathBuf;
 
-use ebb_boot::LogLevel;
+use ebb_boot::{LogLevel, ToBoot};
 use serde_json::{Value, json};
 
 use crate::harness::{Function, Init, Instance, Interpreter, Outcome, REQUEST_ID, on_path, runtimes};
 
+/// The Node.js that `EBB_TEST_NODE` names, else the one on PATH.
 fn node() -> Option<Interpreter> {
-    let Some(program) = on_path("node") else {
+    let named = std::env::var_os("EBB_TEST_NODE").map(PathBuf::from);
+    let Some(program) = named.or_else(|| on_path("node")) else {
         println!("skipped: no node on PATH");
         return None;
     };
@@ -149,12 +152,14 @@ fn answers_come_from_promises_callbacks_and_the_context() {
             "7",
             "! Error: Unable to stringify response body",
         ),
-        ("async (e) => e", "{nope", "! SyntaxError: Expected property name or '}' in JSON at position 1"),
         ("async () => () => {}", "7", "= null"),
     ];
     for (handler, event, expected) in cases {
         check(&format!("export const handler = {handler};"), event, expected);
     }
+    let Some(mut instance) = start_module("export const handler = async (e) => e;") else { return };
+    let bad = instance.invoke("{nope").summary();
+    assert!(bad.starts_with("! SyntaxError: ") && bad.contains("in JSON at position 1"), "{bad}");
 }
 
 #[test]
@@ -406,6 +411,20 @@ fn a_stream_pushes_back_and_goes_on_when_drained() {
     let Outcome::Stream { chunks, error, .. } = instance.outcome(id) else { panic!("no stream") };
     assert_eq!((chunks.concat().len(), error), (4_000_000, None));
     assert!(matches!(instance.invoke("{}"), Outcome::Stream { .. }), "it lives on");
+}
+
+#[test]
+fn a_cancelled_stream_still_ends() {
+    let body = "out.write('a'); while (!existsSync('go')) await new Promise((go) => setTimeout(go, 1));
+        for (let i = 0; i < 100; i++) await new Promise((go) => out.write('x'.repeat(100_000), go));
+        out.end()";
+    let source = format!("import {{ existsSync }} from 'node:fs'; {}", streaming(body));
+    let Some(mut instance) = start_module(&source) else { return };
+    let id = instance.begin("{}", |_| {});
+    instance.send(ToBoot::Cancel { id });
+    instance.make_file("go");
+    let Outcome::Stream { error, .. } = instance.outcome(id) else { panic!("no stream") };
+    assert_eq!(error, None);
 }
 
 #[test]
