@@ -4,10 +4,10 @@ Lambda encodes answers with simplejson's rules, which differ from the standard l
 are UTF-8 text, named tuples are objects. Those rules are kept here on top of the standard encoder.
 """
 
-import decimal
 import json
 import os
 import re
+import sys
 
 from ebb_handler import Fault
 
@@ -48,7 +48,9 @@ class Marshaller:
             raise Fault("Runtime.MarshalError", "Unable to marshal response: %s" % error) from error
 
     def _default(self, value):
-        if isinstance(value, decimal.Decimal):
+        # A function that has decimals has imported their module; the boot need not.
+        decimal = sys.modules.get("decimal")
+        if decimal is not None and isinstance(value, decimal.Decimal):
             if value.is_nan():
                 return float("nan")
             self._has_numbers = True
