@@ -25,6 +25,9 @@ pub enum StreamPart {
 }
 
 /// Where an instance writes its answer.
+///
+/// A reader that goes away does not stop the function, as on Lambda: what it writes from then on is counted and
+/// dropped, and it runs to its end within its timeout.
 #[derive(Debug)]
 pub struct ResponseSink {
     target: Target,
@@ -35,6 +38,7 @@ pub struct ResponseSink {
 
 #[derive(Debug)]
 enum Target {
+    /// Collected, unless it came whole.
     Whole(BytesMut, Option<Bytes>),
     Stream(mpsc::Sender<StreamPart>),
 }
@@ -44,8 +48,6 @@ enum Target {
 pub enum WriteError {
     /// The answer is larger than the limit; holds the size so far.
     TooLarge(usize),
-    /// Nobody reads any more.
-    Disconnected,
 }
 
 impl ResponseSink {
@@ -59,59 +61,64 @@ impl ResponseSink {
         Self { target, limit, written: 0, started: false }
     }
 
-    /// Starts a streamed answer.
+    /// Starts a streamed answer; waits while the reader is slow.
     ///
     /// # Errors
-    /// [`WriteError::Disconnected`] where nobody reads.
+    /// As [`ResponseSink::chunk`], where there was too much before.
     pub async fn head(&mut self, content_type: Option<String>) -> Result<(), WriteError> {
+        self.count(0)?;
         self.started = true;
-        match &self.target {
-            Target::Whole(..) => Ok(()),
-            Target::Stream(sender) => {
-                sender.send(StreamPart::Head { content_type }).await.map_err(|_| WriteError::Disconnected)
-            }
-        }
+        self.send(StreamPart::Head { content_type }).await;
+        Ok(())
     }
 
     /// Writes a piece; waits while the reader is slow.
     ///
     /// # Errors
-    /// [`WriteError`] where it is too much or nobody reads.
+    /// [`WriteError`] where it is too much.
     pub async fn chunk(&mut self, bytes: Bytes) -> Result<(), WriteError> {
-        self.written += bytes.len();
-        if self.written > self.limit {
-            return Err(WriteError::TooLarge(self.written));
-        }
+        self.count(bytes.len())?;
         if !self.started {
             self.head(None).await?;
         }
-        match &mut self.target {
-            Target::Whole(buffer, _) => {
-                buffer.extend_from_slice(&bytes);
-                Ok(())
-            }
-            Target::Stream(sender) => {
-                sender.send(StreamPart::Chunk(bytes)).await.map_err(|_| WriteError::Disconnected)
-            }
+        if let Target::Whole(buffer, _) = &mut self.target {
+            buffer.extend_from_slice(&bytes);
+        } else {
+            self.send(StreamPart::Chunk(bytes)).await;
         }
+        Ok(())
     }
 
     /// Writes an answer that is whole already, without copying it.
     ///
     /// # Errors
-    /// [`WriteError`] where it is too much or nobody reads.
+    /// [`WriteError`] where it is too much.
     pub async fn whole(&mut self, bytes: Bytes) -> Result<(), WriteError> {
         if let Target::Whole(buffer, whole) = &mut self.target
             && buffer.is_empty()
         {
-            self.written = bytes.len();
-            if self.written > self.limit {
-                return Err(WriteError::TooLarge(self.written));
-            }
-            *whole = Some(bytes);
-            return Ok(());
+            *whole = Some(bytes.clone());
+            return self.count(bytes.len());
         }
         self.chunk(bytes).await
+    }
+
+    fn count(&mut self, more: usize) -> Result<(), WriteError> {
+        self.written += more;
+        if self.written > self.limit { Err(WriteError::TooLarge(self.written)) } else { Ok(()) }
+    }
+
+    async fn send(&self, part: StreamPart) {
+        if let Target::Stream(sender) = &self.target {
+            // A closed channel is a reader that went away.
+            let _ = sender.send(part).await;
+        }
+    }
+
+    /// Bytes of the answer so far.
+    #[must_use]
+    pub fn written(&self) -> u64 {
+        self.written as u64
     }
 
     /// Whether any of the answer has been written.
@@ -124,7 +131,9 @@ impl ResponseSink {
     #[must_use]
     pub fn into_response(self) -> ebb_model::Response {
         match self.target {
-            Target::Whole(buffer, whole) => ebb_model::Response::Whole(whole.unwrap_or_else(|| buffer.freeze())),
+            Target::Whole(buffer, whole) => {
+                ebb_model::Response::Whole(whole.unwrap_or_else(|| buffer.freeze()))
+            }
             Target::Stream(_) => ebb_model::Response::Streamed(self.written as u64),
         }
     }

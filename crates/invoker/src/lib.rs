@@ -1,41 +1,56 @@
 //! The heart of ebb: resolve → admit → acquire → execute → settle, one file each.
+//!
+//! **Purpose.** Every trigger makes an [`Invocation`] and calls [`Invoker::invoke`]; each ends in one [`Outcome`], or
+//! in an [`InvokeError`] where the platform did not run it. Nobody else starts instances. Each stage takes the result
+//! of the one before by value, so none can be skipped. The [`catalog`] is what is deployed, [`logs`](ebb_store::logs)
+//! is where instances write.
+//!
+//! **Never.** It knows no HTTP, no AWS wire format and no process: instances are behind the port [`Runtime`]. It asks
+//! no database while an invocation waits.
+//!
+//! **Entry point.** [`Invoker::new`], then [`Invoker::invoke`] for whoever waits and [`Invoker::accept`] for whoever
+//! does not.
+//!
+//! **Threading.** An invocation that was admitted runs in a task of its own from `acquire` to `settle`; the caller's
+//! future only waits for the answer, so dropping it loses nothing. Every idle instance has a keeper task. All locks are
+//! held for a few pointer moves, never across an await, but for the one that keeps freezing and thawing apart.
+//!
+//! **Start reading** at `run.rs`, then the stages in their order.
 
+mod acquire;
+mod admit;
 pub mod catalog;
+mod config;
 mod delivery;
 mod error;
+mod execute;
+mod failure;
+mod follow;
 pub mod log_stream;
+mod metering;
+mod platform_log;
 mod port;
+mod resolve;
+mod run;
+mod settle;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+#[cfg(test)]
+mod tests;
 
+pub use config::{AsynchronousPacing, InvokerConfig};
+pub use delivery::{Delivery, ResponseSink, StreamPart, WriteError};
 pub use error::{InvokeError, ThrottleReason};
-pub use delivery::{Delivery, ResponseSink, StreamPart};
+pub use log_stream::{LogLine, LogStream};
+pub use metering::{Metering, Usage};
+pub use platform_log::runtime_version_arn;
 pub use port::{
-    Boxed, Ending, Event, ExitCause, InitFailure, Instance, InstanceCredentials, InstanceSpec, Runtime, StartError, Unavailable,
+    Boxed, Ending, Event, ExitCause, InitFailure, Instance, InstanceCredentials, InstanceSpec, Runtime,
+    StartError, Unavailable,
 };
+pub use run::{Invoker, InvokerParts};
 
-use ebb_model::{Invocation, Outcome, RequestId};
+pub(crate) use run::Shared;
 
-/// Runs invocations. A cheap handle: clone it freely.
-#[derive(Clone)]
-pub struct Invoker {}
-
-impl Invoker {
-    /// Runs one invocation to its end. With [`Delivery::Stream`] the answer reaches the channel as it is written.
-    pub async fn invoke(&self, _invocation: Invocation, _delivery: Delivery) -> Result<Outcome, InvokeError> {
-        unimplemented!()
-    }
-
-    /// Accepts an event for later: durable when this returns.
-    pub async fn accept(&self, _invocation: Invocation) -> Result<RequestId, InvokeError> {
-        unimplemented!()
-    }
-
-    /// Checks that the function could be invoked, without running it (`DryRun`).
-    pub fn check(&self, _invocation: &Invocation) -> Result<(), InvokeError> {
-        unimplemented!()
-    }
-
-    /// What is deployed.
-    pub fn catalog(&self) -> &catalog::Catalog {
-        unimplemented!()
-    }
-}
+#[cfg(doc)]
+use ebb_model::{Invocation, Outcome};

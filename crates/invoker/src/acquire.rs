@@ -1,0 +1,77 @@
+//! Third stage: an instance to run in.
+//!
+//! A warm idle instance is taken first. Where there is none, the invocation waits for whichever comes first: an
+//! instance that becomes free, or a new one that is started for it. Each version has its own [`pool`]; [`start`]
+//! boots instances into it, [`keep`] looks after those that are idle.
+
+pub(crate) mod keep;
+pub(crate) mod pool;
+pub(crate) mod pools;
+pub(crate) mod reclaim;
+pub(crate) mod start;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use crate::Shared;
+use crate::admit::{Admitted, Permit};
+use crate::error::InvokeError;
+use crate::resolve::Resolved;
+use pool::{Handed, Lease, Pool};
+use start::FailedInit;
+
+/// How long an invocation waits for an instance that has just answered and is about to be free, before a new one is
+/// started for it. A runtime asks for its next event within a fraction of a millisecond; a start costs a hundred times
+/// as much.
+const SETTLING_WAIT: Duration = Duration::from_millis(10);
+
+/// An invocation that has a place to run.
+pub(crate) struct Acquired {
+    pub(crate) resolved: Resolved,
+    pub(crate) permit: Permit,
+    pub(crate) pool: Arc<Pool>,
+    pub(crate) place: Place,
+}
+
+/// Where an invocation runs.
+pub(crate) enum Place {
+    /// In an instance that is ready for an event.
+    Ready(Lease),
+    /// In one that did not become ready: initialisation runs once more, within the time of the event.
+    Suppressed(FailedInit),
+}
+
+/// Takes an instance, or starts one and waits. Dropping the future gives up the place in the queue.
+pub(crate) async fn acquire(shared: &Arc<Shared>, admitted: Admitted) -> Result<Acquired, InvokeError> {
+    let Admitted { resolved, permit } = admitted;
+    let pool = shared.pools.of(shared, &resolved);
+    let place = match pool.take() {
+        Some(lease) => Place::Ready(lease),
+        None => match wait(shared, &pool, pool.enqueue()).await? {
+            Handed::Ready(lease) => Place::Ready(lease),
+            Handed::FailedInit(failed) => Place::Suppressed(failed),
+            Handed::Failed(error) => return Err(error),
+        },
+    };
+    if let Place::Ready(lease) = &place {
+        lease.pooled().thaw().await;
+    }
+    Ok(Acquired { resolved, permit, pool, place })
+}
+
+async fn wait(
+    shared: &Arc<Shared>,
+    pool: &Arc<Pool>,
+    mut handed: oneshot::Receiver<Handed>,
+) -> Result<Handed, InvokeError> {
+    let lost = |_| InvokeError::Internal("the pool dropped a waiting invocation".to_owned());
+    if pool.settling_soon()
+        && let Ok(handed) = tokio::time::timeout(SETTLING_WAIT, &mut handed).await
+    {
+        return handed.map_err(lost);
+    }
+    start::where_needed(shared, pool);
+    handed.await.map_err(lost)
+}

@@ -1,0 +1,214 @@
+//! Boots new instances: the package on disk, a log stream, a key, and the runtime's own start under the time limit of
+//! the phase.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use ebb_model::limits;
+use tokio::time::Instant;
+use tracing::{Instrument, info_span};
+
+use super::keep;
+use super::pool::{Handed, Pool, Pooled};
+use crate::Shared;
+use crate::error::InvokeError;
+use crate::failure;
+use crate::log_stream::LogStream;
+use crate::platform_log::{Phase, PlatformLog, Status};
+use crate::port::{ExitCause, InitFailure, InstanceSpec, StartError};
+
+/// `AWS_LAMBDA_INITIALIZATION_TYPE` of instances that are started when needed.
+pub(crate) const ON_DEMAND: &str = "on-demand";
+/// And of those that are always kept.
+pub(crate) const PROVISIONED: &str = "provisioned-concurrency";
+
+/// How a start is to be done.
+pub(crate) struct Boot {
+    /// Where it logs; a second try goes on in the stream of the first.
+    pub(crate) logs: Arc<LogStream>,
+    pub(crate) phase: Phase,
+    /// How long it may take.
+    pub(crate) limit: Duration,
+    pub(crate) initialization: &'static str,
+}
+
+/// Why there is no instance.
+pub(crate) enum BootError {
+    /// The function, or the runtime for it.
+    Init(InitEnd),
+    /// The platform.
+    Platform(InvokeError),
+}
+
+/// How an initialisation failed.
+#[derive(Debug, Clone)]
+pub(crate) enum InitEnd {
+    /// With this error object.
+    Reported(Bytes),
+    /// Its process ended.
+    Exited(ExitCause),
+    /// It took too long.
+    TimedOut,
+}
+
+/// An instance that did not become ready before its first event.
+pub(crate) struct FailedInit {
+    pub(crate) logs: Arc<LogStream>,
+}
+
+impl Boot {
+    /// The first try of an on-demand instance.
+    pub(crate) fn on_demand(shared: &Shared, pool: &Pool) -> Self {
+        Self {
+            logs: shared.log_stream(&pool.version),
+            phase: Phase::Init,
+            limit: limits::INIT_TIMEOUT,
+            initialization: ON_DEMAND,
+        }
+    }
+
+    /// An instance that is always kept. It may take longer: 130 seconds, or the function's timeout where that is more.
+    /// Source: the Lambda developer guide, "Init phase".
+    pub(crate) fn provisioned(shared: &Shared, pool: &Pool) -> Self {
+        let timeout = Duration::from_secs(u64::from(pool.version.settings.timeout_seconds));
+        Self {
+            logs: shared.log_stream(&pool.version),
+            phase: Phase::Init,
+            limit: timeout.max(Duration::from_secs(130)),
+            initialization: PROVISIONED,
+        }
+    }
+
+    /// The second try, within the time that an event has left.
+    pub(crate) fn within_event(logs: Arc<LogStream>, left: Duration) -> Self {
+        Self { logs, phase: Phase::Invoke, limit: left, initialization: ON_DEMAND }
+    }
+}
+
+/// Starts an instance in a task of its own, where more invocations wait than instances are on their way.
+pub(crate) fn where_needed(shared: &Arc<Shared>, pool: &Arc<Pool>) {
+    if !pool.begin_start() {
+        return;
+    }
+    let guard = StartGuard { pool: pool.clone(), done: false };
+    let shared = shared.clone();
+    shared.tasks.clone().spawn(async move {
+        let pool = guard.pool.clone();
+        let plan = Boot::on_demand(&shared, &pool);
+        let logs = plan.logs.clone();
+        match boot(&shared, &pool, plan).await {
+            Ok(pooled) => {
+                guard.done(|| pool.start_succeeded(pooled));
+            }
+            Err(BootError::Init(_)) => {
+                guard.done(|| pool.start_failed(Handed::FailedInit(FailedInit { logs })))
+            }
+            Err(BootError::Platform(error)) => guard.done(|| pool.start_failed(Handed::Failed(error))),
+        }
+    });
+}
+
+/// Uncounts a start whose task panicked or was dropped, and lets the one who waits know.
+struct StartGuard {
+    pool: Arc<Pool>,
+    done: bool,
+}
+
+impl StartGuard {
+    fn done(mut self, settle: impl FnOnce()) {
+        self.done = true;
+        settle();
+    }
+}
+
+impl Drop for StartGuard {
+    fn drop(&mut self) {
+        if !self.done {
+            let error = InvokeError::Internal("the start of an instance was abandoned".to_owned());
+            self.pool.start_failed(Handed::Failed(error));
+        }
+    }
+}
+
+/// Boots one instance and sets its keeper on it. It is not in any list of the pool yet.
+pub(crate) async fn boot(
+    shared: &Arc<Shared>,
+    pool: &Arc<Pool>,
+    plan: Boot,
+) -> Result<Arc<Pooled>, BootError> {
+    let version = &pool.version;
+    let span = info_span!("start", function = %version.name, version = %version.version);
+    start(shared, pool, plan).instrument(span).await
+}
+
+async fn start(shared: &Arc<Shared>, pool: &Arc<Pool>, plan: Boot) -> Result<Arc<Pooled>, BootError> {
+    shared.reclaim.make_room(shared, pool.version.settings.memory_mib);
+    let spec = spec(shared, pool, &plan).await.map_err(BootError::Platform)?;
+    let log = |at| PlatformLog { stream: &plan.logs, at };
+    if plan.phase == Phase::Init {
+        let runtime = pool.version.settings.runtime;
+        log(shared.clock.now()).init_start(runtime, shared.catalog.region(), plan.initialization);
+    }
+    let began = Instant::now();
+    let started = tokio::time::timeout(plan.limit, shared.runtime.start(spec)).await;
+    let took = began.elapsed();
+    let end = match started {
+        Ok(Ok(instance)) => {
+            log(shared.clock.now()).init_report(plan.phase, took, &Status::Success, plan.initialization);
+            pool.meter.cold_start();
+            // A second try ran on the event's own time, which its duration tells already.
+            let init = (plan.phase == Phase::Init).then_some(took);
+            let pooled = Pooled::new(instance, plan.logs, init, plan.initialization == PROVISIONED);
+            shared.tasks.spawn(keep::keep(shared.clone(), pool.clone(), pooled.clone()));
+            return Ok(pooled);
+        }
+        Ok(Err(StartError::Init(InitFailure::Reported(object)))) => InitEnd::Reported(object),
+        Ok(Err(StartError::Init(InitFailure::Exited(cause)))) => InitEnd::Exited(cause),
+        Ok(Err(StartError::Unavailable(missing))) => {
+            return Err(BootError::Platform(InvokeError::RuntimeUnavailable(missing.to_string())));
+        }
+        Ok(Err(StartError::Platform(message))) => {
+            tracing::error!(function = %pool.version.name, %message, "an instance could not be started");
+            return Err(BootError::Platform(InvokeError::Internal(message)));
+        }
+        Err(_) => InitEnd::TimedOut,
+    };
+    log(shared.clock.now()).init_report(plan.phase, took, &status(&end), plan.initialization);
+    Err(BootError::Init(end))
+}
+
+fn status(end: &InitEnd) -> Status {
+    match end {
+        InitEnd::Reported(object) => Status::Error(failure::error_type(object)),
+        InitEnd::Exited(ExitCause::OutOfMemory) => Status::Error("Runtime.OutOfMemory".to_owned()),
+        InitEnd::Exited(_) => Status::Error("Runtime.ExitError".to_owned()),
+        InitEnd::TimedOut => Status::Timeout,
+    }
+}
+
+async fn spec(shared: &Shared, pool: &Pool, plan: &Boot) -> Result<InstanceSpec, InvokeError> {
+    let version = &pool.version;
+    let code = unpacked(shared, version.code.digest).await?;
+    let mut layers = Vec::with_capacity(version.settings.layers.len());
+    for layer in &version.settings.layers {
+        layers.push(unpacked(shared, layer.digest).await?);
+    }
+    Ok(InstanceSpec {
+        version: version.clone(),
+        arn: pool.arn.clone(),
+        code,
+        layers,
+        credentials: shared.credentials.issue(version, &pool.arn),
+        logs: plan.logs.clone(),
+        initialization: plan.initialization,
+    })
+}
+
+async fn unpacked(shared: &Shared, digest: ebb_model::Digest) -> Result<PathBuf, InvokeError> {
+    shared.store.packages().unpacked(digest).await.map_err(|error| {
+        tracing::error!(%digest, %error, "a package could not be unpacked");
+        InvokeError::Internal(error.to_string())
+    })
+}

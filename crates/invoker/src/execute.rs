@@ -1,0 +1,194 @@
+//! Fourth stage: the event runs in the instance, under the function's timeout.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ebb_model::{FailureKind, FunctionFailure, Response, limits};
+use tokio::time::Instant;
+
+use crate::Shared;
+use crate::acquire::pool::{Lease, Pool};
+use crate::acquire::start::{self, Boot, BootError, FailedInit, InitEnd};
+use crate::acquire::{Acquired, Place};
+use crate::admit::Permit;
+use crate::delivery::{Delivery, ResponseSink};
+use crate::error::InvokeError;
+use crate::failure;
+use crate::log_stream::LogStream;
+use crate::platform_log::PlatformLog;
+use crate::port::{Ending, Event, ExitCause};
+use crate::resolve::Resolved;
+
+/// An invocation that ran.
+pub(crate) struct Executed {
+    pub(crate) resolved: Resolved,
+    pub(crate) permit: Permit,
+    pub(crate) logs: Arc<LogStream>,
+    pub(crate) result: Result<Response, FunctionFailure>,
+    /// What is to become of the instance; nothing where there is none any more.
+    pub(crate) after: After,
+    /// How its process ended, where it did.
+    pub(crate) exit: Option<ExitCause>,
+    pub(crate) init: Option<Duration>,
+    /// Whether the time of initialisation is billed to this event.
+    pub(crate) init_billed: bool,
+    /// From the event's start to its end.
+    pub(crate) duration: Duration,
+    pub(crate) began: Instant,
+    pub(crate) timeout: Duration,
+    /// Bytes of the answer.
+    pub(crate) produced: u64,
+}
+
+/// What is to become of the instance.
+pub(crate) enum After {
+    /// It lives on, and takes another event when it has settled.
+    Settle(Lease),
+    /// It must end.
+    End(Lease),
+    /// It never was, or is gone.
+    Nothing,
+}
+
+/// How the event went, and what is left of the instance.
+struct Run {
+    result: Result<Response, FunctionFailure>,
+    after: After,
+    exit: Option<ExitCause>,
+    init: Option<Duration>,
+    init_billed: bool,
+    produced: u64,
+}
+
+/// Runs the event to its end.
+///
+/// # Errors
+/// Only where the platform could not run it at all.
+pub(crate) async fn execute(
+    shared: &Arc<Shared>,
+    acquired: Acquired,
+    delivery: Delivery,
+) -> Result<Executed, InvokeError> {
+    let Acquired { resolved, permit, pool, place } = acquired;
+    // As configured when the instance was started: an update may have come between.
+    let timeout = Duration::from_secs(u64::from(pool.version.settings.timeout_seconds));
+    let logs = match &place {
+        Place::Ready(lease) => lease.pooled().logs.clone(),
+        Place::Suppressed(failed) => failed.logs.clone(),
+    };
+    if resolved.invocation.wants_log_tail {
+        logs.begin_tail();
+    }
+    let at = shared.clock.now();
+    PlatformLog { stream: &logs, at }.start(resolved.invocation.id, pool.version.version);
+    let began = Instant::now();
+    let attempt = Attempt { shared, resolved: &resolved, pool: &pool, began, timeout };
+    let run = match place {
+        Place::Ready(lease) => attempt.run(lease, delivery).await,
+        Place::Suppressed(failed) => attempt.initialise_and_run(failed, delivery).await?,
+    };
+    let Run { result, after, exit, init, init_billed, produced } = run;
+    let duration = began.elapsed().min(timeout);
+    Ok(Executed {
+        resolved,
+        permit,
+        logs,
+        result,
+        after,
+        exit,
+        init,
+        init_billed,
+        duration,
+        began,
+        timeout,
+        produced,
+    })
+}
+
+struct Attempt<'a> {
+    shared: &'a Arc<Shared>,
+    resolved: &'a Resolved,
+    pool: &'a Arc<Pool>,
+    began: Instant,
+    timeout: Duration,
+}
+
+impl Attempt<'_> {
+    fn event(&self) -> Event {
+        let invocation = &self.resolved.invocation;
+        let left = self.timeout.saturating_sub(self.began.elapsed());
+        Event {
+            id: invocation.id,
+            payload: invocation.payload.clone(),
+            deadline: self.shared.clock.now().plus(left),
+            arn: self.resolved.invoked.clone(),
+            trace: invocation.trace.clone(),
+            client_context: invocation.client_context.clone(),
+            cognito_identity: invocation.cognito_identity.clone(),
+        }
+    }
+
+    async fn run(&self, mut lease: Lease, delivery: Delivery) -> Run {
+        let id = self.resolved.invocation.id;
+        let limit = match delivery {
+            Delivery::Whole => failure::WHOLE_LIMIT,
+            Delivery::Stream(_) => limits::STREAMED_RESPONSE_BYTES,
+        };
+        let mut sink = ResponseSink::new(delivery, limit);
+        let pooled = lease.pooled().clone();
+        lease.begin_event();
+        let deadline = self.began + self.timeout;
+        let ending = tokio::time::timeout_at(deadline, pooled.instance.invoke(self.event(), &mut sink)).await;
+        // An answer that comes late because this very process was held up is late all the same.
+        let ending = ending.ok().filter(|_| self.began.elapsed() <= self.timeout);
+        let produced = sink.written();
+        let exit = match &ending {
+            Some(Ending::Exited(cause)) => Some(*cause),
+            _ => None,
+        };
+        let (result, after) = match ending {
+            None => (Err(failure::timed_out(id, self.timeout)), After::End(lease)),
+            Some(Ending::Answered) => (Ok(sink.into_response()), After::Settle(lease)),
+            Some(Ending::Failed(payload)) => {
+                (Err(FunctionFailure { kind: FailureKind::Error, payload }), After::Settle(lease))
+            }
+            Some(Ending::TooLarge { .. }) => (Err(failure::too_large(limit)), After::Settle(lease)),
+            Some(Ending::Disconnected) => (Err(failure::cancelled(id)), After::Settle(lease)),
+            Some(Ending::Exited(cause)) => (Err(failure::exited(id, cause)), After::End(lease)),
+        };
+        let init = pooled.take_init();
+        Run { result, after, exit, init, init_billed: !pooled.provisioned, produced }
+    }
+
+    /// Lambda calls the first initialisation, whose failure nobody was told of, suppressed.
+    async fn initialise_and_run(&self, failed: FailedInit, delivery: Delivery) -> Result<Run, InvokeError> {
+        let plan = Boot::within_event(failed.logs, self.timeout.saturating_sub(self.began.elapsed()));
+        match start::boot(self.shared, self.pool, plan).await {
+            Ok(pooled) => Ok(self.run(self.pool.add_leased(pooled), delivery).await),
+            Err(BootError::Platform(error)) => Err(error),
+            Err(BootError::Init(end)) => Ok(Run {
+                exit: match end {
+                    InitEnd::Exited(cause) => Some(cause),
+                    InitEnd::Reported(_) | InitEnd::TimedOut => None,
+                },
+                result: Err(self.init_failure(end)),
+                after: After::Nothing,
+                init: None,
+                init_billed: false,
+                produced: 0,
+            }),
+        }
+    }
+
+    fn init_failure(&self, end: InitEnd) -> FunctionFailure {
+        let id = self.resolved.invocation.id;
+        match end {
+            InitEnd::Reported(payload) => FunctionFailure { kind: FailureKind::Init, payload },
+            InitEnd::Exited(cause @ ExitCause::OutOfMemory) => failure::exited(id, cause),
+            InitEnd::Exited(cause) => {
+                FunctionFailure { kind: FailureKind::Init, ..failure::exited(id, cause) }
+            }
+            InitEnd::TimedOut => failure::timed_out(id, self.timeout),
+        }
+    }
+}

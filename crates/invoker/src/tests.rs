@@ -1,0 +1,7 @@
+//! The whole way of an invocation, against a runtime without processes and mostly on paused time.
+
+mod concurrency;
+mod failures;
+mod lifecycle;
+mod logging;
+mod world;

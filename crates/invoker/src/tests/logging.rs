@@ -1,0 +1,103 @@
+//! The lines of the platform around those of the function.
+
+use std::sync::Arc;
+
+use ebb_model::{LogFormat, LogLevel};
+use serde_json::Value;
+
+use super::world::World;
+use crate::Delivery;
+
+/// The tail of one event's log, with ids, times and durations taken out.
+async fn tail(world: &World, payload: &str) -> String {
+    let mut event = world.event(payload);
+    event.wants_log_tail = true;
+    let id = event.id.to_string();
+    let outcome = world.invoker.invoke(event, Delivery::Whole).await.unwrap();
+    let tail = String::from_utf8(outcome.log_tail.unwrap().to_vec()).unwrap();
+    let tail = tail.replace(&id, "ID");
+    tail.lines()
+        .map(|line| if line.starts_with("2026-") { &line[24..] } else { line })
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+async fn check(payload: &str, expected: &str) {
+    let world = World::new().await;
+    world.deploy(|_| {});
+    world.call("{}").await.unwrap();
+    assert_eq!(tail(&world, payload).await, expected, "{payload}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_tail_has_the_events_lines_in_order() {
+    check(
+        r#"{"log": "said", "sleep_ms": 100, "late_log": "afterwards"}"#,
+        "START RequestId: ID Version: $LATEST\nsaid\nafterwards\nEND RequestId: ID\nREPORT RequestId: ID\t\
+         Duration: 100.00 ms\tBilled Duration: 100 ms\tMemory Size: 192 MB\tMax Memory Used: 40 MB\t",
+    )
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_timeout_has_its_line_and_status() {
+    check(
+        r#"{"sleep_ms": 60000}"#,
+        "START RequestId: ID Version: $LATEST\n ID Task timed out after 3.00 seconds\nEND RequestId: ID\n\
+         REPORT RequestId: ID\tDuration: 3000.00 ms\tBilled Duration: 3000 ms\tMemory Size: 192 MB\t\
+         Max Memory Used: 40 MB\tStatus: timeout",
+    )
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_exit_has_its_line_and_error_type() {
+    check(
+        r#"{"exit": 3}"#,
+        "START RequestId: ID Version: $LATEST\nRequestId: ID Error: Runtime exited with error: exit status 3\n\
+         Runtime.ExitError\nEND RequestId: ID\nREPORT RequestId: ID\tDuration: 0.00 ms\tBilled Duration: 0 ms\t\
+         Memory Size: 192 MB\tMax Memory Used: 40 MB\tStatus: error\tError Type: Runtime.ExitError",
+    )
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_event_reports_the_initialisation() {
+    let world = World::new().await;
+    world.deploy(|_| {});
+    let tail = tail(&world, "{}").await;
+    assert!(tail.ends_with("\tInit Duration: 20.00 ms\t"), "{tail}");
+    assert!(tail.contains("\tBilled Duration: 20 ms\t"), "{tail}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_the_last_four_kibibytes_are_in_the_tail() {
+    let world = World::new().await;
+    world.deploy(|_| {});
+    let tail = tail(&world, &format!(r#"{{"log": "{}"}}"#, "x".repeat(10_000))).await;
+    assert!(tail.starts_with("xxx") && tail.len() > 3900 && tail.contains("REPORT"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn json_format_has_events_of_the_wanted_level() {
+    for (level, expected) in [
+        (LogLevel::Debug, &["platform.start", "platform.runtimeDone", "platform.report"][..]),
+        (LogLevel::Info, &["platform.start", "platform.report"][..]),
+        (LogLevel::Warn, &[][..]),
+    ] {
+        let world = World::new().await;
+        world.deploy(|function| {
+            let logging = &mut Arc::make_mut(&mut function.latest).settings.logging;
+            (logging.format, logging.system_level) = (LogFormat::Json, Some(level));
+        });
+        let tail = tail(&world, "{}").await;
+        let events: Vec<Value> = tail.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let kinds: Vec<_> = events.iter().map(|event| event["type"].as_str().unwrap()).collect();
+        assert_eq!(kinds, expected);
+        if let Some(report) = events.iter().find(|event| event["type"] == "platform.report") {
+            assert_eq!(report["record"]["metrics"]["memorySizeMB"], 192);
+            assert_eq!(report["record"]["metrics"]["initDurationMs"], 20.0);
+            assert_eq!(report["record"]["status"], "success");
+        }
+    }
+}
