@@ -1,0 +1,91 @@
+//! The changes that the writer can be asked for, and their answers.
+
+use crate::records::{self, Write};
+use crate::work::{self, Claim, NewWork, Work};
+use crate::{StoreError, database::Session};
+
+use bytes::Bytes;
+use ebb_model::Timestamp;
+
+/// A change, which may share a transaction with others.
+#[derive(Debug)]
+pub(crate) enum Job {
+    /// Make all of these writes, or none.
+    Commit(Vec<Write>),
+    /// Add work.
+    Enqueue(Vec<NewWork>, Timestamp),
+    /// Take due work.
+    Claim(Claim),
+    /// Remove work that is done.
+    Complete(Held),
+    /// Give work back.
+    Retry(Held, Timestamp, Option<Bytes>),
+    /// Hold work for longer.
+    Extend(Held, Timestamp),
+}
+
+/// Work, as far as its claim proves it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Held {
+    /// The id of the work.
+    pub(crate) id: i64,
+    /// The number of the claim.
+    pub(crate) lease: i64,
+}
+
+/// What a change gives back.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    /// The revisions of the writes, or the ids of the added work, in order.
+    Numbers(Vec<i64>),
+    /// The work taken.
+    Claimed(Vec<Work>),
+    /// Work went back into this queue.
+    Released(String),
+    /// It is done.
+    Done,
+}
+
+/// The answer of one change, or why it was refused. A refused change leaves no trace.
+pub(crate) type Applied = Result<Answer, StoreError>;
+
+impl Job {
+    /// Makes the change within an open transaction.
+    ///
+    /// # Errors
+    /// An error of the database, after which the whole transaction is void.
+    pub(crate) async fn apply(&self, session: &mut Session) -> Result<Applied, sqlx::Error> {
+        match self {
+            Self::Commit(writes) => records::apply(session, writes).await,
+            Self::Enqueue(items, now) => work::enqueue(session, items, *now).await.map(Ok),
+            Self::Claim(claim) => work::claim(session, claim).await.map(Ok),
+            Self::Complete(held) => work::complete(session, *held).await,
+            Self::Retry(held, due, body) => work::retry(session, *held, *due, body.as_deref()).await,
+            Self::Extend(held, until) => work::extend(session, *held, *until).await,
+        }
+    }
+
+    /// What is attempted, for errors.
+    pub(crate) fn action(&self) -> &'static str {
+        match self {
+            Self::Commit(_) => "commit records",
+            Self::Enqueue(..) => "enqueue work",
+            Self::Claim(_) => "claim work",
+            Self::Complete(_) => "complete work",
+            Self::Retry(..) => "give work back",
+            Self::Extend(..) => "extend a claim",
+        }
+    }
+}
+
+impl Answer {
+    /// Revisions or ids; none for other answers.
+    pub(crate) fn numbers(self) -> Vec<i64> {
+        if let Self::Numbers(numbers) = self { numbers } else { Vec::new() }
+    }
+
+    /// Work taken; none for other answers.
+    pub(crate) fn claimed(self) -> Vec<Work> {
+        if let Self::Claimed(work) = self { work } else { Vec::new() }
+    }
+}

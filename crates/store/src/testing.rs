@@ -1,0 +1,82 @@
+//! Stores for tests: SQLite always, PostgreSQL too where `EBB_TEST_POSTGRES_URL` names a server.
+
+use std::ops::Deref;
+use std::str::FromStr as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use ebb_model::{Clock, Timestamp};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+
+use crate::{Store, StoreConfig};
+
+/// A clock that stands still until it is moved.
+#[derive(Debug)]
+pub(crate) struct TestClock(AtomicI64);
+
+impl TestClock {
+    /// Moves it on, in milliseconds.
+    pub(crate) fn advance(&self, millis: i64) {
+        self.0.fetch_add(millis, Ordering::SeqCst);
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        Timestamp(self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// An empty store with a data folder of its own.
+pub(crate) struct TestStore {
+    pub(crate) store: Store,
+    pub(crate) clock: Arc<TestClock>,
+    pub(crate) config: StoreConfig,
+    _folder: tempfile::TempDir,
+}
+
+impl Deref for TestStore {
+    type Target = Store;
+    fn deref(&self) -> &Store {
+        &self.store
+    }
+}
+
+impl TestStore {
+    async fn open(database: Option<String>) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Arc::new(TestClock(AtomicI64::new(1_000_000)));
+        let config = StoreConfig { data: folder.path().join("data"), database, blobs: None };
+        let store = Store::open_with_clock(&config, Arc::<TestClock>::clone(&clock)).await.unwrap();
+        Self { store, clock, config, _folder: folder }
+    }
+
+    /// A store on SQLite.
+    pub(crate) async fn sqlite() -> Self {
+        Self::open(None).await
+    }
+}
+
+/// Runs a test on SQLite, and on PostgreSQL in a schema of its own.
+pub(crate) async fn each_database(test: impl AsyncFn(&TestStore)) {
+    let store = TestStore::sqlite().await;
+    test(&store).await;
+    store.close().await;
+    let Ok(server) = std::env::var("EBB_TEST_POSTGRES_URL") else { return };
+    let schema = format!("test_{}", uuid::Uuid::new_v4().simple());
+    let admin = |sql: String| {
+        let options = PgConnectOptions::from_str(&server).unwrap();
+        async move {
+            let mut connection = PgConnection::connect_with(&options).await.unwrap();
+            sqlx::query(AssertSqlSafe(sql)).execute(&mut connection).await.unwrap();
+            connection.close().await.unwrap();
+        }
+    };
+    admin(format!("CREATE SCHEMA {schema}")).await;
+    let mark = if server.contains('?') { '&' } else { '?' };
+    let store = TestStore::open(Some(format!("{server}{mark}options[search_path]={schema}"))).await;
+    test(&store).await;
+    store.close().await;
+    admin(format!("DROP SCHEMA {schema} CASCADE")).await;
+}
