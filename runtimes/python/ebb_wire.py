@@ -48,7 +48,9 @@ class Wire:
                 for part in parts:
                     self._socket.sendall(part)
         except (OSError, AttributeError):
-            os._exit(1)
+            # A thread that still logs while the process ends must not change how that looks.
+            if self.is_open or kind != Kind.LOG:
+                os._exit(1)
 
     def receive(self):
         """The next frame as (kind, event id, body); the body is the caller's to keep."""

@@ -44,6 +44,7 @@ pub(crate) fn on_path(program: &str) -> Option<PathBuf> {
 pub(crate) struct Function {
     interpreter: Interpreter,
     folder: TempDir,
+    root: PathBuf,
     handler: String,
     env: BTreeMap<String, String>,
 }
@@ -65,7 +66,13 @@ impl Function {
             ("AWS_LAMBDA_LOG_STREAM_NAME", "stream"),
         ];
         let env = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Self { interpreter: interpreter.clone(), folder, handler: handler.to_owned(), env }
+        let root = folder.path().to_owned();
+        Self { interpreter: interpreter.clone(), folder, root, handler: handler.to_owned(), env }
+    }
+
+    /// A function whose code lies in this folder.
+    pub(crate) fn at(root: &Path, interpreter: &Interpreter, handler: &str) -> Self {
+        Self { root: root.to_owned(), ..Self::new(interpreter, handler, &[]) }
     }
 
     /// Sets an environment variable; `$ROOT` in it stands for the function's folder.
@@ -107,7 +114,7 @@ impl Function {
         };
         let hello = instance.receive();
         assert!(matches!(&hello, Some(FromBoot::Hello(hello)) if hello.protocol == 1), "{hello:?}");
-        let root = instance.folder.path().to_str().unwrap().to_owned();
+        let root = self.root.to_str().unwrap().to_owned();
         instance.send(ToBoot::Start(Start { handler: self.handler, root, env: self.env }));
         instance.init = Some(match instance.receive_logging() {
             Some(FromBoot::Ready) => Init::Ready,

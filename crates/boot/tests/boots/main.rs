@@ -3,5 +3,6 @@
 //! No sandbox: the function's folder is a temporary one. Where an interpreter is missing, its tests say so and pass.
 
 mod harness;
+mod java;
 mod node;
 mod python;
