@@ -1,0 +1,222 @@
+//! The state of one instance, shared between its tasks: the API's connections, the boot's link, whoever invokes.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use ebb_invoker::{Event, ExitCause};
+use tokio::sync::{mpsc, oneshot, watch};
+use uuid::Uuid;
+
+use crate::lifecycle::{EventName, ExtensionEvent, Lifecycle, Refused, Shutdown};
+
+/// Pieces of an answer under way between the instance and its reader: enough that neither waits for the other at
+/// every piece, few enough that a slow reader slows the function down.
+const PARTS_UNDER_WAY: usize = 8;
+
+/// A piece of an answer, from whoever receives it from the instance.
+#[derive(Debug)]
+pub(crate) enum Part {
+    /// A streamed answer starts.
+    Head(Option<String>),
+    /// A piece of it.
+    Chunk(Bytes),
+    /// The whole of it.
+    Whole(Bytes),
+    /// It was too large to be received at all; holds its size in bytes.
+    TooLarge(u64),
+    /// All of it has been sent. The sender may want to know what became of it.
+    End(Option<oneshot::Sender<Verdict>>),
+    /// Instead of an answer, or of the rest of it, this error object.
+    Failed(Bytes),
+}
+
+/// What became of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// It reached its reader.
+    Accepted,
+    /// It is more than the reader takes.
+    TooLarge,
+}
+
+/// How an instance ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Ended {
+    /// How its main process ended, or which end stands for what happened.
+    pub(crate) cause: ExitCause,
+    /// An error object that says more than the cause, such as the name of an extension that crashed.
+    pub(crate) report: Option<Bytes>,
+}
+
+/// The state of one instance.
+#[derive(Debug)]
+pub(crate) struct Core {
+    shared: Mutex<Shared>,
+    changed: watch::Sender<()>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    lifecycle: Lifecycle,
+    /// Where the answer to the current event goes.
+    parts: Option<mpsc::Sender<Part>>,
+    /// The error object of a failed initialisation.
+    init_error: Option<Bytes>,
+    ended: Option<Ended>,
+    closing: bool,
+}
+
+/// What initialisation came to.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Initialised {
+    /// The runtime and every extension wait for an event.
+    Ready,
+    /// The runtime or an extension reported this error object.
+    Failed(Bytes),
+    /// The instance ended.
+    Ended(Ended),
+}
+
+impl Core {
+    /// An instance whose runtime initialises, with these external extensions.
+    pub(crate) fn new(external: impl IntoIterator<Item = String>) -> Arc<Self> {
+        let lifecycle = Lifecycle::new(external);
+        let shared = Shared { lifecycle, parts: None, init_error: None, ended: None, closing: false };
+        Arc::new(Self { shared: Mutex::new(shared), changed: watch::Sender::new(()) })
+    }
+
+    /// Looks at the lifecycle.
+    pub(crate) fn look<T>(&self, look: impl FnOnce(&Lifecycle) -> T) -> T {
+        look(&self.lock().lifecycle)
+    }
+
+    /// Changes the lifecycle, and wakes whoever waits for a change.
+    pub(crate) fn change<T>(&self, change: impl FnOnce(&mut Lifecycle) -> T) -> T {
+        let result = change(&mut self.lock().lifecycle);
+        self.changed.send_replace(());
+        result
+    }
+
+    /// Waits for the event that the runtime is to answer.
+    pub(crate) async fn runtime_next(&self) -> Result<Arc<Event>, Refused> {
+        self.change(Lifecycle::runtime_asks)?;
+        Ok(self.until(|shared| shared.lifecycle.runtime_event()).await)
+    }
+
+    /// Waits for an extension's next event.
+    pub(crate) async fn extension_next(&self, id: Uuid) -> Result<ExtensionEvent, Refused> {
+        self.change(|lifecycle| lifecycle.extension_asks(id))?;
+        self.until(|shared| shared.lifecycle.extension_event(id).transpose()).await
+    }
+
+    /// Hands an event to the runtime and the extensions: its number, and where the answer comes from. None where the
+    /// runtime has not asked for an event.
+    pub(crate) fn begin(&self, event: Arc<Event>) -> Option<(u32, mpsc::Receiver<Part>)> {
+        let mut shared = self.lock();
+        let number = shared.lifecycle.begin(event)?;
+        let (sender, receiver) = mpsc::channel(PARTS_UNDER_WAY);
+        shared.parts = Some(sender);
+        drop(shared);
+        self.changed.send_replace(());
+        Some((number, receiver))
+    }
+
+    /// The runtime starts to answer this event: where the pieces go.
+    pub(crate) fn answer(&self, event: &EventName<'_>, failed: bool) -> Result<mpsc::Sender<Part>, Refused> {
+        let mut shared = self.lock();
+        shared.lifecycle.runtime_answers(event, failed)?;
+        shared.parts.take().ok_or(Refused::InvalidRequestId)
+    }
+
+    /// Initialisation failed with this error object; only the first counts.
+    pub(crate) fn init_failed(&self, error: Bytes) {
+        self.lock().init_error.get_or_insert(error);
+        self.changed.send_replace(());
+    }
+
+    /// An extension failed, which ends the instance, while it initialises and after.
+    pub(crate) fn extension_failed(&self, error: Bytes) {
+        self.init_failed(error.clone());
+        self.end(Ended { cause: ExitCause::Status(1), report: Some(error) });
+    }
+
+    /// From now on, processes end because they are told to.
+    pub(crate) fn close(&self) {
+        self.lock().closing = true;
+    }
+
+    /// Whether processes end because they are told to.
+    pub(crate) fn closing(&self) -> bool {
+        self.lock().closing
+    }
+
+    /// The instance ended; only the first end counts.
+    pub(crate) fn end(&self, ended: Ended) {
+        self.lock().ended.get_or_insert(ended);
+        self.changed.send_replace(());
+    }
+
+    /// Waits until no answer is being received.
+    pub(crate) async fn answer_received(&self) {
+        self.until(|shared| (!shared.lifecycle.answering()).then_some(())).await;
+    }
+
+    /// Waits until every external extension has registered, or something has ended that.
+    pub(crate) async fn registered(&self) -> Initialised {
+        self.until(|shared| shared.initialised(Lifecycle::all_registered)).await
+    }
+
+    /// Waits until the instance can take its first event, or something has ended that.
+    pub(crate) async fn initialised(&self) -> Initialised {
+        self.until(|shared| shared.initialised(Lifecycle::idle)).await
+    }
+
+    /// Waits until the runtime and every extension wait for the next event.
+    pub(crate) async fn settled(&self) -> Result<(), ExitCause> {
+        self.until(|shared| match &shared.ended {
+            Some(ended) => Some(Err(ended.cause)),
+            None => shared.lifecycle.idle().then_some(Ok(())),
+        })
+        .await
+    }
+
+    /// Waits until the instance has ended.
+    pub(crate) async fn ended(&self) -> Ended {
+        self.until(|shared| shared.ended.clone()).await
+    }
+
+    /// Tells the extensions that the instance ends.
+    pub(crate) fn shut_down(&self, shutdown: Shutdown) {
+        self.change(|lifecycle| lifecycle.shut_down(shutdown));
+    }
+
+    /// Waits until `ready` gives something; asked again after each change. Cancel safe.
+    async fn until<T>(&self, mut ready: impl FnMut(&mut Shared) -> Option<T>) -> T {
+        let mut changes = self.changed.subscribe();
+        loop {
+            if let Some(value) = ready(&mut self.lock()) {
+                return value;
+            }
+            // The sender lives as long as `self`, so this never fails.
+            if changes.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Shared> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Shared {
+    fn initialised(&self, ready: impl FnOnce(&Lifecycle) -> bool) -> Option<Initialised> {
+        if let Some(error) = &self.init_error {
+            return Some(Initialised::Failed(error.clone()));
+        }
+        if let Some(ended) = &self.ended {
+            return Some(Initialised::Ended(ended.clone()));
+        }
+        ready(&self.lifecycle).then_some(Initialised::Ready)
+    }
+}

@@ -1,0 +1,120 @@
+//! The engine: everything that this machine can boot.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ebb_invoker::{Boxed, InitFailure, Instance, InstanceSpec, Runtime, StartError, Unavailable};
+use ebb_model::{Clock, RuntimeName};
+use ebb_sandbox::{Launcher, Network};
+use tokio::net::TcpStream;
+
+use crate::boots::Boots;
+use crate::interpreters::{Interpreters, Language, Places, RuntimesReport};
+use crate::plan::{Managed, plan};
+use crate::sdk;
+use crate::start::Starter;
+
+/// What the engine is made of.
+pub struct EngineConfig {
+    /// The data folder: boots and SDK layers are kept in `runtimes/` there.
+    pub data: PathBuf,
+    /// Makes sandboxes.
+    pub launcher: Launcher,
+    /// What instances may reach.
+    pub network: Network,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// The service that instances reach at `AWS_ENDPOINT_URL`.
+pub trait ControlApi: Send + Sync + 'static {
+    /// Serves one connection that an instance made; returns at once. The connection ends with the instance.
+    fn serve(&self, connection: TcpStream);
+}
+
+/// Boots instances as sandboxed processes.
+pub struct Engine {
+    config: EngineConfig,
+    control: Arc<dyn ControlApi>,
+    interpreters: Arc<Interpreters>,
+    boots: Boots,
+}
+
+impl Engine {
+    /// An engine that hands the calls that instances make on the control API to `control`. Writes the boots to the
+    /// data folder. Interpreters are looked up when they are first needed.
+    ///
+    /// # Errors
+    /// Where the data folder cannot be written.
+    pub fn new(config: EngineConfig, control: Arc<dyn ControlApi>) -> std::io::Result<Self> {
+        let boots = Boots::write(&config.data)?;
+        Ok(Self {
+            config,
+            control,
+            interpreters: Arc::new(Interpreters::new(Places::of_environment())),
+            boots,
+        })
+    }
+
+    /// What `ebb runtimes` shows. Runs interpreters to ask for their versions: call it where blocking is allowed.
+    #[must_use]
+    pub fn report(&self) -> RuntimesReport {
+        report(&self.interpreters, &self.config.data)
+    }
+
+    async fn boot(&self, spec: InstanceSpec) -> Result<Arc<dyn Instance>, StartError> {
+        let managed = self.managed(spec.version.settings.runtime).await?;
+        let plan = plan(&spec, managed.as_ref(), self.config.network)
+            .map_err(|object| StartError::Init(InitFailure::Reported(object)))?;
+        let starter =
+            Starter { launcher: &self.config.launcher, control: &self.control, clock: &self.config.clock };
+        Ok(Arc::new(starter.start(&spec, plan).await?))
+    }
+
+    /// What runs this runtime; none for custom runtimes. The first call for an interpreter may compile its boot.
+    async fn managed(&self, runtime: RuntimeName) -> Result<Option<Managed>, StartError> {
+        let Some((language, _)) = Language::of(runtime.family()) else { return Ok(None) };
+        let (interpreters, boots) = (Arc::clone(&self.interpreters), self.boots.clone());
+        let prepared =
+            tokio::task::spawn_blocking(move || prepare(runtime, language, &interpreters, &boots)).await;
+        let (chosen, boot) =
+            prepared.map_err(|error| StartError::Platform(format!("preparing a boot: {error}")))??;
+        let sdk = sdk::layer_of(language, &self.config.data);
+        Ok(Some(Managed { language, interpreter: chosen, boot, sdk }))
+    }
+}
+
+impl Runtime for Engine {
+    fn check(&self, runtime: RuntimeName) -> Result<(), Unavailable> {
+        self.interpreters.choose(runtime).map(|_| ())
+    }
+
+    fn start(&self, spec: InstanceSpec) -> Boxed<'_, Result<Arc<dyn Instance>, StartError>> {
+        Box::pin(self.boot(spec))
+    }
+}
+
+fn prepare(
+    runtime: RuntimeName,
+    language: Language,
+    interpreters: &Interpreters,
+    boots: &Boots,
+) -> Result<(crate::interpreters::Interpreter, PathBuf), StartError> {
+    let missing =
+        |missing: String, hint: String| StartError::Unavailable(Unavailable { runtime, missing, hint });
+    let Some(chosen) = interpreters.choose(runtime)? else {
+        return Err(missing("it has no interpreter".into(), String::new()));
+    };
+    let boot = boots.of(language, &chosen.interpreter).map_err(|why| missing(why, String::new()))?;
+    Ok((chosen.interpreter, boot))
+}
+
+/// What `ebb runtimes` shows, without a server. Blocks as [`Engine::report`] does.
+#[must_use]
+pub fn runtimes_report(data: &Path) -> RuntimesReport {
+    report(&Interpreters::new(Places::of_environment()), data)
+}
+
+fn report(interpreters: &Interpreters, data: &Path) -> RuntimesReport {
+    RuntimesReport { runtimes: interpreters.report(), sdks: sdk::report(data) }
+}

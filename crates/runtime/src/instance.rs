@@ -1,0 +1,198 @@
+//! One running instance.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ebb_invoker::{Boxed, Ending, Event, ExitCause, Instance, ResponseSink, WriteError};
+use ebb_model::Clock;
+use ebb_sandbox::{Process, Sandbox};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use crate::core::{Core, Ended, Part, Verdict};
+use crate::lifecycle::{ExtensionState, Shutdown};
+use crate::link::Link;
+use crate::log_pipe::LogPipe;
+
+/// What extensions of either kind have to end. Source: the Lambda developer guide, "Lambda execution environment
+/// lifecycle", "Shutdown phase".
+const EXTERNAL_EXTENSIONS_TIME: Duration = Duration::from_secs(2);
+const INTERNAL_EXTENSIONS_TIME: Duration = Duration::from_millis(500);
+
+const SIGTERM: i32 = 15;
+
+/// A process tree in a sandbox, and the tasks that listen to it. Dropping it kills the former and ends the latter.
+pub(crate) struct ProcessInstance {
+    pub(crate) core: Arc<Core>,
+    pub(crate) sandbox: Arc<Sandbox>,
+    pub(crate) runtime: Arc<Process>,
+    /// External extensions by name.
+    pub(crate) extensions: Vec<(String, Arc<Process>)>,
+    /// The boot, where the runtime is one.
+    pub(crate) link: Option<Link>,
+    pub(crate) pipes: Vec<Arc<LogPipe>>,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// Ended with the instance.
+    pub(crate) _tasks: JoinSet<()>,
+}
+
+impl Instance for ProcessInstance {
+    fn invoke<'a>(&'a self, event: Event, sink: &'a mut ResponseSink) -> Boxed<'a, Ending> {
+        Box::pin(self.run(Arc::new(event), sink))
+    }
+
+    fn settle(&self) -> Boxed<'_, Result<(), ExitCause>> {
+        Box::pin(async {
+            let settled = self.core.settled().await;
+            self.flush_logs();
+            settled
+        })
+    }
+
+    fn freeze(&self) -> Boxed<'_, ()> {
+        Box::pin(async {
+            if let Err(error) = self.sandbox.freeze().await {
+                tracing::warn!(%error, "an instance could not be frozen");
+            }
+        })
+    }
+
+    fn thaw(&self) -> Boxed<'_, ()> {
+        Box::pin(async {
+            if let Err(error) = self.sandbox.thaw().await {
+                tracing::warn!(%error, "an instance could not be thawed");
+            }
+        })
+    }
+
+    fn max_memory_mib(&self) -> u32 {
+        let bytes = self.sandbox.usage().peak_memory_bytes;
+        u32::try_from(bytes.div_ceil(1024 * 1024)).unwrap_or(u32::MAX)
+    }
+
+    fn exited(&self) -> Boxed<'_, ExitCause> {
+        Box::pin(async { self.core.ended().await.cause })
+    }
+
+    fn shutdown(&self, reason: &'static str) -> Boxed<'_, ()> {
+        Box::pin(async move {
+            self.core.close();
+            self.thaw().await;
+            self.say_goodbye(reason).await;
+            self.sandbox.destroy().await;
+            self.flush_logs();
+        })
+    }
+}
+
+impl ProcessInstance {
+    async fn run(&self, event: Arc<Event>, sink: &mut ResponseSink) -> Ending {
+        let (number, mut parts) = loop {
+            if let Some(begun) = self.core.begin(Arc::clone(&event)) {
+                break begun;
+            }
+            if let Err(cause) = self.core.settled().await {
+                return Ending::Exited(cause);
+            }
+        };
+        if let Some(link) = self.link.as_ref().filter(|link| link.ready())
+            && let Err(error) = link.invoke(number, &event).await
+        {
+            // It is ending: how is known in a moment.
+            tracing::debug!(%error, "an event could not be handed to a boot");
+        }
+        tokio::select! {
+            // What was answered before the end counts.
+            biased;
+            ending = receive(&mut parts, sink) => ending,
+            ended = self.core.ended() => match ended {
+                Ended { report: Some(object), .. } => Ending::Failed(object),
+                Ended { cause, .. } => Ending::Exited(cause),
+            },
+        }
+    }
+
+    fn flush_logs(&self) {
+        for pipe in &self.pipes {
+            pipe.flush();
+        }
+    }
+
+    /// The documented shutdown phase: the runtime gets SIGTERM and three tenths of the time, then the extensions get
+    /// their event and the rest of it. Without extensions there is no time at all.
+    async fn say_goodbye(&self, reason: &'static str) {
+        let (any, subscribed) = self.core.look(|lifecycle| {
+            let extensions = lifecycle.extensions().iter();
+            let subscribed = extensions.clone().filter(|extension| extension.shutdown);
+            (extensions.len() > 0, subscribed.map(|extension| extension.name.clone()).collect::<Vec<_>>())
+        });
+        if !any {
+            return;
+        }
+        let time =
+            if self.extensions.is_empty() { INTERNAL_EXTENSIONS_TIME } else { EXTERNAL_EXTENSIONS_TIME };
+        let deadline = tokio::time::Instant::now() + time;
+        let shutdown = Shutdown { reason, deadline: self.clock.now().plus(time) };
+        // Where it has ended already there is nothing to tell it.
+        let _ = self.runtime.signal(SIGTERM).await;
+        let _ = timeout(time.mul_f64(0.3), self.runtime.wait()).await;
+        self.core.shut_down(shutdown);
+        for (name, process) in &self.extensions {
+            if subscribed.contains(name) {
+                let _ = tokio::time::timeout_at(deadline, process.wait()).await;
+            }
+        }
+    }
+}
+
+/// Passes the pieces of an answer on until it is whole. The sender is dropped only after it said how it ended, or with
+/// the instance: then this waits for the caller to notice the end.
+async fn receive(parts: &mut mpsc::Receiver<Part>, sink: &mut ResponseSink) -> Ending {
+    let mut too_large: Option<usize> = None;
+    while let Some(part) = parts.recv().await {
+        let written = match part {
+            Part::Head(content_type) => sink.head(content_type).await,
+            Part::Chunk(bytes) => sink.chunk(bytes).await,
+            Part::Whole(bytes) => sink.whole(bytes).await,
+            Part::TooLarge(size) => Err(WriteError::TooLarge(usize::try_from(size).unwrap_or(usize::MAX))),
+            Part::Failed(object) => return Ending::Failed(object),
+            Part::End(reply) => {
+                let verdict = if too_large.is_some() { Verdict::TooLarge } else { Verdict::Accepted };
+                if let Some(reply) = reply {
+                    // Fails where the runtime hung up without waiting for what became of its answer.
+                    let _ = reply.send(verdict);
+                }
+                return too_large.map_or(Ending::Answered, |size| Ending::TooLarge { size });
+            }
+        };
+        if let Err(WriteError::TooLarge(size)) = written {
+            too_large = Some(size);
+        }
+    }
+    std::future::pending().await
+}
+
+/// The names and states of the extensions, for the log.
+pub(crate) fn describe_extensions(core: &Core) -> Vec<String> {
+    core.look(|lifecycle| {
+        lifecycle
+            .extensions()
+            .iter()
+            .map(|extension| {
+                let events = [("INVOKE", extension.invoke), ("SHUTDOWN", extension.shutdown)];
+                let events: Vec<_> = events.iter().filter(|(_, on)| *on).map(|(name, _)| *name).collect();
+                // Lambda's log calls an extension that waits for its first event ready, whatever it waits for.
+                let state = match extension.state {
+                    ExtensionState::Running => ExtensionState::Ready,
+                    state => state,
+                };
+                format!(
+                    "EXTENSION\tName: {}\tState: {state}\tEvents: [{}]",
+                    extension.name,
+                    events.join(", ")
+                )
+            })
+            .collect()
+    })
+}

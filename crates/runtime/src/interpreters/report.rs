@@ -1,0 +1,81 @@
+//! What `ebb runtimes` shows.
+
+use std::path::PathBuf;
+
+use ebb_model::{RuntimeFamily, RuntimeName};
+use serde::Serialize;
+
+use super::{Interpreters, Language};
+use crate::sdk::SdkRow;
+
+/// Which runtimes this machine has, and how the rest is had.
+#[derive(Debug, Clone, Serialize)]
+pub struct RuntimesReport {
+    /// Every runtime that ebb knows.
+    pub runtimes: Vec<RuntimeRow>,
+    /// What `ebb runtimes add` installs.
+    pub sdks: Vec<SdkRow>,
+}
+
+/// One runtime.
+#[derive(Debug, Clone, Serialize)]
+pub struct RuntimeRow {
+    /// Its name.
+    pub runtime: RuntimeName,
+    /// Whether it can be had, and by what.
+    pub status: RuntimeStatus,
+}
+
+/// Whether a runtime can be had.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RuntimeStatus {
+    /// The package brings all that it needs.
+    NothingNeeded,
+    /// By an interpreter of the version that it names.
+    Installed {
+        /// The interpreter's version.
+        version: String,
+        /// Where it is.
+        path: PathBuf,
+    },
+    /// By an interpreter of another version.
+    Compatible {
+        /// The interpreter's version.
+        version: String,
+        /// Where it is.
+        path: PathBuf,
+        /// How to get the version that it names.
+        hint: String,
+    },
+    /// It cannot.
+    Missing {
+        /// How to get it.
+        hint: String,
+    },
+}
+
+impl Interpreters {
+    /// Looks every runtime up.
+    pub(crate) fn report(&self) -> Vec<RuntimeRow> {
+        RuntimeName::all().map(|runtime| RuntimeRow { runtime, status: self.status(runtime) }).collect()
+    }
+
+    fn status(&self, runtime: RuntimeName) -> RuntimeStatus {
+        let hint = match runtime.family() {
+            RuntimeFamily::Custom => return RuntimeStatus::NothingNeeded,
+            family => Language::of(family).map(|(language, level)| language.hint(level)).unwrap_or_default(),
+        };
+        match self.choose(runtime) {
+            Ok(None) => RuntimeStatus::NothingNeeded,
+            Ok(Some(chosen)) => {
+                let (version, path) = (chosen.interpreter.version.to_string(), chosen.interpreter.program);
+                match chosen.exact {
+                    true => RuntimeStatus::Installed { version, path },
+                    false => RuntimeStatus::Compatible { version, path, hint },
+                }
+            }
+            Err(_) => RuntimeStatus::Missing { hint },
+        }
+    }
+}

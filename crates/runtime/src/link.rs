@@ -1,0 +1,197 @@
+//! The server's end of the boot protocol, for instances that run one of our own boots.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use bytes::{Bytes, BytesMut};
+use ebb_boot::{Decoder, FrameError, FromBoot, InvokeMetadata, Kind, Start, ToBoot};
+use ebb_invoker::log_stream::LogLine;
+use ebb_invoker::{Event, ExitCause};
+use ebb_model::{LogLevel, Timestamp};
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::sync::{Mutex, mpsc};
+
+use crate::core::{Core, Ended, Part};
+use crate::lifecycle::{EventName, Lifecycle};
+use crate::log_pipe::Log;
+
+/// What is read from the socket at a time, at first; frames that are larger make the buffer grow.
+const READ_BYTES: usize = 16 * 1024;
+
+/// Writes to a boot.
+#[derive(Debug)]
+pub(crate) struct Link {
+    writer: Mutex<OwnedWriteHalf>,
+    /// The boot holds a function, and takes events.
+    ready: Arc<AtomicBool>,
+}
+
+/// Reads from a boot.
+pub(crate) struct Reader {
+    stream: OwnedReadHalf,
+    ready: Arc<AtomicBool>,
+    core: Arc<Core>,
+    log: Log,
+    /// Where the pieces of a streamed answer go.
+    answer: Option<mpsc::Sender<Part>>,
+}
+
+/// The two ends for one boot: writes here, reads there.
+pub(crate) fn connect(stream: UnixStream, core: Arc<Core>, log: Log) -> (Link, Reader) {
+    let (stream, writer) = stream.into_split();
+    let ready = Arc::new(AtomicBool::new(false));
+    let link = Link { writer: Mutex::new(writer), ready: Arc::clone(&ready) };
+    (link, Reader { stream, ready, core, log, answer: None })
+}
+
+impl Link {
+    /// Whether the boot takes events; false while it initialises, and for ever where another program runs in its place
+    /// and speaks the Runtime API.
+    pub(crate) fn ready(&self) -> bool {
+        self.ready.load(Ordering::Acquire)
+    }
+
+    /// Gives the boot its function.
+    pub(crate) async fn start(&self, handler: String, root: String) -> io::Result<()> {
+        self.send(ToBoot::Start(Start { handler, root, env: Default::default() })).await
+    }
+
+    /// Gives it an event. Not cancel safe: half an event may be written.
+    pub(crate) async fn invoke(&self, number: u32, event: &Event) -> io::Result<()> {
+        let metadata = InvokeMetadata {
+            request_id: event.id.to_string(),
+            deadline_ms: event.deadline.millis(),
+            function_arn: event.arn.to_string(),
+            trace_id: event.trace.0.clone(),
+            client_context: event.client_context.clone(),
+            cognito_identity: event.cognito_identity.clone(),
+        };
+        self.send(ToBoot::Invoke { id: number, metadata, event: event.payload.clone() }).await
+    }
+
+    async fn send(&self, message: ToBoot) -> io::Result<()> {
+        let mut frame = message.encode().map_err(io::Error::other)?.into_buf();
+        self.writer.lock().await.write_all_buf(&mut frame).await
+    }
+}
+
+impl Reader {
+    /// Reads until the boot closes its end.
+    pub(crate) async fn run(mut self) {
+        let mut decoder = Decoder::default();
+        let mut buffer = BytesMut::with_capacity(READ_BYTES);
+        loop {
+            match decoder.decode(&mut buffer) {
+                Ok(Some(frame)) => match FromBoot::try_from(frame) {
+                    Ok(message) => self.handle(message).await,
+                    Err(error) => return self.violated(&error.to_string()),
+                },
+                Ok(None) => match self.stream.read_buf(&mut buffer).await {
+                    Ok(0) | Err(_) => return,
+                    Ok(_) => {}
+                },
+                Err(FrameError::TooLarge { kind: Kind::Response, id, length, .. }) => {
+                    self.answered(id, [Part::TooLarge(length), Part::End(None)]).await;
+                }
+                Err(FrameError::TooLarge { kind: Kind::Failure, id, length, .. }) => {
+                    let message =
+                        format!("Error object of {length} bytes is larger than the maximum allowed");
+                    let object =
+                        json!({ "errorType": "Function.ResponseSizeTooLarge", "errorMessage": message });
+                    self.answered(id, [Part::Failed(object.to_string().into())]).await;
+                }
+                Err(error) if error.is_recoverable() => {
+                    tracing::warn!(%error, "a frame of a boot was skipped")
+                }
+                Err(error) => return self.violated(&error.to_string()),
+            }
+        }
+    }
+
+    async fn handle(&mut self, message: FromBoot) {
+        match message {
+            FromBoot::Hello(hello) => tracing::debug!(runtime = hello.runtime, "booted"),
+            FromBoot::Ready => {
+                self.ready.store(true, Ordering::Release);
+                self.ask();
+            }
+            FromBoot::InitFailed(error) => {
+                // Refused only where it is said twice.
+                let _ = self.core.change(Lifecycle::runtime_init_error);
+                self.core.init_failed(error);
+            }
+            FromBoot::Response { id, body } => self.answered(id, [Part::Whole(body), Part::End(None)]).await,
+            FromBoot::Failure { id, error } => self.answered(id, [Part::Failed(error)]).await,
+            FromBoot::StreamHead { id, head } => {
+                self.answer = self.core.answer(&EventName::Number(id), false).ok();
+                self.pass(Part::Head(head.content_type)).await;
+            }
+            FromBoot::StreamChunk { chunk, .. } => self.pass(Part::Chunk(chunk)).await,
+            FromBoot::StreamEnd { error, .. } => {
+                self.pass(error.map_or(Part::End(None), Part::Failed)).await;
+                if self.answer.take().is_some() {
+                    self.done();
+                }
+            }
+            FromBoot::Log { level, time_ms, message, .. } => self.write(level, time_ms, &message),
+        }
+    }
+
+    /// An answer came, whole. An answer to anything but the current event is dropped.
+    async fn answered<const N: usize>(&mut self, id: u32, parts: [Part; N]) {
+        let failed = matches!(parts[0], Part::Failed(_));
+        let Ok(answer) = self.core.answer(&EventName::Number(id), failed) else { return };
+        for part in parts {
+            // Fails where nobody waits any more.
+            let _ = answer.send(part).await;
+        }
+        self.done();
+    }
+
+    async fn pass(&self, part: Part) {
+        if let Some(answer) = &self.answer {
+            // Fails where nobody waits any more; the boot then writes into the void until it is told to stop.
+            let _ = answer.send(part).await;
+        }
+    }
+
+    fn done(&self) {
+        self.core.change(Lifecycle::runtime_answered);
+        self.ask();
+    }
+
+    /// A boot that has answered, or is ready, takes the next event without asking.
+    fn ask(&self) {
+        if let Err(error) = self.core.change(Lifecycle::runtime_asks) {
+            tracing::debug!(%error, "a boot is ready at a time when it cannot be");
+        }
+    }
+
+    fn write(&self, level: Option<ebb_boot::LogLevel>, time_ms: i64, message: &Bytes) {
+        let message = String::from_utf8_lossy(message);
+        let message = message.strip_suffix('\n').unwrap_or(&message).to_owned();
+        self.log.stream.write(LogLine { timestamp: Timestamp(time_ms), level: level.map(level_of), message });
+    }
+
+    fn violated(&self, what: &str) {
+        tracing::warn!(what, "an instance wrote something to its boot's socket that is not of the protocol");
+        let message = "Error: the runtime's connection to the platform was written to by something else";
+        let report = json!({ "errorType": "Runtime.ProtocolError", "errorMessage": message }).to_string();
+        self.core.end(Ended { cause: ExitCause::Status(1), report: Some(report.into()) });
+    }
+}
+
+fn level_of(level: ebb_boot::LogLevel) -> LogLevel {
+    match level {
+        ebb_boot::LogLevel::Trace => LogLevel::Trace,
+        ebb_boot::LogLevel::Debug => LogLevel::Debug,
+        ebb_boot::LogLevel::Info => LogLevel::Info,
+        ebb_boot::LogLevel::Warn => LogLevel::Warn,
+        ebb_boot::LogLevel::Error => LogLevel::Error,
+        ebb_boot::LogLevel::Fatal => LogLevel::Fatal,
+    }
+}

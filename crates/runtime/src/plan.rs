@@ -1,0 +1,238 @@
+//! What an instance is made of: its mounts, limits, programs and environment. Pure but for looking at the package.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use ebb_invoker::InstanceSpec;
+use ebb_model::limits::MEMORY_MIB_PER_CORE;
+use ebb_sandbox::{Limits, Mount, Network, SandboxSpec};
+use serde_json::json;
+
+use crate::boots;
+use crate::environment::{self, CONTROL_API_PORT, Environment, RUNTIME_API_PORT, TASK_ROOT};
+use crate::interpreters::{Interpreter, Language};
+
+/// Processes and threads of an instance. Source: the Lambda developer guide, "Lambda quotas".
+const PROCESSES: u32 = 1024;
+/// Open files of a process. Source: as above.
+const OPEN_FILES: u32 = 1024;
+/// The number of the boot's socket in the boot.
+pub(crate) const BOOT_DESCRIPTOR: i32 = 3;
+/// Names [`BOOT_DESCRIPTOR`] to the boot, which removes it before user code runs.
+const BOOT_VARIABLE: &str = "EBB_BOOT_FD";
+/// The script that starts the runtime, where the function names one.
+/// Source: the Lambda developer guide, "Modifying the runtime environment", "Wrapper scripts".
+const WRAPPER_VARIABLE: &str = "AWS_LAMBDA_EXEC_WRAPPER";
+/// Where external extensions are. Source: the Lambda developer guide, "Using the Lambda Extensions API".
+const EXTENSIONS: &str = "/opt/extensions";
+
+/// A program and what it gets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Program {
+    /// Its path inside.
+    pub(crate) path: PathBuf,
+    /// Its arguments.
+    pub(crate) arguments: Vec<String>,
+    /// Its environment.
+    pub(crate) environment: Environment,
+}
+
+/// An instance before it starts.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    /// Its sandbox.
+    pub(crate) sandbox: SandboxSpec,
+    /// The runtime.
+    pub(crate) runtime: Program,
+    /// Whether the runtime is one of our boots.
+    pub(crate) boot: bool,
+    /// External extensions by name.
+    pub(crate) extensions: BTreeMap<String, Program>,
+    /// Thousandths of a core that it may use once it is initialised.
+    pub(crate) cpu_millis: u32,
+}
+
+/// What runs a managed runtime.
+#[derive(Debug, Clone)]
+pub(crate) struct Managed {
+    /// The language.
+    pub(crate) language: Language,
+    /// Its interpreter.
+    pub(crate) interpreter: Interpreter,
+    /// The folder of its boot.
+    pub(crate) boot: PathBuf,
+    /// The SDK layer, where it is installed, and where it goes.
+    pub(crate) sdk: Option<(PathBuf, &'static str)>,
+}
+
+/// Plans an instance; `managed` is none for custom runtimes.
+///
+/// # Errors
+/// The error object (JSON text) of a package that cannot be started.
+pub(crate) fn plan(spec: &InstanceSpec, managed: Option<&Managed>, network: Network) -> Result<Plan, Bytes> {
+    let level = managed.and_then(|managed| managed.language.level(managed.interpreter.version));
+    let environment = environment::of_runtime(spec, level);
+    let extension_environment = environment::of_extension(&environment);
+    let extensions = extensions(&spec.layers)
+        .into_iter()
+        .map(|name| {
+            let path = Path::new(EXTENSIONS).join(&name);
+            (name, Program { path, arguments: Vec::new(), environment: extension_environment.clone() })
+        })
+        .collect();
+    let runtime = match managed {
+        Some(managed) => managed_program(managed, spec, environment),
+        None => custom_program(spec, environment)?,
+    };
+    let memory_mib = spec.version.settings.memory_mib;
+    Ok(Plan {
+        sandbox: sandbox(spec, managed, network),
+        runtime,
+        boot: managed.is_some(),
+        extensions,
+        cpu_millis: cpu_millis(memory_mib),
+    })
+}
+
+/// A function's share of the processor: one core for 1,769 MB.
+/// Source: the Lambda developer guide, "Configure Lambda function memory".
+pub(crate) fn cpu_millis(memory_mib: u32) -> u32 {
+    (memory_mib * 1000).div_ceil(MEMORY_MIB_PER_CORE)
+}
+
+fn sandbox(spec: &InstanceSpec, managed: Option<&Managed>, network: Network) -> SandboxSpec {
+    let settings = &spec.version.settings;
+    let mut mounts = ebb_sandbox::base_system_mounts();
+    mounts.push(bind(&spec.code, TASK_ROOT));
+    if !spec.layers.is_empty() {
+        mounts.push(Mount::Merged { layers: spec.layers.clone(), target: "/opt".into() });
+    }
+    if let Some(managed) = managed {
+        mounts.push(bind(&managed.boot, boots::MOUNTED_AT));
+        if let Some((folder, target)) = &managed.sdk {
+            mounts.push(bind(folder, target));
+        }
+        let binds = managed.interpreter.binds.iter();
+        mounts.extend(binds.map(|path| Mount::Bind { source: path.clone(), target: path.clone() }));
+        mounts.extend(managed.language.names().iter().map(|name| Mount::Symlink {
+            points_to: managed.interpreter.program.clone(),
+            target: Path::new("/var/lang/bin").join(name),
+        }));
+    }
+    let mebibyte = 1024 * 1024;
+    SandboxSpec {
+        name: host_name(spec.version.name.as_str()),
+        mounts,
+        tmp_bytes: u64::from(settings.ephemeral_storage_mib) * mebibyte,
+        limits: Limits {
+            memory_bytes: u64::from(settings.memory_mib) * mebibyte,
+            // Initialisation has the whole machine.
+            cpu_millis: None,
+            processes: PROCESSES,
+            open_files: OPEN_FILES,
+        },
+        network,
+        listen: vec![RUNTIME_API_PORT, CONTROL_API_PORT],
+    }
+}
+
+/// A host name has at most 64 bytes, and none of the characters that resolvers trip over.
+fn host_name(function: &str) -> String {
+    let name: String =
+        function.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).take(48).collect();
+    format!("ebb-{name}")
+}
+
+fn bind(source: &Path, target: &str) -> Mount {
+    Mount::Bind { source: source.to_owned(), target: target.into() }
+}
+
+fn managed_program(managed: &Managed, spec: &InstanceSpec, mut environment: Environment) -> Program {
+    environment.insert(BOOT_VARIABLE.into(), BOOT_DESCRIPTOR.to_string());
+    let path = managed.interpreter.program.clone();
+    let arguments = managed.language.arguments(spec.version.settings.memory_mib);
+    match environment.get(WRAPPER_VARIABLE).cloned() {
+        Some(wrapper) => {
+            let arguments = std::iter::once(path.display().to_string()).chain(arguments).collect();
+            Program { path: wrapper.into(), arguments, environment }
+        }
+        None => Program { path, arguments, environment },
+    }
+}
+
+/// `bootstrap` in the package, else in a layer.
+fn custom_program(spec: &InstanceSpec, environment: Environment) -> Result<Program, Bytes> {
+    let in_layers = spec.layers.iter().rev().map(|layer| (layer.join("bootstrap"), "/opt/bootstrap"));
+    let candidates = std::iter::once((spec.code.join("bootstrap"), "/var/task/bootstrap")).chain(in_layers);
+    for (source, path) in candidates {
+        let Ok(metadata) = fs::metadata(&source) else { continue };
+        if metadata.is_dir() {
+            continue;
+        }
+        if metadata.permissions().mode() & 0o111 == 0 {
+            return Err(invalid_entrypoint(&format!("fork/exec {path}: permission denied")));
+        }
+        return Ok(Program { path: path.into(), arguments: Vec::new(), environment });
+    }
+    Err(invalid_entrypoint("Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]"))
+}
+
+/// The error object of a runtime whose program cannot be started. Its text is Lambda's.
+pub(crate) fn invalid_entrypoint(what: &str) -> Bytes {
+    json!({ "errorType": "Runtime.InvalidEntrypoint", "errorMessage": format!("Error: {what}") })
+        .to_string()
+        .into()
+}
+
+/// The external extensions of the layers: the files in their `extensions` folders that may be executed.
+fn extensions(layers: &[PathBuf]) -> Vec<String> {
+    let mut found = BTreeMap::new();
+    for layer in layers {
+        for entry in fs::read_dir(layer.join("extensions")).into_iter().flatten().flatten() {
+            let executable = fs::metadata(entry.path())
+                .is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0);
+            // A later layer's file hides an earlier one of the same name.
+            found.insert(entry.file_name().to_string_lossy().into_owned(), executable);
+        }
+    }
+    found.into_iter().filter(|(_, executable)| *executable).map(|(name, _)| name).collect()
+}
+
+impl Language {
+    /// What its interpreter is called in `/var/lang/bin`.
+    fn names(self) -> &'static [&'static str] {
+        match self {
+            Self::Node => &["node"],
+            Self::Python => &["python3", "python"],
+            Self::Java => &["java"],
+            Self::Ruby => &["ruby"],
+        }
+    }
+
+    /// How its interpreter starts its boot.
+    fn arguments(self, memory_mib: u32) -> Vec<String> {
+        let boot = |name: &str| format!("{}/{name}", boots::MOUNTED_AT);
+        match self {
+            Self::Node => vec![boot("boot.cjs")],
+            // The packages of the interpreter's own installation are the host's: their start-up code is left out.
+            Self::Python => vec!["-S".into(), boot("boot.py")],
+            Self::Ruby => vec![boot("boot.rb")],
+            Self::Java => vec![
+                // The machine's memory is what it sees; the instance's is what it has. The rest is for the JVM itself.
+                format!("-Xmx{}m", memory_mib * 7 / 10),
+                "-XX:+UseSerialGC".into(),
+                "-XX:TieredStopAtLevel=1".into(),
+                "-Xshare:auto".into(),
+                "-cp".into(),
+                boot(""),
+                "Boot".into(),
+            ],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,356 @@
+//! Starts an instance: its sandbox, the APIs inside it, its extensions, its runtime; and watches them.
+
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream as StdUnixStream;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use ebb_invoker::{ExitCause, InitFailure, InstanceSpec, StartError};
+use ebb_model::{Clock, LogFormat};
+use ebb_sandbox::{Command, ExitStatus, Launcher, Process, Sandbox, SandboxError};
+use serde_json::json;
+use tokio::net::{TcpListener, UnixStream};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::api::{Api, FunctionFacts};
+use crate::core::{Core, Ended, Initialised};
+use crate::engine::ControlApi;
+use crate::environment::TASK_ROOT;
+use crate::instance::{ProcessInstance, describe_extensions};
+use crate::link::{self, Link, Reader};
+use crate::log_pipe::{Log, LogPipe};
+use crate::plan::{BOOT_DESCRIPTOR, Plan, Program, invalid_entrypoint};
+
+/// After the main process has ended: how long what it had sent may take to be received.
+const LAST_WORDS_TIME: Duration = Duration::from_secs(1);
+/// After initialisation was reported to have failed: how long the runtime may take to end by itself, so that what it
+/// still says reaches the log.
+const INIT_FAILED_EXIT_TIME: Duration = Duration::from_millis(500);
+
+const SIGKILL: i32 = 9;
+/// How shells report that a program they ran was killed.
+const KILLED_STATUS: i32 = 128 + SIGKILL;
+
+/// What every start needs of the engine.
+pub(crate) struct Starter<'a> {
+    pub(crate) launcher: &'a Launcher,
+    pub(crate) control: &'a Arc<dyn ControlApi>,
+    pub(crate) clock: &'a Arc<dyn Clock>,
+}
+
+/// An instance under construction. Dropping it kills what was started.
+struct Building {
+    core: Arc<Core>,
+    sandbox: Arc<Sandbox>,
+    log: Log,
+    pipes: Vec<Arc<LogPipe>>,
+    extensions: Vec<(String, Arc<Process>)>,
+    tasks: JoinSet<()>,
+}
+
+impl Starter<'_> {
+    /// Starts an instance and waits until it can take its first event.
+    pub(crate) async fn start(&self, spec: &InstanceSpec, plan: Plan) -> Result<ProcessInstance, StartError> {
+        let Plan { sandbox, runtime, boot, extensions, cpu_millis } = plan;
+        let mut sandbox =
+            self.launcher.create(sandbox).await.map_err(|error| platform("creating a sandbox", &error))?;
+        let listeners = sandbox.take_listeners();
+        let core = Core::new(extensions.keys().cloned());
+        let mut building = Building {
+            core,
+            sandbox: Arc::new(sandbox),
+            log: Log { stream: Arc::clone(&spec.logs), clock: Arc::clone(self.clock) },
+            pipes: Vec::new(),
+            extensions: Vec::new(),
+            tasks: JoinSet::new(),
+        };
+        building.listen(listeners, facts(spec), Arc::clone(self.control))?;
+        for (name, program) in extensions {
+            building.start_extension(name, program).await?;
+        }
+        let registered = building.core.registered().await;
+        building.check(registered).await?;
+        let handler = spec.version.settings.handler.clone();
+        let (runtime, link) = building.start_runtime(runtime, boot.then_some(handler)).await?;
+        let initialised = building.core.initialised().await;
+        building.check_runtime(initialised, &runtime).await?;
+        building.finish(spec, cpu_millis).await?;
+        let Building { core, sandbox, pipes, extensions, tasks, .. } = building;
+        let clock = Arc::clone(self.clock);
+        Ok(ProcessInstance { core, sandbox, runtime, extensions, link, pipes, clock, _tasks: tasks })
+    }
+}
+
+impl Building {
+    /// Serves the APIs on the sockets that the sandbox opened for them.
+    fn listen(
+        &mut self,
+        listeners: Vec<std::net::TcpListener>,
+        facts: FunctionFacts,
+        control: Arc<dyn ControlApi>,
+    ) -> Result<(), StartError> {
+        let mut listeners = listeners
+            .into_iter()
+            .map(|listener| listener.set_nonblocking(true).and_then(|()| TcpListener::from_std(listener)));
+        let mut next = || {
+            let gone = || std::io::Error::other("the sandbox did not open it");
+            listeners
+                .next()
+                .unwrap_or_else(|| Err(gone()))
+                .map_err(|error| platform("opening a socket", &error))
+        };
+        let (runtime_api, control_api) = (next()?, next()?);
+        self.tasks.spawn(Api::new(Arc::clone(&self.core), facts).serve(runtime_api));
+        self.tasks.spawn(async move {
+            while let Ok((connection, _)) = control_api.accept().await {
+                control.serve(connection);
+            }
+        });
+        Ok(())
+    }
+
+    async fn start_extension(&mut self, name: String, program: Program) -> Result<(), StartError> {
+        let path = program.path.clone();
+        let process = match self.spawn(program, Path::new("/"), None).await? {
+            Ok(process) => Arc::new(process),
+            Err(why) => {
+                let message = format!("Error: fork/exec {}: {why}", path.display());
+                return Err(reported(error_object("Extension.LaunchError", &message)));
+            }
+        };
+        let (watched, core, of) = (Arc::clone(&process), Arc::clone(&self.core), name.clone());
+        self.tasks.spawn(async move { watch_extension(&of, &watched, &core).await });
+        self.extensions.push((name, process));
+        Ok(())
+    }
+
+    /// Starts the runtime: our boot, given its handler, or a program that speaks the Runtime API.
+    async fn start_runtime(
+        &mut self,
+        program: Program,
+        handler: Option<String>,
+    ) -> Result<(Arc<Process>, Option<Link>), StartError> {
+        let path = program.path.clone();
+        let (ours, theirs) = match handler {
+            Some(handler) => {
+                let (ours, theirs) =
+                    socket_pair().map_err(|error| platform("making a socket pair", &error))?;
+                (Some((ours, handler)), Some(theirs))
+            }
+            None => (None, None),
+        };
+        let process = match self.spawn(program, Path::new(TASK_ROOT), theirs).await? {
+            Ok(process) => Arc::new(process),
+            Err(why) => {
+                return Err(reported(invalid_entrypoint(&format!("fork/exec {}: {why}", path.display()))));
+            }
+        };
+        let mut link = None;
+        let mut reader = None;
+        if let Some((stream, handler)) = ours {
+            let (writes, reads) = link::connect(stream, Arc::clone(&self.core), self.log.clone());
+            // Where it cannot be written to, it is ending.
+            let _ = writes.start(handler, TASK_ROOT.to_owned()).await;
+            (link, reader) = (Some(writes), Some(reads));
+        }
+        let watch = Watch {
+            process: Arc::clone(&process),
+            sandbox: Arc::clone(&self.sandbox),
+            core: Arc::clone(&self.core),
+            pipes: self.pipes.clone(),
+        };
+        self.tasks.spawn(watch.run(reader));
+        Ok((process, link))
+    }
+
+    /// Starts a program with its output going to the log. The inner error says why the program itself cannot start.
+    async fn spawn(
+        &mut self,
+        program: Program,
+        directory: &Path,
+        boot: Option<OwnedFd>,
+    ) -> Result<Result<Process, String>, StartError> {
+        let (pipe, writer) =
+            LogPipe::new(self.log.clone()).map_err(|error| platform("making a pipe", &error))?;
+        let error_writer = writer.try_clone().map_err(|error| platform("making a pipe", &error))?;
+        let mut descriptors = vec![(writer, 1), (error_writer, 2)];
+        descriptors.extend(boot.map(|boot| (boot, BOOT_DESCRIPTOR)));
+        let command = Command {
+            program: program.path,
+            args: program.arguments,
+            env: program.environment.into_iter().collect(),
+            directory: directory.to_owned(),
+            descriptors,
+        };
+        let reading = Arc::clone(&pipe);
+        self.tasks.spawn(async move { reading.run().await });
+        self.pipes.push(pipe);
+        match self.sandbox.spawn(command).await {
+            Ok(process) => Ok(Ok(process)),
+            Err(SandboxError::System { source, .. }) => match cannot_execute(&source) {
+                Some(why) => Ok(Err(why.to_owned())),
+                None => Err(platform("starting a program", &source)),
+            },
+            Err(error) => Err(platform("starting a program", &error)),
+        }
+    }
+
+    async fn check_runtime(&self, initialised: Initialised, runtime: &Process) -> Result<(), StartError> {
+        if matches!(initialised, Initialised::Failed(_)) {
+            // Whether it ends by itself or not, it is killed afterwards.
+            let _ = timeout(INIT_FAILED_EXIT_TIME, runtime.wait()).await;
+        }
+        self.check(initialised).await
+    }
+
+    async fn check(&self, initialised: Initialised) -> Result<(), StartError> {
+        let failure = match initialised {
+            Initialised::Ready => return Ok(()),
+            Initialised::Failed(object) => InitFailure::Reported(object),
+            Initialised::Ended(Ended { report: Some(object), .. }) => InitFailure::Reported(object),
+            Initialised::Ended(Ended { cause, .. }) => InitFailure::Exited(cause),
+        };
+        self.core.close();
+        self.sandbox.destroy().await;
+        self.flush_logs();
+        Err(StartError::Init(failure))
+    }
+
+    /// Initialisation has ended well: from now on the function's share of the processor applies.
+    async fn finish(&self, spec: &InstanceSpec, cpu_millis: u32) -> Result<(), StartError> {
+        self.flush_logs();
+        if spec.version.settings.logging.format == LogFormat::Text {
+            for line in describe_extensions(&self.core) {
+                self.log.write(line);
+            }
+        }
+        self.sandbox
+            .set_cpu(Some(cpu_millis))
+            .await
+            .map_err(|error| platform("limiting the processor", &error))
+    }
+
+    fn flush_logs(&self) {
+        for pipe in &self.pipes {
+            pipe.flush();
+        }
+    }
+}
+
+/// Waits for the end of the main process, and with it of everything.
+struct Watch {
+    process: Arc<Process>,
+    sandbox: Arc<Sandbox>,
+    core: Arc<Core>,
+    pipes: Vec<Arc<LogPipe>>,
+}
+
+impl Watch {
+    async fn run(self, reader: Option<Reader>) {
+        let reading = reader.map(|reader| AbortOnDropHandle::new(tokio::spawn(reader.run())));
+        let status = self.process.wait().await;
+        if self.core.closing() {
+            return;
+        }
+        let cause = exit_cause(status, self.sandbox.usage().out_of_memory_kills);
+        // Children of the main process keep its pipes and sockets open: they go with it.
+        self.sandbox.destroy().await;
+        let last_words = async {
+            if let Some(reading) = reading {
+                // Its panic, where it had one, is reported where panics are.
+                let _ = reading.await;
+            }
+            self.core.answer_received().await;
+        };
+        if timeout(LAST_WORDS_TIME, last_words).await.is_err() {
+            tracing::debug!("an instance ended before all that it had sent was received");
+        }
+        for pipe in &self.pipes {
+            pipe.flush();
+        }
+        self.core.end(Ended { cause, report: None });
+    }
+}
+
+async fn watch_extension(name: &str, process: &Process, core: &Core) {
+    let status = process.wait().await;
+    if core.closing() {
+        return;
+    }
+    let how = match status {
+        ExitStatus::Code(code) => format!("exit status {code}"),
+        ExitStatus::Signal(signal) => format!("signal {signal}"),
+    };
+    core.extension_failed(error_object(
+        "Extension.Crash",
+        &format!("Error: the extension {name} ended: {how}"),
+    ));
+}
+
+/// Why an instance ended, from how its main process did.
+fn exit_cause(status: ExitStatus, out_of_memory_kills: u64) -> ExitCause {
+    match status {
+        ExitStatus::Signal(SIGKILL) | ExitStatus::Code(KILLED_STATUS) if out_of_memory_kills > 0 => {
+            ExitCause::OutOfMemory
+        }
+        ExitStatus::Code(code) => ExitCause::Status(code),
+        ExitStatus::Signal(signal) => ExitCause::Signal(signal),
+    }
+}
+
+/// What the system says of a program that it cannot execute, in Lambda's words; none for any other error.
+fn cannot_execute(error: &std::io::Error) -> Option<&'static str> {
+    const EXEC_FORMAT: i32 = 8;
+    match error.kind() {
+        std::io::ErrorKind::NotFound => Some("no such file or directory"),
+        std::io::ErrorKind::PermissionDenied => Some("permission denied"),
+        _ if error.raw_os_error() == Some(EXEC_FORMAT) => Some("exec format error"),
+        _ => None,
+    }
+}
+
+fn socket_pair() -> std::io::Result<(UnixStream, OwnedFd)> {
+    let (ours, theirs) = StdUnixStream::pair()?;
+    ours.set_nonblocking(true)?;
+    Ok((UnixStream::from_std(ours)?, theirs.into()))
+}
+
+fn facts(spec: &InstanceSpec) -> FunctionFacts {
+    FunctionFacts {
+        name: spec.version.name.to_string(),
+        version: spec.version.version.to_string(),
+        handler: spec.version.settings.handler.clone(),
+        account: spec.arn.account.to_string(),
+    }
+}
+
+fn error_object(kind: &str, message: &str) -> Bytes {
+    json!({ "errorType": kind, "errorMessage": message }).to_string().into()
+}
+
+fn reported(object: Bytes) -> StartError {
+    StartError::Init(InitFailure::Reported(object))
+}
+
+fn platform(action: &str, error: &dyn std::fmt::Display) -> StartError {
+    StartError::Platform(format!("{action}: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_killed_main_process_is_out_of_memory() {
+        let check = |status, kills, expected| assert_eq!(exit_cause(status, kills), expected);
+        check(ExitStatus::Signal(9), 1, ExitCause::OutOfMemory);
+        check(ExitStatus::Code(137), 1, ExitCause::OutOfMemory);
+        check(ExitStatus::Signal(9), 0, ExitCause::Signal(9));
+        check(ExitStatus::Code(3), 1, ExitCause::Status(3));
+        check(ExitStatus::Signal(11), 1, ExitCause::Signal(11));
+    }
+}

@@ -1,0 +1,168 @@
+//! Managed runtimes: our boots, their environment, their logs.
+
+use ebb_invoker::{Delivery, Ending, ResponseSink, StreamPart};
+use ebb_model::LogFormat;
+use tokio::sync::mpsc;
+
+use crate::Case;
+use crate::setup::{Function, Machine, answer, failure};
+
+pub(crate) const CASES: &[Case] = &[
+    ("python_answers_and_keeps_its_state", python_answers_and_keeps_its_state),
+    ("node_answers_and_fails_and_lives_on", node_answers_and_fails_and_lives_on),
+    ("node_streams_its_answer", node_streams_its_answer),
+    ("the_environment_is_given_at_exec", the_environment_is_given_at_exec),
+    ("what_an_event_logs_is_logged_when_it_has_settled", what_an_event_logs_is_logged_when_it_has_settled),
+    ("layers_lie_in_opt", layers_lie_in_opt),
+    ("a_wrapper_script_starts_the_runtime", a_wrapper_script_starts_the_runtime),
+    ("the_control_api_is_at_the_endpoint_url", the_control_api_is_at_the_endpoint_url),
+    ("a_frozen_instance_stands_still", a_frozen_instance_stands_still),
+];
+
+const COUNTER: &str =
+    "n = 0\ndef handler(event, context):\n    global n\n    n += 1\n    return [n, event]\n";
+
+fn python_answers_and_keeps_its_state(machine: &Machine) {
+    machine.run(async {
+        let function = Function::new("python3.11", &[("app.py", COUNTER)]);
+        let instance = machine.start(&function).await.expect("started");
+        for n in 1..4 {
+            let answer = answer(&*instance, function.event(r#"{"a": "b"}"#)).await;
+            assert_eq!(answer, format!("[{n}, {{\"a\": \"b\"}}]"));
+        }
+        assert!(instance.max_memory_mib() > 1);
+        instance.shutdown("spindown").await;
+    });
+}
+
+fn node_answers_and_fails_and_lives_on(machine: &Machine) {
+    machine.run(async {
+        let source =
+            "export const handler = async (e) => { if (e.bad) throw new RangeError('far'); return e; };";
+        let function = Function::new("nodejs20.x", &[("index.mjs", source)]);
+        let instance = machine.start(&function).await.expect("started");
+        let object = failure(&*instance, function.event(r#"{"bad":true}"#)).await;
+        assert!(object.contains(r#""errorType":"RangeError""#), "{object}");
+        instance.settle().await.expect("it lives on");
+        assert_eq!(answer(&*instance, function.event(r#"{"x":1}"#)).await, r#"{"x":1}"#);
+    });
+}
+
+fn node_streams_its_answer(machine: &Machine) {
+    machine.run(async {
+        let source = "export const handler = awslambda.streamifyResponse(async (e, out) => {
+            out.setContentType('text/x'); out.write('a'); out.write('b'); out.end(); });";
+        let function = Function::new("nodejs20.x", &[("index.mjs", source)]);
+        let instance = machine.start(&function).await.expect("started");
+        let (sender, mut parts) = mpsc::channel(16);
+        let mut sink = ResponseSink::new(Delivery::Stream(sender), 1024);
+        assert_eq!(instance.invoke(function.event("{}"), &mut sink).await, Ending::Answered);
+        drop(sink);
+        let mut seen = String::new();
+        while let Some(part) = parts.recv().await {
+            match part {
+                StreamPart::Head { content_type } => seen += &format!("{content_type:?}:"),
+                StreamPart::Chunk(bytes) => seen += &String::from_utf8_lossy(&bytes),
+            }
+        }
+        assert_eq!(seen, "Some(\"text/x\"):ab");
+    });
+}
+
+fn the_environment_is_given_at_exec(machine: &Machine) {
+    machine.run(async {
+        let source = "def handler(event, context):
+    at_exec = open('/proc/self/environ').read().split('\\0')
+    import os
+    return ['MINE=a = b' in at_exec, '_HANDLER=app.handler' in at_exec, os.getcwd(), 'EBB_BOOT_FD' in os.environ,
+            os.path.exists('/var/lang/bin/python3'), os.environ['AWS_EXECUTION_ENV']]
+";
+        let function = Function::new("python3.11", &[("app.py", source)])
+            .with(|settings| drop(settings.environment.insert("MINE".into(), "a = b".into())));
+        let instance = machine.start(&function).await.expect("started");
+        let answer = answer(&*instance, function.event("{}")).await;
+        assert_eq!(answer, r#"[true, true, "/var/task", false, true, "AWS_Lambda_python3.11"]"#);
+    });
+}
+
+fn what_an_event_logs_is_logged_when_it_has_settled(machine: &Machine) {
+    machine.run(async {
+        let source = "import os, sys, subprocess
+print('at init')
+def handler(event, context):
+    print('printed')
+    print('to stderr', file=sys.stderr)
+    subprocess.run(['sh', '-c', 'echo from a child'])
+    os.write(1, b'no newline')
+";
+        let function = Function::new("python3.11", &[("app.py", source)]);
+        let instance = machine.start(&function).await.expect("started");
+        assert_eq!(machine.logged(&function).await, ["at init"]);
+        answer(&*instance, function.event("{}")).await;
+        let expected = ["at init", "printed", "to stderr", "from a child", "no newline"];
+        assert_eq!(machine.logged(&function).await, expected);
+    });
+}
+
+fn layers_lie_in_opt(machine: &Machine) {
+    machine.run(async {
+        let source = "import greet\ndef handler(e, c):\n    return greet.WORD + open('/opt/data').read()\n";
+        let function = Function::new("python3.11", &[("app.py", source)])
+            .layer(&[("python/greet.py", "WORD = 'lower'\n"), ("data", "lower")])
+            .layer(&[("data", "upper")]);
+        let instance = machine.start(&function).await.expect("started");
+        assert_eq!(answer(&*instance, function.event("{}")).await, "\"lowerupper\"");
+    });
+}
+
+fn a_wrapper_script_starts_the_runtime(machine: &Machine) {
+    machine.run(async {
+        let source = "import os\ndef handler(e, c):\n    return os.environ['WRAPPED']\n";
+        let function = Function::new("python3.11", &[("app.py", source)])
+            .layer(&[("wrap", "#!/bin/sh\nexport WRAPPED=yes\nexec \"$@\"\n")])
+            .with(|settings| {
+                drop(settings.environment.insert("AWS_LAMBDA_EXEC_WRAPPER".into(), "/opt/wrap".into()))
+            });
+        let instance = machine.start(&function).await.expect("started");
+        assert_eq!(answer(&*instance, function.event("{}")).await, "\"yes\"");
+    });
+}
+
+fn the_control_api_is_at_the_endpoint_url(machine: &Machine) {
+    machine.run(async {
+        let source = "import os, urllib.request
+def handler(e, c):
+    return urllib.request.urlopen(os.environ['AWS_ENDPOINT_URL']).read().decode()
+";
+        let function = Function::new("python3.11", &[("app.py", source)]);
+        let instance = machine.start(&function).await.expect("started");
+        assert_eq!(answer(&*instance, function.event("{}")).await, "\"hello\"");
+    });
+}
+
+fn a_frozen_instance_stands_still(machine: &Machine) {
+    machine.run(async {
+        let source = "import threading, time
+ticks = 0
+def tick():
+    global ticks
+    while True:
+        ticks += 1
+        time.sleep(0.001)
+threading.Thread(target=tick, daemon=True).start()
+def handler(event, context):
+    return ticks
+";
+        let function = Function::new("python3.11", &[("app.py", source)])
+            .with(|settings| settings.logging.format = LogFormat::Json);
+        let instance = machine.start(&function).await.expect("started");
+        let ticks =
+            async || -> u64 { answer(&*instance, function.event("{}")).await.parse().expect("a number") };
+        let before = ticks().await;
+        instance.freeze().await;
+        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+        instance.thaw().await;
+        let after = ticks().await;
+        assert!(after >= before && after - before < 250, "{before} to {after}");
+    });
+}
