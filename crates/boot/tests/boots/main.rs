@@ -6,3 +6,4 @@ mod harness;
 mod java;
 mod node;
 mod python;
+mod ruby;

@@ -13,7 +13,7 @@ fn pythons() -> Vec<Interpreter> {
     let found: Vec<_> = (9..=14)
         .filter_map(|minor| {
             let program = installed(minor)?;
-            let command = vec![program.to_str()?.to_owned(), "-S".to_owned(), boot.clone()];
+            let command = vec![program.to_str()?.to_owned(), "-SB".to_owned(), boot.clone()];
             Some(Interpreter { name: format!("python3.{minor}"), command })
         })
         .collect();
