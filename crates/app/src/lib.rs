@@ -1,1 +1,24 @@
+//! Apps: what one `ebb deploy` makes of a folder.
+//!
+//! The client's half ([`Project`]) recognises what a folder holds, runs its build commands, packs its functions into
+//! zips that depend on nothing but their content, and writes down a [`Plan`]. The server's half ([`Apps`]) compares a
+//! plan with what runs, applies the difference through the catalog, whole or not at all, and knows each app's routes.
+//!
+//! It must never start instances, speak HTTP, or change functions by any way but the catalog.
+//!
+//! Entry points: [`Project::open`] in the client, [`Apps::open`] in the server.
+//!
+//! Threading: the client's half blocks (files and build commands). The server's half takes one change of apps at a
+//! time, behind one lock; routes are read from a snapshot without any.
+//!
+//! Start reading at `plan.rs`, then `project.rs` and `apps.rs`.
 
+mod apps;
+mod plan;
+mod project;
+mod routes;
+
+pub use apps::{App, AppError, Apps, AppsConfig, Deployment, Step, StepKind, Target, Url};
+pub use plan::{Ignored, InvalidPlan, Plan, PlannedFunction};
+pub use project::{Package, Packed, Project, ProjectError};
+pub use routes::{InvalidRoute, Route};

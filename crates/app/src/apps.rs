@@ -1,0 +1,331 @@
+//! The server's half: apps are applied, kept and found.
+//!
+//! A deploy is whole or not at all. The packages go to the blob store, the new plan is written into the app's record as
+//! *pending*, the functions are made and changed, and only when all of them are ready does the record take the plan as
+//! its own; what the app no longer has is deleted last. Where a step fails, the steps before it are taken back. Where
+//! the server dies in between, the next start takes the pending plan up again.
+
+mod apply;
+mod error;
+mod record;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use ebb_invoker::catalog::Catalog;
+use ebb_model::{Clock, Digest, FunctionName, RuntimeName, Timestamp};
+use ebb_store::Store;
+use serde::{Deserialize, Serialize};
+use tokio::sync::Mutex;
+
+use crate::plan::{Ignored, Plan};
+use crate::routes::RouteTable;
+
+pub use error::AppError;
+use record::AppRecord;
+
+/// What apps are opened with.
+pub struct AppsConfig {
+    /// Where their functions are.
+    pub catalog: Catalog,
+    /// Where they are kept themselves.
+    pub store: Store,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// Apps are at `http://NAME.<domain>:<port>`.
+    pub domain: String,
+    /// The edge's port.
+    pub port: u16,
+    /// The runtimes that this machine has exactly, best first: what a function that says only `nodejs` or `python`
+    /// gets.
+    pub preferred: Vec<RuntimeName>,
+}
+
+/// The handle to all apps; cheap to clone.
+#[derive(Clone)]
+pub struct Apps {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    catalog: Catalog,
+    store: Store,
+    clock: Arc<dyn Clock>,
+    domain: String,
+    port: u16,
+    preferred: Vec<RuntimeName>,
+    /// One change at a time: two deploys of one app would take each other's functions for their own.
+    changing: Mutex<()>,
+    live: ArcSwap<HashMap<String, Arc<LiveApp>>>,
+}
+
+/// An app, as requests see it.
+struct LiveApp {
+    record: AppRecord,
+    revision: i64,
+    routes: RouteTable<(FunctionName, bool)>,
+}
+
+/// An app, for people.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct App {
+    /// Its name.
+    pub name: String,
+    /// When it was last deployed, RFC 3339.
+    pub deployed: String,
+    /// How often it was deployed.
+    pub generation: u64,
+    /// Its functions, by their full names.
+    pub functions: Vec<String>,
+    /// Where they answer.
+    pub urls: Vec<Url>,
+}
+
+/// Where a function answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Url {
+    /// The function's full name.
+    pub function: String,
+    /// The route, as in `POST /items`.
+    pub route: String,
+    /// The URL that shows it.
+    pub url: String,
+}
+
+/// What a deploy did, or would do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deployment {
+    /// The app.
+    pub app: String,
+    /// Whether nothing was changed because that was asked for.
+    pub dry_run: bool,
+    /// What was done to each function.
+    pub steps: Vec<Step>,
+    /// Where the functions answer.
+    pub urls: Vec<Url>,
+    /// What was left out of the packages.
+    pub ignored: Vec<Ignored>,
+}
+
+/// What was done to a function.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// Its full name.
+    pub function: String,
+    /// What was done.
+    pub kind: StepKind,
+    /// What differs, for an update.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changed: Vec<String>,
+}
+
+/// What a deploy does to a function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepKind {
+    /// It is new.
+    Create,
+    /// It differs.
+    Update,
+    /// It is as it was.
+    Keep,
+    /// The app no longer has it.
+    Delete,
+}
+
+/// Where a request to an app goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// There is no such app.
+    NoApp,
+    /// The app takes no such request.
+    NoRoute,
+    /// It goes to a function.
+    Function {
+        /// The function.
+        function: FunctionName,
+        /// The part of the path that its route matched.
+        matched: String,
+        /// Whether its answers are sent as they are written.
+        stream: bool,
+    },
+}
+
+impl Apps {
+    /// Reads all apps, and takes up deploys that the last run of the server did not end.
+    ///
+    /// # Errors
+    /// [`AppError::Store`] where they cannot be read.
+    pub async fn open(config: AppsConfig) -> Result<Self, AppError> {
+        let apps = Self {
+            inner: Arc::new(Inner {
+                catalog: config.catalog,
+                store: config.store,
+                clock: config.clock,
+                domain: config.domain,
+                port: config.port,
+                preferred: config.preferred,
+                changing: Mutex::new(()),
+                live: ArcSwap::default(),
+            }),
+        };
+        let live = record::load(&apps.inner.store).await?;
+        let live = live.into_iter().map(|(name, record, revision)| (name, LiveApp::new(record, revision)));
+        apps.inner.live.store(Arc::new(live.collect()));
+        apps.resume().await;
+        Ok(apps)
+    }
+
+    /// Applies a plan, whole or not at all. `packages` holds the zips that it names; those that the blob store has
+    /// already may be missing. With `dry_run` nothing is changed. Runs to its end even if the caller goes away.
+    ///
+    /// # Errors
+    /// [`AppError`]; everything is as before then.
+    pub async fn deploy(
+        &self,
+        plan: Plan,
+        packages: Vec<Bytes>,
+        dry_run: bool,
+    ) -> Result<Deployment, AppError> {
+        plan.check()?;
+        let apps = self.clone();
+        let deploying = async move {
+            let _turn = apps.inner.changing.lock().await;
+            apps.apply(plan, packages, dry_run).await
+        };
+        tokio::spawn(deploying)
+            .await
+            .map_err(|error| AppError::Internal(format!("a deploy was cut off: {error}")))?
+    }
+
+    /// Deletes an app and its functions. Runs to its end even if the caller goes away.
+    ///
+    /// # Errors
+    /// [`AppError::NotFound`], or whatever kept a function from being deleted.
+    pub async fn remove(&self, name: &str) -> Result<App, AppError> {
+        let (apps, name) = (self.clone(), name.to_owned());
+        let removing = async move {
+            let _turn = apps.inner.changing.lock().await;
+            apps.delete(&name).await
+        };
+        tokio::spawn(removing)
+            .await
+            .map_err(|error| AppError::Internal(format!("a removal was cut off: {error}")))?
+    }
+
+    /// All apps, by name.
+    #[must_use]
+    pub fn list(&self) -> Vec<App> {
+        let live = self.inner.live.load();
+        let sorted: BTreeMap<_, _> = live.iter().collect();
+        sorted.into_values().filter_map(|app| self.shown(&app.record)).collect()
+    }
+
+    /// One app.
+    ///
+    /// # Errors
+    /// [`AppError::NotFound`].
+    pub fn get(&self, name: &str) -> Result<App, AppError> {
+        let live = self.inner.live.load();
+        live.get(name)
+            .and_then(|app| self.shown(&app.record))
+            .ok_or_else(|| AppError::NotFound(name.to_owned()))
+    }
+
+    /// Where a request to the app `name` goes. Reads a snapshot, so it is cheap.
+    #[must_use]
+    pub fn route(&self, name: &str, method: &str, path: &str) -> Target {
+        let live = self.inner.live.load();
+        let Some(app) = live.get(name).filter(|app| app.record.plan.is_some()) else { return Target::NoApp };
+        match app.routes.find(method, path) {
+            None => Target::NoRoute,
+            Some(((function, stream), matched)) => {
+                Target::Function { function: function.clone(), matched: matched.to_owned(), stream: *stream }
+            }
+        }
+    }
+
+    /// Which of these packages the server does not have yet.
+    ///
+    /// # Errors
+    /// [`AppError::Store`].
+    pub async fn missing(&self, packages: &[Digest]) -> Result<Vec<Digest>, AppError> {
+        let mut missing = Vec::new();
+        for digest in packages {
+            if self.inner.store.blobs().get(*digest).await?.is_none() {
+                missing.push(*digest);
+            }
+        }
+        Ok(missing)
+    }
+
+    /// The app as people see it; nothing while its first deploy runs.
+    fn shown(&self, record: &AppRecord) -> Option<App> {
+        let plan = record.plan.as_ref()?;
+        Some(App {
+            name: plan.app.clone(),
+            deployed: Timestamp(record.deployed).to_rfc3339(),
+            generation: record.generation,
+            functions: names(plan).map(|name| name.to_string()).collect(),
+            urls: self.urls(plan),
+        })
+    }
+
+    fn urls(&self, plan: &Plan) -> Vec<Url> {
+        let base = match self.inner.port {
+            80 => format!("http://{}.{}", plan.app, self.inner.domain),
+            port => format!("http://{}.{}:{port}", plan.app, self.inner.domain),
+        };
+        let of_function = |function: &crate::PlannedFunction| {
+            let name = plan.function_name(function).map(|name| name.to_string()).unwrap_or_default();
+            let base = base.clone();
+            let url = move |route: &crate::Route| Url {
+                function: name.clone(),
+                route: route.to_string(),
+                url: format!("{base}{}", route.path()),
+            };
+            function.routes.iter().map(url).collect::<Vec<_>>()
+        };
+        plan.functions.iter().flat_map(of_function).collect()
+    }
+
+    /// Puts an app in its place in the snapshot, or takes it out.
+    fn publish(&self, name: &str, app: Option<LiveApp>) {
+        // Changes take turns, so nobody else publishes between these two lines.
+        let mut live = HashMap::clone(&self.inner.live.load());
+        match app {
+            Some(app) => live.insert(name.to_owned(), Arc::new(app)),
+            None => live.remove(name),
+        };
+        self.inner.live.store(Arc::new(live));
+    }
+}
+
+impl LiveApp {
+    fn new(record: AppRecord, revision: i64) -> Arc<Self> {
+        Arc::new(Self::of(record, revision))
+    }
+
+    fn of(record: AppRecord, revision: i64) -> Self {
+        let mut entries = Vec::new();
+        for (plan, function) in
+            record.plan.iter().flat_map(|plan| plan.functions.iter().map(move |f| (plan, f)))
+        {
+            if let Ok(name) = plan.function_name(function) {
+                entries.extend(
+                    function.routes.iter().map(|route| (route.clone(), (name.clone(), function.stream))),
+                );
+            }
+        }
+        Self { record, revision, routes: RouteTable::new(entries) }
+    }
+}
+
+/// The full names of an app's functions. A checked plan has no invalid ones.
+fn names(plan: &Plan) -> impl Iterator<Item = FunctionName> {
+    plan.functions.iter().filter_map(|function| plan.function_name(function).ok())
+}

@@ -1,0 +1,182 @@
+//! What a deploy is to make: the document that the client sends and the server keeps.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ebb_model::{Digest, FunctionName, InvalidName};
+use serde::{Deserialize, Serialize};
+
+use crate::routes::Route;
+
+/// An app, as it shall be.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// The app's name: a DNS label, since it becomes the app's host.
+    pub app: String,
+    /// Its functions, in the order of the project.
+    pub functions: Vec<PlannedFunction>,
+    /// What was left out of the packages, and why.
+    #[serde(default)]
+    pub ignored: Vec<Ignored>,
+}
+
+/// A function of an app, as it shall be.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlannedFunction {
+    /// Its name within the app; empty for the only function of an app that has no need of one.
+    #[serde(default)]
+    pub name: String,
+    /// A Lambda runtime, or `nodejs` or `python` for whatever version the server has.
+    pub runtime: String,
+    /// The entry point, in the runtime's notation.
+    pub handler: String,
+    /// Memory in MiB.
+    pub memory: u32,
+    /// Timeout in seconds.
+    pub timeout: u32,
+    /// Environment variables.
+    #[serde(default)]
+    pub environment: BTreeMap<String, String>,
+    /// What requests go to it.
+    #[serde(default)]
+    pub routes: Vec<Route>,
+    /// Whether its answers are sent as they are written.
+    #[serde(default)]
+    pub stream: bool,
+    /// Its package.
+    pub package: Digest,
+}
+
+/// Something that was left out of a package.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ignored {
+    /// Its path in the project.
+    pub path: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// A plan that no app can be made of.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidPlan {
+    /// The app's name is no DNS label, or is taken by the edge itself.
+    #[error(
+        "{0:?} is no name for an app: use 1 to 40 of a-z, 0-9 and -, with a letter or digit at both ends"
+    )]
+    AppName(String),
+    /// A function's name does not do.
+    #[error(transparent)]
+    FunctionName(#[from] InvalidName),
+    /// The app has no functions.
+    #[error("app {0:?} has no functions")]
+    Empty(String),
+    /// Two functions have one name.
+    #[error("two functions are named {0:?}")]
+    Duplicate(String),
+    /// Two functions want the same requests.
+    #[error("two functions have the route {0:?}")]
+    DuplicateRoute(String),
+}
+
+impl Plan {
+    /// Checks what can be checked without a server.
+    ///
+    /// # Errors
+    /// [`InvalidPlan`].
+    pub fn check(&self) -> Result<(), InvalidPlan> {
+        if !is_app_name(&self.app) {
+            return Err(InvalidPlan::AppName(self.app.clone()));
+        }
+        if self.functions.is_empty() {
+            return Err(InvalidPlan::Empty(self.app.clone()));
+        }
+        let (mut names, mut routes) = (BTreeSet::new(), BTreeSet::new());
+        for function in &self.functions {
+            if !names.insert(self.function_name(function)?) {
+                return Err(InvalidPlan::Duplicate(function.name.clone()));
+            }
+            if let Some(route) = function.routes.iter().find(|route| !routes.insert(route.to_string())) {
+                return Err(InvalidPlan::DuplicateRoute(route.to_string()));
+            }
+        }
+        Ok(())
+    }
+
+    /// The name that a function of this app has in the catalog: `APP`, or `APP-FUNCTION`.
+    ///
+    /// # Errors
+    /// [`InvalidName`] where that is no name for a function.
+    pub fn function_name(&self, function: &PlannedFunction) -> Result<FunctionName, InvalidName> {
+        if function.name.is_empty() || (self.functions.len() == 1 && function.name == self.app) {
+            FunctionName::parse(&self.app)
+        } else {
+            FunctionName::parse(&format!("{}-{}", self.app, function.name))
+        }
+    }
+}
+
+/// Whether `name` can be the first label of a host, and of function names.
+pub(crate) fn is_app_name(name: &str) -> bool {
+    let legal = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    (1..=40).contains(&name.len())
+        && name.bytes().all(legal)
+        && !name.starts_with('-')
+        && !name.ends_with('-')
+        && name != "lambda-url"
+}
+
+/// The nearest app name to a folder's; nothing where none of it is left.
+pub(crate) fn app_name_of(folder: &str) -> Option<String> {
+    let mapped: String = folder
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' })
+        .take(40)
+        .collect();
+    Some(mapped.trim_matches('-').to_owned()).filter(|name| is_app_name(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_give_app_names() {
+        for (folder, name) in
+            [("hello", Some("hello")), ("My App_2", Some("my-app-2")), ("--", None), ("é", None)]
+        {
+            assert_eq!(app_name_of(folder).as_deref(), name, "{folder}");
+        }
+    }
+
+    fn function(name: &str, routes: &[&str]) -> PlannedFunction {
+        PlannedFunction {
+            name: name.into(),
+            runtime: "nodejs".into(),
+            handler: "index.handler".into(),
+            memory: 128,
+            timeout: 3,
+            environment: BTreeMap::new(),
+            routes: routes.iter().map(|route| route.parse().unwrap()).collect(),
+            stream: false,
+            package: Digest::of(b""),
+        }
+    }
+
+    #[test]
+    fn plans_are_checked() {
+        let check = |app: &str, functions: Vec<PlannedFunction>, expected: &str| {
+            let result = Plan { app: app.into(), functions, ignored: vec![] }.check();
+            let said = result.map_or_else(|error| error.to_string(), |()| String::new());
+            assert!(if expected.is_empty() { said.is_empty() } else { said.contains(expected) }, "{said}");
+        };
+        check("a", vec![function("", &["/*"])], "");
+        check("a", vec![function("x", &["/x"]), function("y", &["/y", "GET /x"])], "");
+        check("A", vec![function("", &[])], "no name for an app");
+        check("lambda-url", vec![function("", &[])], "no name for an app");
+        check("a", vec![], "no functions");
+        check("a", vec![function("x", &[]), function("x", &[])], "two functions are named");
+        check("a", vec![function("x", &["/x"]), function("y", &["/x"])], "two functions have the route");
+        check("a", vec![function("x y", &[])], "not a valid function name");
+    }
+}

@@ -1,0 +1,205 @@
+//! The client's half: a folder becomes a plan and packages.
+
+mod build;
+mod error;
+mod handler;
+mod manifest;
+mod pack;
+mod platform;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use ebb_model::Digest;
+
+use crate::plan::{Ignored, Plan, PlannedFunction, app_name_of};
+use crate::routes::Route;
+
+pub use error::ProjectError;
+
+/// Memory of a function that does not say, in MiB.
+const MEMORY: u32 = 512;
+
+/// Timeout of a function that does not say, in seconds.
+const TIMEOUT: u32 = 30;
+
+/// The file that describes a project.
+const MANIFEST: &str = "ebb.toml";
+
+/// What a folder holds, before anything was built or packed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Project {
+    /// The folder.
+    pub folder: PathBuf,
+    /// The app's name.
+    pub name: String,
+    functions: Vec<SourceFunction>,
+}
+
+/// A function as the project describes it.
+#[derive(Debug, Clone, PartialEq)]
+struct SourceFunction {
+    /// Empty for the only function of a project without a manifest.
+    name: String,
+    /// Its folder.
+    folder: PathBuf,
+    /// What is packed: a folder, or one file that becomes `bootstrap`.
+    package: PathBuf,
+    build: Option<String>,
+    runtime: Option<String>,
+    handler: Option<String>,
+    routes: Vec<Route>,
+    memory: u32,
+    timeout: u32,
+    environment: BTreeMap<String, String>,
+    stream: bool,
+}
+
+/// A function's zip.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Package {
+    /// Its digest, as the plan names it.
+    pub digest: Digest,
+    /// The zip.
+    pub zip: Bytes,
+}
+
+/// A plan, and the packages that it names.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Packed {
+    /// The plan.
+    pub plan: Plan,
+    /// Each package once.
+    pub packages: Vec<Package>,
+}
+
+impl Project {
+    /// Recognises what `folder` holds. Reads it, and runs nothing. `name` wins over the name that the project gives
+    /// itself. Blocks.
+    ///
+    /// # Errors
+    /// [`ProjectError`]: nothing is recognised, it is of a platform that is not built yet, or its `ebb.toml` is wrong.
+    pub fn open(folder: &Path, name: Option<&str>) -> Result<Self, ProjectError> {
+        let folder = folder.canonicalize().map_err(|source| ProjectError::io("open", folder, source))?;
+        if !folder.is_dir() {
+            return Err(ProjectError::NotAFolder(folder));
+        }
+        let manifest = folder.join(MANIFEST);
+        let (own_name, functions) = if manifest.is_file() {
+            manifest::read(&manifest)?
+        } else {
+            platform::refuse_unbuilt(&folder)?;
+            (None, vec![SourceFunction::only(&folder)])
+        };
+        let of_folder = || folder.file_name().and_then(|name| app_name_of(&name.to_string_lossy()));
+        let name = name
+            .map(str::to_owned)
+            .or(own_name)
+            .or_else(of_folder)
+            .ok_or_else(|| ProjectError::NoName(folder.clone()))?;
+        let project = Self { folder, name, functions };
+        // Without a manifest the handler is the proof that there is a function at all.
+        if !manifest.is_file() {
+            handler::infer(&project.functions[0].folder, None, None)?;
+        }
+        Ok(project)
+    }
+
+    /// The folders of its functions: what a change in them is a change of.
+    #[must_use]
+    pub fn function_folders(&self) -> Vec<(&str, &Path)> {
+        self.functions.iter().map(|function| (function.name.as_str(), function.folder.as_path())).collect()
+    }
+
+    /// Runs the build commands and packs every function. `progress` gets a line for each step. `known` gives packages
+    /// of functions (by name) that need not be built again. Blocks, for as long as the build commands take.
+    ///
+    /// # Errors
+    /// [`ProjectError`] where a build fails, a function has no handler, or files cannot be read.
+    pub fn pack(
+        &self,
+        known: &BTreeMap<String, Packed>,
+        progress: &mut dyn FnMut(&str),
+    ) -> Result<Packed, ProjectError> {
+        let mut plan = Plan { app: self.name.clone(), functions: Vec::new(), ignored: Vec::new() };
+        let mut packages: Vec<Package> = Vec::new();
+        for function in &self.functions {
+            let packed = match known.get(&function.name) {
+                Some(packed) => packed.clone(),
+                None => self.pack_function(function, progress)?,
+            };
+            plan.functions.extend(packed.plan.functions);
+            plan.ignored.extend(packed.plan.ignored);
+            for package in packed.packages {
+                if !packages.iter().any(|known| known.digest == package.digest) {
+                    packages.push(package);
+                }
+            }
+        }
+        plan.check()?;
+        Ok(Packed { plan, packages })
+    }
+
+    fn pack_function(
+        &self,
+        function: &SourceFunction,
+        progress: &mut dyn FnMut(&str),
+    ) -> Result<Packed, ProjectError> {
+        let shown = if function.name.is_empty() { &self.name } else { &function.name };
+        if let Some(command) = &function.build {
+            progress(&format!("building {shown}: {command}"));
+            build::run(shown, command, &function.folder)?;
+        }
+        progress(&format!("packing {shown}"));
+        let inferred =
+            handler::infer(&function.package, function.runtime.as_deref(), function.handler.as_deref())?;
+        let pack::Zipped { zip, ignored } = pack::zip(&function.package)?;
+        let digest = Digest::of(&zip);
+        let planned = PlannedFunction {
+            name: function.name.clone(),
+            runtime: inferred.runtime,
+            handler: inferred.handler,
+            memory: function.memory,
+            timeout: function.timeout,
+            environment: function.environment.clone(),
+            routes: function.routes.clone(),
+            stream: function.stream,
+            package: digest,
+        };
+        let ignored = ignored
+            .into_iter()
+            .map(|(path, reason)| Ignored { path: self.shown(&path), reason: reason.to_owned() })
+            .collect();
+        Ok(Packed {
+            plan: Plan { app: self.name.clone(), functions: vec![planned], ignored },
+            packages: vec![Package { digest, zip }],
+        })
+    }
+
+    /// A path as people see it: from the project's folder on.
+    fn shown(&self, path: &Path) -> String {
+        path.strip_prefix(&self.folder).unwrap_or(path).display().to_string()
+    }
+}
+
+impl SourceFunction {
+    /// The function of a project that is one function and has no manifest.
+    fn only(folder: &Path) -> Self {
+        Self {
+            name: String::new(),
+            folder: folder.to_owned(),
+            package: folder.to_owned(),
+            build: None,
+            runtime: None,
+            handler: None,
+            routes: vec![Route::all()],
+            memory: MEMORY,
+            timeout: TIMEOUT,
+            environment: BTreeMap::new(),
+            stream: false,
+        }
+    }
+}

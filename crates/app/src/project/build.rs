@@ -1,0 +1,35 @@
+//! Running a function's build command.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use super::error::ProjectError;
+
+/// Lines of a failed build that are shown.
+const SHOWN_LINES: usize = 40;
+
+/// Runs `command` by the shell in `folder`.
+pub(super) fn run(function: &str, command: &str, folder: &Path) -> Result<(), ProjectError> {
+    let output = Command::new("sh")
+        .args(["-c", command])
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|source| ProjectError::io("run sh in", folder, source))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = [output.stdout, output.stderr].concat();
+    let said = String::from_utf8_lossy(&said);
+    let lines: Vec<_> = said.trim_end().lines().collect();
+    Err(ProjectError::Build {
+        function: function.to_owned(),
+        command: command.to_owned(),
+        folder: folder.to_owned(),
+        status: match output.status.code() {
+            Some(code) => format!("exited with {code}"),
+            None => "was killed".to_owned(),
+        },
+        output: lines[lines.len().saturating_sub(SHOWN_LINES)..].join("\n"),
+    })
+}

@@ -1,0 +1,132 @@
+//! Packing a folder into a zip that depends on nothing but its content: the same files give the same bytes.
+
+use std::collections::BTreeMap;
+use std::fs::{self, Metadata};
+use std::io::{Cursor, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use ebb_model::limits;
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, DateTime, ZipWriter};
+
+use super::error::ProjectError;
+use super::handler::BOOTSTRAP;
+
+/// A zip, and what was left out of it.
+pub(super) struct Zipped {
+    pub(super) zip: Bytes,
+    pub(super) ignored: Vec<(PathBuf, &'static str)>,
+}
+
+/// Packs a folder, or one file as `bootstrap`.
+pub(super) fn zip(package: &Path) -> Result<Zipped, ProjectError> {
+    let mut files = Files::default();
+    let found = package.metadata().map_err(|source| ProjectError::io("read", package, source))?;
+    if found.is_dir() {
+        files.collect(package, "")?;
+    } else {
+        files.found.insert(BOOTSTRAP.to_owned(), File { path: package.to_owned(), executable: true });
+        files.bytes = found.len();
+    }
+    if files.bytes > limits::UNZIPPED_BYTES {
+        return Err(ProjectError::TooLarge {
+            folder: package.to_owned(),
+            bytes: files.bytes,
+            limit: limits::UNZIPPED_BYTES,
+        });
+    }
+    let zip = write(&files.found).map_err(|(path, source)| ProjectError::io("pack", &path, source))?;
+    Ok(Zipped { zip, ignored: files.ignored })
+}
+
+/// Why an entry of a folder is left out, where it is.
+fn left_out(name: &str) -> Option<&'static str> {
+    match name {
+        ".git" | ".hg" | ".svn" => Some("version control"),
+        "__pycache__" => Some("made again by Python"),
+        ".DS_Store" => Some("made by the desktop"),
+        "ebb.toml" => Some("describes the app and is no part of it"),
+        _ if name == ".env" || name.starts_with(".env.") => Some("may hold secrets: pass it with --env-file"),
+        _ => None,
+    }
+}
+
+struct File {
+    path: PathBuf,
+    executable: bool,
+}
+
+#[derive(Default)]
+struct Files {
+    /// By path in the zip: the order of a map is the same everywhere.
+    found: BTreeMap<String, File>,
+    ignored: Vec<(PathBuf, &'static str)>,
+    bytes: u64,
+    /// The folders that are being read now, without links: meeting one again is a loop.
+    open: Vec<PathBuf>,
+}
+
+impl Files {
+    /// Links are followed: an instance sees nothing but its package.
+    fn collect(&mut self, folder: &Path, prefix: &str) -> Result<(), ProjectError> {
+        let reading = |source| ProjectError::io("read", folder, source);
+        let real = folder.canonicalize().map_err(reading)?;
+        if self.open.contains(&real) {
+            self.ignored.push((folder.to_owned(), "a link to a folder that holds it"));
+            return Ok(());
+        }
+        self.open.push(real);
+        for entry in fs::read_dir(folder).map_err(reading)? {
+            let entry = entry.map_err(reading)?;
+            let path = entry.path();
+            let Ok(name) = entry.file_name().into_string() else {
+                self.ignored.push((path, "its name is not UTF-8"));
+                continue;
+            };
+            if let Some(reason) = left_out(&name) {
+                self.ignored.push((path, reason));
+                continue;
+            }
+            let Ok(found) = path.metadata() else {
+                self.ignored.push((path, "a link that leads nowhere"));
+                continue;
+            };
+            self.take(path, &found, format!("{prefix}{name}"))?;
+        }
+        self.open.pop();
+        Ok(())
+    }
+
+    fn take(&mut self, path: PathBuf, found: &Metadata, name: String) -> Result<(), ProjectError> {
+        if found.is_dir() {
+            return self.collect(&path, &format!("{name}/"));
+        }
+        if !found.is_file() {
+            self.ignored.push((path, "not a file"));
+            return Ok(());
+        }
+        self.bytes += found.len();
+        let executable = found.permissions().mode() & 0o111 != 0;
+        self.found.insert(name, File { path, executable });
+        Ok(())
+    }
+}
+
+fn write(files: &BTreeMap<String, File>) -> Result<Bytes, (PathBuf, std::io::Error)> {
+    let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, file) in files {
+        let failed = |source| (file.path.clone(), source);
+        // Only whether a file may be run is kept of its mode: the rest differs from checkout to checkout.
+        let options = SimpleFileOptions::default()
+            .compression_method(CompressionMethod::Deflated)
+            .last_modified_time(DateTime::default())
+            .unix_permissions(if file.executable { 0o755 } else { 0o644 });
+        let content = fs::read(&file.path).map_err(failed)?;
+        writer.start_file(name, options).map_err(|error| failed(error.into()))?;
+        writer.write_all(&content).map_err(failed)?;
+    }
+    let finished = writer.finish().map_err(|error| (PathBuf::new(), error.into()))?;
+    Ok(finished.into_inner().into())
+}
