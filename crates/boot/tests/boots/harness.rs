@@ -20,6 +20,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// The id that events have inside functions.
 pub(crate) const REQUEST_ID: &str = "6bc28136-xmpl-4365-b021-0ce6b2e64ab0";
 
+/// Files of a function: `(path, text)`.
+pub(crate) type Files<'a> = &'a [(&'a str, &'a str)];
+
 /// One interpreter and how it runs its boot.
 #[derive(Debug, Clone)]
 pub(crate) struct Interpreter {
@@ -50,8 +53,8 @@ pub(crate) struct Function {
 }
 
 impl Function {
-    /// A function of these files, `(path, text)`.
-    pub(crate) fn new(interpreter: &Interpreter, handler: &str, files: &[(&str, &str)]) -> Self {
+    /// A function of these files.
+    pub(crate) fn new(interpreter: &Interpreter, handler: &str, files: Files<'_>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         for (path, text) in files {
             let path = folder.path().join(path);

@@ -2,8 +2,13 @@
 //!
 //! No sandbox: the function's folder is a temporary one. Where an interpreter is missing, its tests say so and pass.
 
+#[cfg(test)]
 mod harness;
+#[cfg(test)]
 mod java;
+#[cfg(test)]
 mod node;
+#[cfg(test)]
 mod python;
+#[cfg(test)]
 mod ruby;

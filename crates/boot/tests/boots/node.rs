@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use ebb_boot::{LogLevel, ToBoot};
 use serde_json::{Value, json};
 
-use crate::harness::{Function, Init, Instance, Interpreter, Outcome, REQUEST_ID, on_path, runtimes};
+use crate::harness::{Files, Function, Init, Instance, Interpreter, Outcome, REQUEST_ID, on_path, runtimes};
 
 /// The Node.js that `EBB_TEST_NODE` names, else the one on PATH.
 fn node() -> Option<Interpreter> {
@@ -24,13 +24,13 @@ fn check(source: &str, event: &str, expected: &str) {
     check_files(&[("index.mjs", source)], "index.handler", event, expected);
 }
 
-fn check_files(files: &[(&str, &str)], handler: &str, event: &str, expected: &str) {
+fn check_files(files: Files<'_>, handler: &str, event: &str, expected: &str) {
     let Some(node) = node() else { return };
     let seen = Function::new(&node, handler, files).summary(event);
     assert_eq!(seen, expected, "{handler} of {files:?}");
 }
 
-fn start(files: &[(&str, &str)], env: &[(&str, &str)]) -> Option<Instance> {
+fn start(files: Files<'_>, env: &[(&str, &str)]) -> Option<Instance> {
     let function = Function::new(&node()?, "index.handler", files);
     let instance = env.iter().fold(function, |function, (name, value)| function.env(name, value)).start();
     assert_eq!(instance.init, Some(Init::Ready), "{files:?}");
@@ -48,7 +48,7 @@ fn handlers_are_found_where_lambda_finds_them() {
     let esm =
         "export const run = async () => import.meta.url.split('/').pop(); export const deep = {er: {run}};";
     let module = ("package.json", r#"{"type": "module"}"#);
-    let cases: &[(&[(&str, &str)], &str, &str)] = &[
+    let cases: &[(Files<'_>, &str, &str)] = &[
         (&[("index.js", cjs)], "index.run", r#"= "index.js""#),
         (&[("src/api.js", cjs)], "src/api.run", r#"= "api.js""#),
         (&[("src/api.js", cjs)], "src/api.deep.er.run", r#"= "api.js""#),
@@ -458,7 +458,7 @@ fn packages_on_the_search_path_are_found_by_require_and_import() {
         ("sdk/node_modules/@x/lib/e.mjs", "export const how = 'imported'"),
         ("sdk/node_modules/@x/lib/c.js", "exports.how = 'required'"),
     ];
-    let cases: &[(&[(&str, &str)], &str)] = &[
+    let cases: &[(Files<'_>, &str)] = &[
         (&[("index.js", "exports.handler = async () => require('@x/lib').how")], r#"= "required""#),
         (
             &[("index.mjs", "import { how } from '@x/lib'; export const handler = async () => how")],
@@ -493,7 +493,7 @@ fn packages_on_the_search_path_are_found_by_require_and_import() {
 fn typescript_runs_with_its_types_stripped_or_says_what_is_missing() {
     let Some(node) = node() else { return };
     let amaro = std::env::var("EBB_TEST_AMARO").unwrap_or_default();
-    let cases: &[(&[(&str, &str)], &str)] = &[
+    let cases: &[(Files<'_>, &str)] = &[
         (
             &[(
                 "index.ts",

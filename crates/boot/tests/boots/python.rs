@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use ebb_boot::LogLevel;
 use serde_json::json;
 
-use crate::harness::{Function, Init, Instance, Interpreter, Outcome, REQUEST_ID, on_path, runtimes};
+use crate::harness::{Files, Function, Init, Instance, Interpreter, Outcome, REQUEST_ID, on_path, runtimes};
 
 /// Every Python 3.9 or later that this machine has, one of each version.
 fn pythons() -> Vec<Interpreter> {
@@ -37,7 +37,7 @@ fn check(source: &str, event: &str, expected: &str) {
     check_files(&[("app.py", source)], "app.handler", event, expected);
 }
 
-fn check_files(files: &[(&str, &str)], handler: &str, event: &str, expected: &str) {
+fn check_files(files: Files<'_>, handler: &str, event: &str, expected: &str) {
     for python in pythons() {
         let seen = Function::new(&python, handler, files).summary(event);
         assert_eq!(seen, expected, "{} {handler} of {files:?}", python.name);
@@ -127,7 +127,7 @@ fn characters_pass_unescaped_since_python_3_12() {
 #[test]
 fn handlers_are_found_where_lambda_finds_them() {
     let echo = "def go(e, c):\n    return __name__\n";
-    let cases: [(&[(&str, &str)], &str, &str); 8] = [
+    let cases: [(Files<'_>, &str, &str); 8] = [
         (&[("app.py", echo)], "app.go", r#"= "app""#),
         (&[("pkg/mod.py", echo)], "pkg/mod.go", r#"= "pkg.mod""#),
         (&[("pkg/mod.py", echo), ("pkg/__init__.py", "")], "pkg.mod.go", r#"= "pkg.mod""#),
