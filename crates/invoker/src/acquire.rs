@@ -5,7 +5,9 @@
 //! boots instances into it, [`keep`] looks after those that are idle.
 
 pub(crate) mod keep;
+pub(crate) mod lease;
 pub(crate) mod pool;
+pub(crate) mod pooled;
 pub(crate) mod pools;
 pub(crate) mod reclaim;
 pub(crate) mod start;
@@ -19,7 +21,8 @@ use crate::Shared;
 use crate::admit::{Admitted, Permit};
 use crate::error::InvokeError;
 use crate::resolve::Resolved;
-use pool::{Handed, Lease, Pool};
+use lease::{Handed, Lease};
+use pool::Pool;
 use start::FailedInit;
 
 /// How long an invocation waits for an instance that has just answered and is about to be free, before a new one is
@@ -43,6 +46,15 @@ pub(crate) enum Place {
     Suppressed(FailedInit),
 }
 
+impl Acquired {
+    /// Lets the instance run, where it was frozen. Not cancel safe.
+    pub(crate) async fn thaw(&self) {
+        if let Place::Ready(lease) = &self.place {
+            lease.pooled().thaw().await;
+        }
+    }
+}
+
 /// Takes an instance, or starts one and waits. Dropping the future gives up the place in the queue.
 pub(crate) async fn acquire(shared: &Arc<Shared>, admitted: Admitted) -> Result<Acquired, InvokeError> {
     let Admitted { resolved, permit } = admitted;
@@ -55,9 +67,6 @@ pub(crate) async fn acquire(shared: &Arc<Shared>, admitted: Admitted) -> Result<
             Handed::Failed(error) => return Err(error),
         },
     };
-    if let Place::Ready(lease) = &place {
-        lease.pooled().thaw().await;
-    }
     Ok(Acquired { resolved, permit, pool, place })
 }
 

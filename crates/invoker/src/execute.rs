@@ -7,7 +7,8 @@ use ebb_model::{FailureKind, FunctionFailure, Response, limits};
 use tokio::time::Instant;
 
 use crate::Shared;
-use crate::acquire::pool::{Lease, Pool};
+use crate::acquire::lease::Lease;
+use crate::acquire::pool::Pool;
 use crate::acquire::start::{self, Boot, BootError, FailedInit, InitEnd};
 use crate::acquire::{Acquired, Place};
 use crate::admit::Permit;

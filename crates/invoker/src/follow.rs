@@ -12,6 +12,7 @@ pub(crate) async fn follow(shared: Arc<Shared>) {
         let snapshot = shared.catalog.snapshot();
         shared.admission.follow(&snapshot);
         shared.pools.follow(&snapshot);
+        shared.metering.follow(&snapshot);
         drop(snapshot);
         tokio::select! {
             changed = changes.changed() => {

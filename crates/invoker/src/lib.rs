@@ -19,6 +19,7 @@
 
 mod acquire;
 mod admit;
+mod asynchronous;
 pub mod catalog;
 mod config;
 mod delivery;
@@ -30,6 +31,7 @@ pub mod log_stream;
 mod metering;
 mod platform_log;
 mod port;
+mod provisioned;
 mod resolve;
 mod run;
 mod settle;

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use ebb_model::{FunctionName, Outcome};
 
+use crate::catalog::Snapshot;
+
 /// The counters of every function that was invoked since the server started.
 #[derive(Debug, Default)]
 pub struct Metering {
@@ -63,9 +65,10 @@ impl Metering {
         usage
     }
 
-    /// Forgets a function that was deleted. Invocations that still run keep their own handle.
-    pub(crate) fn forget(&self, function: &FunctionName) {
-        self.functions.write().unwrap_or_else(PoisonError::into_inner).remove(function);
+    /// Forgets functions that were deleted. Invocations that still run keep their own handle.
+    pub(crate) fn follow(&self, snapshot: &Snapshot) {
+        let mut functions = self.functions.write().unwrap_or_else(PoisonError::into_inner);
+        functions.retain(|name, _| snapshot.functions.contains_key(name));
     }
 }
 

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use ebb_model::{Clock, Function, FunctionVersion, Invocation, Outcome, Trigger, limits};
+use ebb_model::{Clock, Function, FunctionVersion, Invocation, Outcome, RequestId, Trigger, limits};
 use ebb_store::Store;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument, info_span};
@@ -16,6 +16,7 @@ use crate::acquire::pool::Pool;
 use crate::acquire::pools::Pools;
 use crate::acquire::reclaim::Reclaim;
 use crate::admit::{self, Admission, Admitted};
+use crate::asynchronous;
 use crate::catalog::Catalog;
 use crate::config::InvokerConfig;
 use crate::delivery::Delivery;
@@ -25,6 +26,7 @@ use crate::follow;
 use crate::log_stream::LogStream;
 use crate::metering::Metering;
 use crate::port::{InstanceCredentials, Runtime};
+use crate::provisioned;
 use crate::resolve;
 use crate::settle::{self, Reply};
 
@@ -65,6 +67,8 @@ pub(crate) struct Shared {
     pub(crate) pools: Pools,
     pub(crate) reclaim: Reclaim,
     pub(crate) metering: Metering,
+    /// A provisioned instance came or went.
+    pub(crate) provisioned_changed: Arc<Notify>,
     /// Invocations that run.
     pub(crate) running: TaskTracker,
     /// Everything else: keepers, starts, ends, followers.
@@ -90,12 +94,20 @@ impl Invoker {
             admission: Arc::new(Admission::new()),
             pools: Pools::default(),
             metering: Metering::default(),
+            provisioned_changed: Arc::default(),
             running: TaskTracker::new(),
             tasks: TaskTracker::new(),
             draining: CancellationToken::new(),
             stop: CancellationToken::new(),
         });
         shared.tasks.spawn(follow::follow(shared.clone()));
+        shared.tasks.spawn(provisioned::keep(shared.clone()));
+        shared.tasks.spawn(asynchronous::work(shared.clone()));
+        Self { shared }
+    }
+
+    /// Another handle, for the stages.
+    pub(crate) fn of(shared: Arc<Shared>) -> Self {
         Self { shared }
     }
 
@@ -112,7 +124,11 @@ impl Invoker {
         if shared.draining.is_cancelled() {
             return Err(InvokeError::ShuttingDown);
         }
-        let invocation = with_json_payload(invocation, limits::SYNC_PAYLOAD_BYTES)?;
+        let invocation = check_size(invocation, limits::SYNC_PAYLOAD_BYTES)?;
+        if invocation.trigger == Trigger::Direct {
+            // What a gateway made is JSON by construction, and accepted events were checked when they were accepted.
+            read_json::<serde::de::IgnoredAny>(&invocation.payload)?;
+        }
         let span = info_span!("resolve", request_id = %invocation.id, function = %invocation.function.name);
         let resolved = resolve::resolve(shared, invocation).instrument(span).await?;
         let admitted = admit::admit(shared, resolved)?;
@@ -122,6 +138,20 @@ impl Invoker {
             // The task panicked, and said so itself.
             Err(InvokeError::Internal("the invocation ended without an answer".to_owned()))
         })
+    }
+
+    /// Accepts an event for later: durable when this returns. Its answer is for its destinations.
+    ///
+    /// Where the caller stops waiting, the event may be accepted all the same.
+    ///
+    /// # Errors
+    /// [`InvokeError::NotFound`], [`InvokeError::PayloadTooLarge`], [`InvokeError::PayloadNotJson`];
+    /// [`InvokeError::Internal`] where it could not be stored.
+    pub async fn accept(&self, invocation: Invocation) -> Result<RequestId, InvokeError> {
+        if self.shared.draining.is_cancelled() {
+            return Err(InvokeError::ShuttingDown);
+        }
+        asynchronous::accept(&self.shared, invocation).await
     }
 
     /// Checks that the function could be invoked, without running it (`DryRun`).
@@ -173,7 +203,8 @@ impl Shared {
     /// A pool for a version.
     pub(crate) fn pool(&self, function: &Function, version: &Arc<FunctionVersion>) -> Arc<Pool> {
         let arn = self.catalog.arn(&function.name, None);
-        Pool::new(version.clone(), arn, self.metering.of(&function.name), self.tasks.clone())
+        let meter = self.metering.of(&function.name);
+        Pool::new(version.clone(), arn, meter, self.tasks.clone(), self.provisioned_changed.clone())
     }
 
     /// A log stream for a new instance.
@@ -198,6 +229,7 @@ async fn run(shared: Arc<Shared>, admitted: Admitted, delivery: Delivery, mut re
             acquired = acquire::acquire(&shared, admitted).instrument(info_span!("acquire")) => acquired?,
             () = reply.closed(), if given_up_with_client => return Err(Ended::ClientGone),
         };
+        acquired.thaw().await;
         let executed =
             execute::execute(&shared, acquired, delivery).instrument(info_span!("execute")).await?;
         Ok(executed)
@@ -222,19 +254,27 @@ impl From<InvokeError> for Ended {
     }
 }
 
-/// Checks the payload's size and that it is JSON; nothing at all counts as an empty object. What a gateway made is
-/// JSON by construction.
-pub(crate) fn with_json_payload(mut invocation: Invocation, limit: usize) -> Result<Invocation, InvokeError> {
+/// Checks the payload's size; nothing at all counts as an empty object.
+///
+/// # Errors
+/// [`InvokeError::PayloadTooLarge`].
+pub(crate) fn check_size(mut invocation: Invocation, limit: usize) -> Result<Invocation, InvokeError> {
     if invocation.payload.len() > limit {
         return Err(InvokeError::PayloadTooLarge { limit });
     }
     if invocation.payload.is_empty() {
         invocation.payload = Bytes::from_static(b"{}");
-    } else if invocation.trigger == Trigger::Direct {
-        let text = std::str::from_utf8(&invocation.payload);
-        let text = text.map_err(|error| InvokeError::PayloadNotJson(error.to_string()))?;
-        serde_json::from_str::<serde::de::IgnoredAny>(text)
-            .map_err(|error| InvokeError::PayloadNotJson(error.to_string()))?;
     }
     Ok(invocation)
+}
+
+/// Reads JSON text as `T`, without building what it says where `T` does not ask for it.
+///
+/// # Errors
+/// [`InvokeError::PayloadNotJson`].
+pub(crate) fn read_json<'a, T: serde::Deserialize<'a>>(payload: &'a [u8]) -> Result<T, InvokeError> {
+    // Apart, because serde would look at the encoding of those strings only that it builds.
+    let text =
+        std::str::from_utf8(payload).map_err(|error| InvokeError::PayloadNotJson(error.to_string()))?;
+    serde_json::from_str(text).map_err(|error| InvokeError::PayloadNotJson(error.to_string()))
 }

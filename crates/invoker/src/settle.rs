@@ -10,7 +10,7 @@ use ebb_model::{FailureKind, FunctionFailure, Outcome, Report};
 use tokio::sync::oneshot;
 
 use crate::Shared;
-use crate::acquire::pool::Lease;
+use crate::acquire::lease::Lease;
 use crate::admit::Permit;
 use crate::error::InvokeError;
 use crate::execute::{After, Executed};

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use ebb_model::{
-    AccessKeyId, Credentials, FunctionArn, FunctionVersion, RuntimeName, SecretAccessKey, Timestamp,
+    AccessKeyId, Credentials, FunctionArn, FunctionVersion, RequestId, RuntimeName, SecretAccessKey,
+    Timestamp, Version,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -83,6 +84,7 @@ struct State {
     started: usize,
     calls: Vec<String>,
     instances: Vec<Arc<FakeInstance>>,
+    events: Vec<Event>,
 }
 
 impl FakeRuntime {
@@ -111,6 +113,30 @@ impl FakeRuntime {
     #[must_use]
     pub fn started(&self) -> usize {
         self.lock().started
+    }
+
+    /// The ids of all events that instances had.
+    #[must_use]
+    pub fn ids(&self) -> Vec<RequestId> {
+        self.lock().events.iter().map(|event| event.id).collect()
+    }
+
+    /// The payloads of all events that instances had.
+    #[must_use]
+    pub fn payloads(&self) -> Vec<Value> {
+        self.lock().events.iter().filter_map(|event| serde_json::from_slice(&event.payload).ok()).collect()
+    }
+
+    /// The numbers of the published versions whose instances were started, in order.
+    #[must_use]
+    pub fn versions(&self) -> Vec<u64> {
+        let version = |instance: &Arc<FakeInstance>| match instance.spec.version.version {
+            Version::Latest => None,
+            Version::Published(number) => Some(number),
+        };
+        let mut versions: Vec<_> = self.lock().instances.iter().filter_map(version).collect();
+        versions.sort_unstable();
+        versions
     }
 
     /// Ends the process of an instance; the first is 1.
@@ -239,6 +265,7 @@ impl Instance for FakeInstance {
                 events.count += 1;
                 events.count
             };
+            self.state.lock().unwrap_or_else(PoisonError::into_inner).events.push(event);
             if let Some(line) = &act.log {
                 self.log(line);
             }

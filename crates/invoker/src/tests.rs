@@ -1,7 +1,9 @@
 //! The whole way of an invocation, against a runtime without processes and mostly on paused time.
 
+mod asynchronous;
 mod concurrency;
 mod failures;
 mod lifecycle;
 mod logging;
+mod provisioned;
 mod world;

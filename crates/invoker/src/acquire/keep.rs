@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::pool::{Pool, Pooled};
+use super::pool::Pool;
+use super::pooled::Pooled;
 use crate::Shared;
 
 /// How long an instance may go on running after it became idle. Freezing at once would cost a busy instance a freeze

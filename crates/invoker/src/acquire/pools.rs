@@ -74,12 +74,6 @@ impl Pools {
     pub(crate) fn all(&self) -> Vec<Arc<Pool>> {
         self.by_version.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
-
-    /// The pool of a version, where it has one.
-    pub(crate) fn get(&self, name: &FunctionName, version: Version) -> Option<Arc<Pool>> {
-        let key = (name.clone(), version);
-        self.by_version.read().unwrap_or_else(PoisonError::into_inner).get(&key).cloned()
-    }
 }
 
 fn current(function: &Function, version: Version) -> Option<&Arc<FunctionVersion>> {

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::pool::{Pool, Pooled};
+use super::pool::Pool;
+use super::pooled::Pooled;
 use crate::Shared;
 
 /// The budget.

@@ -11,7 +11,9 @@ use tokio::time::Instant;
 use tracing::{Instrument, info_span};
 
 use super::keep;
-use super::pool::{Handed, Pool, Pooled};
+use super::lease::Handed;
+use super::pool::Pool;
+use super::pooled::Pooled;
 use crate::Shared;
 use crate::error::InvokeError;
 use crate::failure;
@@ -98,15 +100,12 @@ pub(crate) fn where_needed(shared: &Arc<Shared>, pool: &Arc<Pool>) {
         let pool = guard.pool.clone();
         let plan = Boot::on_demand(&shared, &pool);
         let logs = plan.logs.clone();
-        match boot(&shared, &pool, plan).await {
-            Ok(pooled) => {
-                guard.done(|| pool.start_succeeded(pooled));
-            }
-            Err(BootError::Init(_)) => {
-                guard.done(|| pool.start_failed(Handed::FailedInit(FailedInit { logs })))
-            }
-            Err(BootError::Platform(error)) => guard.done(|| pool.start_failed(Handed::Failed(error))),
-        }
+        let booted = boot(&shared, &pool, plan).await;
+        guard.done(|| match booted {
+            Ok(pooled) => pool.start_succeeded(pooled),
+            Err(BootError::Init(_)) => pool.start_failed(Handed::FailedInit(FailedInit { logs })),
+            Err(BootError::Platform(error)) => pool.start_failed(Handed::Failed(error)),
+        });
     });
 }
 

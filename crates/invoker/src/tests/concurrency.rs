@@ -8,7 +8,7 @@ use serde_json::json;
 use super::world::{World, answer};
 use crate::{Delivery, InvokeError, ThrottleReason};
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn simultaneous_events_each_get_an_instance() {
     let world = World::new().await;
     world.deploy(|_| {});
@@ -28,7 +28,7 @@ async fn simultaneous_events_each_get_an_instance() {
     assert_eq!(instances, (1..=8).collect::<Vec<_>>());
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn reserved_concurrency_throttles() {
     let world = World::new().await;
     world.deploy(|function| function.reserved_concurrency = Some(1));
@@ -49,7 +49,7 @@ async fn reserved_concurrency_throttles() {
     assert_eq!((usage[0].1.invocations, usage[0].1.throttles, usage[0].1.concurrent), (4, 1, 0));
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_reservation_of_zero_turns_a_function_off() {
     let world = World::new().await;
     world.deploy(|function| function.reserved_concurrency = Some(0));
@@ -57,7 +57,7 @@ async fn a_reservation_of_zero_turns_a_function_off() {
     assert!(matches!(refused, Err(InvokeError::Throttled(ThrottleReason::ReservedConcurrency))));
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn the_account_has_a_limit_less_what_is_reserved() {
     let world = World::new().await;
     world.deploy(|_| {});
@@ -76,7 +76,7 @@ async fn the_account_has_a_limit_less_what_is_reserved() {
     assert!(world.call("{}").await.is_ok());
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn an_event_runs_to_its_end_when_its_caller_goes_away() {
     let world = World::new().await;
     world.deploy(|_| {});
@@ -87,7 +87,7 @@ async fn an_event_runs_to_its_end_when_its_caller_goes_away() {
     assert_eq!(world.invoker.metering().usage()[0].1.invocations, 2);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_request_over_http_that_waits_is_given_up_with_its_client() {
     let world = World::new().await;
     world.deploy(|_| {});
@@ -101,7 +101,7 @@ async fn a_request_over_http_that_waits_is_given_up_with_its_client() {
     assert_eq!(world.invoker.metering().usage()[0].1.concurrent, 0);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn shutdown_lets_running_events_end_and_takes_no_new_ones() {
     let world = World::new().await;
     world.deploy(|_| {});
@@ -121,7 +121,7 @@ async fn shutdown_lets_running_events_end_and_takes_no_new_ones() {
     assert_eq!(world.runtime.calls().last().unwrap(), "shutdown 1 spindown");
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn shutdown_does_not_wait_for_ever() {
     let world = World::new().await;
     world.deploy(|_| {});
@@ -136,7 +136,7 @@ async fn shutdown_does_not_wait_for_ever() {
     assert_eq!(world.runtime.calls().last().unwrap(), "shutdown 1 spindown");
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn the_outcome_names_the_version_that_ran() {
     let world = World::new().await;
     world.deploy(|function| {

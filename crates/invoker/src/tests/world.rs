@@ -6,12 +6,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use ebb_model::{
     AccountId, Clock, Digest, FailureKind, Function, FunctionName, FunctionReference, FunctionVersion,
-    Invocation, Outcome, Region, Response, RevisionId, Timestamp, Trigger, Version,
+    Invocation, Outcome, Qualifier, Region, Response, RevisionId, Timestamp, Trigger, Version,
 };
 use ebb_store::{Store, StoreConfig};
 use serde_json::{Value, json};
 
-use crate::catalog::{Catalog, CatalogConfig};
+use crate::catalog::{Catalog, CatalogConfig, ProvisionedStatus};
 use crate::testing::{FakeRuntime, FixedCredentials};
 use crate::{Delivery, InvokeError, Invoker, InvokerConfig, InvokerParts};
 
@@ -32,25 +32,47 @@ pub(super) struct World {
     pub(super) runtime: Arc<FakeRuntime>,
     pub(super) store: Store,
     pub(super) catalog: Catalog,
+    config: InvokerConfig,
+    clock: Arc<dyn Clock>,
     code: Digest,
+    _paused: Option<Paused>,
     _data: tempfile::TempDir,
 }
 
+/// Time stands still, but for what sleeps, while this lives.
+struct Paused;
+
+impl Paused {
+    fn begin() -> Self {
+        tokio::time::pause();
+        Self
+    }
+}
+
+impl Drop for Paused {
+    fn drop(&mut self) {
+        tokio::time::resume();
+    }
+}
+
 impl World {
+    /// With the usual settings, on paused time.
     pub(super) async fn new() -> Self {
         Self::with(InvokerConfig::default()).await
     }
 
+    /// On paused time.
     pub(super) async fn with(config: InvokerConfig) -> Self {
-        let data = tempfile::tempdir().unwrap();
-        let path = data.path().to_owned();
-        Self::open(config, data, &path).await
+        let world = Self::in_real_time(config).await;
+        // Not before: the threads of the database do not know of paused time.
+        Self { _paused: Some(Paused::begin()), ..world }
     }
 
-    async fn open(config: InvokerConfig, data: tempfile::TempDir, path: &std::path::Path) -> Self {
+    pub(super) async fn in_real_time(config: InvokerConfig) -> Self {
+        let data = tempfile::tempdir().unwrap();
         let clock: Arc<dyn Clock> = Arc::new(TokioClock(tokio::time::Instant::now()));
         let runtime = FakeRuntime::new();
-        let store_config = StoreConfig { data: path.to_owned(), database: None, blobs: None };
+        let store_config = StoreConfig { data: data.path().to_owned(), database: None, blobs: None };
         let store = Store::open_with_clock(&store_config, clock.clone()).await.unwrap();
         let catalog = Catalog::open(CatalogConfig {
             store: store.clone(),
@@ -63,15 +85,68 @@ impl World {
         .unwrap();
         let code = store.blobs().put(zip()).await.unwrap();
         store.packages().unpacked(code).await.unwrap();
-        let invoker = Invoker::new(InvokerParts {
-            config,
+        let parts = InvokerParts {
+            config: config.clone(),
             store: store.clone(),
             catalog: catalog.clone(),
             runtime: runtime.clone(),
             credentials: Arc::new(FixedCredentials),
+            clock: clock.clone(),
+        };
+        Self {
+            invoker: Invoker::new(parts),
+            runtime,
+            store,
+            catalog,
+            config,
             clock,
+            code,
+            _paused: None,
+            _data: data,
+        }
+    }
+
+    /// Another invoker on the same store and catalog.
+    pub(super) fn restarted(self) -> Self {
+        let invoker = Invoker::new(InvokerParts {
+            config: self.config.clone(),
+            store: self.store.clone(),
+            catalog: self.catalog.clone(),
+            runtime: self.runtime.clone(),
+            credentials: Arc::new(FixedCredentials),
+            clock: self.clock.clone(),
         });
-        Self { invoker, runtime, store, catalog, code, _data: data }
+        Self { invoker, ..self }
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Waits until no accepted event is left.
+    pub(super) async fn emptied(&self) {
+        let wait = async {
+            loop {
+                let depth = self.store.work().depth("invoke").await.unwrap();
+                if depth.ready + depth.delayed + depth.claimed == 0 {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), wait).await.expect("accepted events come to an end");
+    }
+
+    /// What the catalog was told of provisioned instances of `f`.
+    pub(super) fn provisioned(&self, qualifier: &Qualifier) -> (u32, Option<String>) {
+        let target = self.catalog.locate("f", Some(&qualifier.to_string())).unwrap();
+        match self.catalog.provisioned_concurrency(&target) {
+            Ok(state) => match state.status {
+                ProvisionedStatus::Failed(reason) => (state.available, Some(reason)),
+                ProvisionedStatus::InProgress | ProvisionedStatus::Ready => (state.available, None),
+            },
+            Err(_) => (0, None),
+        }
     }
 
     /// A function named `f` with a timeout of 3 s, changed as asked.
@@ -143,6 +218,15 @@ pub(super) fn answer(outcome: Outcome) -> Result<Value, (FailureKind, Value)> {
         Ok(Response::Streamed(bytes)) => Ok(bytes.into()),
         Err(failure) => Err((failure.kind, json(&failure.payload))),
     }
+}
+
+/// Paused time moves by whole milliseconds from where it was paused, so sums of sleeps are a little longer.
+pub(super) fn about(took: Duration, millis: u64) {
+    let expected = Duration::from_millis(millis);
+    assert!(
+        took >= expected && took < expected + Duration::from_millis(5),
+        "{took:?} instead of {expected:?}"
+    );
 }
 
 /// A zip with one file `a` that holds `b`, stored.

@@ -1,0 +1,94 @@
+//! One instance, as its pool sees it.
+
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::log_stream::LogStream;
+use crate::port::Instance;
+
+/// One instance, with what the pool knows of it.
+pub(crate) struct Pooled {
+    pub(crate) instance: Arc<dyn Instance>,
+    pub(crate) logs: Arc<LogStream>,
+    pub(crate) provisioned: bool,
+    /// How long its initialisation took; taken by its first event, which reports it.
+    init: Mutex<Option<Duration>>,
+    /// Since when it is idle; nothing while it is not.
+    idle_since: Mutex<Option<Instant>>,
+    /// Whether it is frozen. Held while freezing or thawing, so that the two never overlap.
+    frozen: tokio::sync::Mutex<bool>,
+    /// Its keeper sleeps until a time that idleness must not pass unnoticed, so need not be woken.
+    pub(crate) keeper_armed: AtomicBool,
+    /// Wakes its keeper.
+    pub(crate) idle_again: Notify,
+    /// Ended or about to be: never to be handed out again.
+    pub(crate) gone: CancellationToken,
+    /// Its end has begun, which it does once.
+    ended: AtomicBool,
+}
+
+impl Pooled {
+    pub(crate) fn new(
+        instance: Arc<dyn Instance>,
+        logs: Arc<LogStream>,
+        init: Option<Duration>,
+        provisioned: bool,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            instance,
+            logs,
+            provisioned,
+            init: Mutex::new(init),
+            idle_since: Mutex::new(None),
+            frozen: tokio::sync::Mutex::new(false),
+            keeper_armed: AtomicBool::new(false),
+            idle_again: Notify::new(),
+            gone: CancellationToken::new(),
+            ended: AtomicBool::new(false),
+        })
+    }
+
+    /// How long its initialisation took, for the first event that asks.
+    pub(crate) fn take_init(&self) -> Option<Duration> {
+        self.init.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Notes that it became idle, or is taken.
+    pub(super) fn set_idle(&self, idle: bool) {
+        *self.idle_since.lock().unwrap_or_else(PoisonError::into_inner) = idle.then(Instant::now);
+    }
+
+    /// Since when it is idle.
+    pub(crate) fn idle_since(&self) -> Option<Instant> {
+        *self.idle_since.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether its end is still to begin; then it has, with this call.
+    pub(super) fn begin_end(&self) -> bool {
+        !self.ended.swap(true, Relaxed)
+    }
+
+    /// Lets it run, where it was frozen. Not cancel safe.
+    pub(crate) async fn thaw(&self) {
+        let mut frozen = self.frozen.lock().await;
+        if *frozen {
+            self.instance.thaw().await;
+            *frozen = false;
+        }
+    }
+
+    /// Freezes it, where it is still idle.
+    pub(crate) async fn freeze(&self) {
+        let mut frozen = self.frozen.lock().await;
+        // Whoever took it in the meantime waits for this lock to thaw it; without this look the freeze would win.
+        if !*frozen && self.idle_since().is_some() {
+            self.instance.freeze().await;
+            *frozen = true;
+        }
+    }
+}
