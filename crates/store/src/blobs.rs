@@ -12,6 +12,7 @@ use object_store::path::Path as Location;
 use object_store::{ObjectStore, ObjectStoreExt as _};
 
 use crate::StoreError;
+use crate::store::scheme;
 
 /// What [`StoreConfig::blobs`](crate::StoreConfig::blobs) may say.
 const SUPPORTED: &str = "file:///absolute/folder, memory:, or none for blobs/ in the data folder";
@@ -34,8 +35,7 @@ impl Blobs {
                 Some(path) if path.is_absolute() => Self::in_folder(path),
                 _ => Err(StoreError::Unsupported {
                     what: "blob store",
-                    // A URL may hold a key; its scheme says enough.
-                    value: url.split_once(':').map_or(url, |(scheme, _)| scheme).to_owned(),
+                    value: scheme(url).to_owned(),
                     supported: SUPPORTED,
                 }),
             },

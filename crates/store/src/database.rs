@@ -19,6 +19,7 @@ pub(crate) use wakes::Wakes;
 
 use crate::StoreError;
 use crate::folder::DataFolder;
+use crate::store::scheme;
 use session::Pool;
 use writer::Writer;
 
@@ -52,8 +53,7 @@ impl Database {
             Some(url) => {
                 return Err(StoreError::Unsupported {
                     what: "database",
-                    // A URL may hold a password; its scheme says enough.
-                    value: url.split_once(':').map_or(url, |(scheme, _)| scheme).to_owned(),
+                    value: scheme(url).to_owned(),
                     supported: "postgres://… , or none for SQLite in the data folder",
                 });
             }
@@ -170,7 +170,8 @@ async fn forget_old_deletions(pool: &Pool) -> Result<(), StoreError> {
     let forget = async {
         let mut session = pool.session().await?.closed_on_drop();
         session.begin().await?;
-        let horizon = "UPDATE record_changes SET pruned = last - $1 WHERE pruned < last - $1 RETURNING pruned";
+        let horizon =
+            "UPDATE record_changes SET pruned = last - $1 WHERE pruned < last - $1 RETURNING pruned";
         if let Some(row) = session.row(horizon, &[Arg::Int(REMEMBERED_CHANGES)]).await? {
             let delete = "DELETE FROM records WHERE body IS NULL AND changed <= $1";
             session.execute(delete, &[Arg::Int(row.int(0)?)]).await?;
@@ -182,3 +183,6 @@ async fn forget_old_deletions(pool: &Pool) -> Result<(), StoreError> {
         Err(elapsed) => Err(StoreError::database("forget old deletions", elapsed)),
     }
 }
+
+#[cfg(test)]
+mod tests;

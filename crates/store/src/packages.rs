@@ -82,8 +82,8 @@ pub struct PackageInfo {
 
 impl Packages {
     /// Keeps unpacked packages below `folder`; what earlier boots of the machine left there is removed.
-    pub(crate) fn open(folder: PathBuf, blobs: Blobs) -> Result<Self, StoreError> {
-        let folder = extract::fresh_cache(&folder)?;
+    pub(crate) fn open(folder: &Path, blobs: Blobs) -> Result<Self, StoreError> {
+        let folder = extract::fresh_cache(folder)?;
         let reading = Arc::new(Semaphore::new(AT_ONCE));
         Ok(Self { cache: Arc::new(Cache { folder, blobs, slots: Mutex::default(), reading }) })
     }

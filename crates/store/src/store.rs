@@ -1,5 +1,6 @@
 //! Opening and closing all of it.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use crate::logs::LogStore;
 use crate::{Blobs, Packages, Records, StoreError, WorkQueue};
 
 /// Where state is kept.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct StoreConfig {
     /// The data folder.
     pub data: PathBuf,
@@ -21,7 +22,24 @@ pub struct StoreConfig {
     pub blobs: Option<String>,
 }
 
-/// A handle to all durable state; cheap to clone. The data folder stays locked until the last clone is gone.
+impl fmt::Debug for StoreConfig {
+    /// URLs may hold passwords, so they are shown by their scheme only.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoreConfig")
+            .field("data", &self.data)
+            .field("database", &self.database.as_deref().map(scheme))
+            .field("blobs", &self.blobs.as_deref().map(scheme))
+            .finish()
+    }
+}
+
+/// What of a URL may be shown.
+pub(crate) fn scheme(url: &str) -> &str {
+    url.split_once(':').map_or("not a URL", |(scheme, _)| scheme)
+}
+
+/// A handle to all durable state; cheap to clone. The data folder stays locked until it is closed or the last clone is
+/// gone.
 #[derive(Debug, Clone)]
 pub struct Store {
     parts: Arc<Parts>,
@@ -58,7 +76,7 @@ impl Store {
         let (path, url) = (folder.path().join("blobs"), config.blobs.clone());
         let blobs = blocking("open the blob store", move || Blobs::open(&path, url.as_deref())).await?;
         let (path, from) = (folder.path().join("packages"), blobs.clone());
-        let packages = blocking("open the package folder", move || Packages::open(path, from)).await?;
+        let packages = blocking("open the package folder", move || Packages::open(&path, from)).await?;
         let (path, time) = (folder.path().join("logs"), Arc::clone(&clock));
         let logs = blocking("open the logs", move || Ok(LogStore::open(path, time)?)).await?;
         let database = Arc::new(Database::open(folder, config.database.as_deref()).await?);
@@ -113,3 +131,6 @@ async fn blocking<T: Send + 'static>(
         .await
         .map_err(|error| StoreError::Failed { action, message: error.to_string() })?
 }
+
+#[cfg(test)]
+mod tests;

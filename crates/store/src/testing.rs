@@ -56,6 +56,21 @@ impl TestStore {
     pub(crate) async fn sqlite() -> Self {
         Self::open(None).await
     }
+
+    /// What a new process would find in the database, through a copy of the data folder: this store still holds its own.
+    pub(crate) async fn reopened(&self) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let config = StoreConfig { data: folder.path().join("data"), ..self.config.clone() };
+        std::fs::create_dir(&config.data).unwrap();
+        for name in ["ebb.db", "ebb.db-wal"].map(|name| self.config.data.join(name)) {
+            if name.exists() {
+                std::fs::copy(&name, config.data.join(name.file_name().unwrap())).unwrap();
+            }
+        }
+        let clock = Arc::clone(&self.clock);
+        let store = Store::open_with_clock(&config, Arc::<TestClock>::clone(&clock)).await.unwrap();
+        Self { store, clock, config, _folder: folder }
+    }
 }
 
 /// Runs a test on SQLite, and on PostgreSQL in a schema of its own.
@@ -63,6 +78,27 @@ pub(crate) async fn each_database(test: impl AsyncFn(&TestStore)) {
     let store = TestStore::sqlite().await;
     test(&store).await;
     store.close().await;
+    in_schema(async |url| {
+        let store = TestStore::open(Some(url)).await;
+        test(&store).await;
+        store.close().await;
+    })
+    .await;
+}
+
+/// Runs a test on two nodes that share a database; on PostgreSQL only.
+pub(crate) async fn two_nodes(test: impl AsyncFn(&TestStore, &TestStore)) {
+    in_schema(async |url| {
+        let (one, two) = tokio::join!(TestStore::open(Some(url.clone())), TestStore::open(Some(url)));
+        test(&one, &two).await;
+        one.close().await;
+        two.close().await;
+    })
+    .await;
+}
+
+/// Gives the URL of an empty schema, where there is a server.
+async fn in_schema(test: impl AsyncFn(String)) {
     let Ok(server) = std::env::var("EBB_TEST_POSTGRES_URL") else { return };
     let schema = format!("test_{}", uuid::Uuid::new_v4().simple());
     let admin = |sql: String| {
@@ -75,8 +111,6 @@ pub(crate) async fn each_database(test: impl AsyncFn(&TestStore)) {
     };
     admin(format!("CREATE SCHEMA {schema}")).await;
     let mark = if server.contains('?') { '&' } else { '?' };
-    let store = TestStore::open(Some(format!("{server}{mark}options[search_path]={schema}"))).await;
-    test(&store).await;
-    store.close().await;
+    test(format!("{server}{mark}options[search_path]={schema}")).await;
     admin(format!("DROP SCHEMA {schema} CASCADE")).await;
 }

@@ -180,7 +180,7 @@ impl Task {
     fn ring(&self, job: &Job, answer: &Applied) {
         match (job, answer) {
             (Job::Enqueue(items, _), Ok(_)) => {
-                work::queues(items).into_iter().for_each(|queue| self.wakes.ring(queue))
+                work::queues(items).into_iter().for_each(|queue| self.wakes.ring(queue));
             }
             (_, Ok(Answer::Released(queue))) => self.wakes.ring(queue),
             _ => {}

@@ -119,7 +119,9 @@ impl<'a> Archive<'a> {
         let name = entry.name_raw().to_vec();
         let mut piece = vec![0; PIECE];
         loop {
-            let count = entry.read(&mut piece).map_err(|error| PackageError::entry(&name, error))?;
+            let count = entry
+                .read(&mut piece)
+                .map_err(|error| PackageError::entry(&name, format_args!("cannot be read: {error}")))?;
             let Some(data) = piece.get(..count).filter(|data| !data.is_empty()) else { return Ok(()) };
             self.read += data.len() as u64;
             if self.read > limit {
