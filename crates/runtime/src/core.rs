@@ -4,6 +4,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use ebb_invoker::{Event, ExitCause};
+use ebb_model::RequestId;
+use serde_json::json;
 use tokio::sync::{mpsc, oneshot, watch};
 use uuid::Uuid;
 
@@ -44,8 +46,26 @@ pub(crate) enum Verdict {
 pub(crate) struct Ended {
     /// How its main process ended, or which end stands for what happened.
     pub(crate) cause: ExitCause,
-    /// An error object that says more than the cause, such as the name of an extension that crashed.
-    pub(crate) report: Option<Bytes>,
+    /// What says more than the cause, such as the name of an extension that crashed.
+    pub(crate) report: Option<Report>,
+}
+
+/// What the platform says of an instance that failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Report {
+    /// The error's type.
+    pub(crate) kind: &'static str,
+    /// What happened.
+    pub(crate) message: String,
+}
+
+impl Report {
+    /// The error object for the caller, with the event's id where it failed during one.
+    pub(crate) fn object(&self, id: Option<RequestId>) -> Bytes {
+        let prefix = id.map_or_else(String::new, |id| format!("RequestId: {id} "));
+        let message = format!("{prefix}Error: {}", self.message);
+        json!({ "errorType": self.kind, "errorMessage": message }).to_string().into()
+    }
 }
 
 /// The state of one instance.
@@ -135,9 +155,9 @@ impl Core {
     }
 
     /// An extension failed, which ends the instance, while it initialises and after.
-    pub(crate) fn extension_failed(&self, error: Bytes) {
-        self.init_failed(error.clone());
-        self.end(Ended { cause: ExitCause::Status(1), report: Some(error) });
+    pub(crate) fn extension_failed(&self, report: Report) {
+        self.init_failed(report.object(None));
+        self.end(Ended { cause: ExitCause::Status(1), report: Some(report) });
     }
 
     /// From now on, processes end because they are told to.

@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use crate::boots::Boots;
 use crate::interpreters::{Interpreters, Language, Places, RuntimesReport};
 use crate::plan::{Managed, plan};
-use crate::sdk;
+use crate::sdk::{self, Layer};
 use crate::start::Starter;
 
 /// What the engine is made of.
@@ -38,6 +38,7 @@ pub struct Engine {
     control: Arc<dyn ControlApi>,
     interpreters: Arc<Interpreters>,
     boots: Boots,
+    layers: Vec<Layer>,
 }
 
 impl Engine {
@@ -48,12 +49,9 @@ impl Engine {
     /// Where the data folder cannot be written.
     pub fn new(config: EngineConfig, control: Arc<dyn ControlApi>) -> std::io::Result<Self> {
         let boots = Boots::write(&config.data)?;
-        Ok(Self {
-            config,
-            control,
-            interpreters: Arc::new(Interpreters::new(Places::of_environment())),
-            boots,
-        })
+        let interpreters = Arc::new(Interpreters::new(Places::of_environment()));
+        let layers = Layer::all(&config.data);
+        Ok(Self { config, control, interpreters, boots, layers })
     }
 
     /// What `ebb runtimes` shows. Runs interpreters to ask for their versions: call it where blocking is allowed.
@@ -65,7 +63,7 @@ impl Engine {
     async fn boot(&self, spec: InstanceSpec) -> Result<Arc<dyn Instance>, StartError> {
         let managed = self.managed(spec.version.settings.runtime).await?;
         let plan = plan(&spec, managed.as_ref(), self.config.network)
-            .map_err(|object| StartError::Init(InitFailure::Reported(object)))?;
+            .map_err(|report| StartError::Init(InitFailure::Reported(report.object(None))))?;
         let starter =
             Starter { launcher: &self.config.launcher, control: &self.control, clock: &self.config.clock };
         Ok(Arc::new(starter.start(&spec, plan).await?))
@@ -79,7 +77,7 @@ impl Engine {
             tokio::task::spawn_blocking(move || prepare(runtime, language, &interpreters, &boots)).await;
         let (chosen, boot) =
             prepared.map_err(|error| StartError::Platform(format!("preparing a boot: {error}")))??;
-        let sdk = sdk::layer_of(language, &self.config.data);
+        let sdk = self.layers.iter().find(|layer| layer.language == language).and_then(Layer::installed);
         Ok(Some(Managed { language, interpreter: chosen, boot, sdk }))
     }
 }

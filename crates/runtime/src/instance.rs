@@ -4,14 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ebb_invoker::{Boxed, Ending, Event, ExitCause, Instance, ResponseSink, WriteError};
-use ebb_model::Clock;
+use ebb_model::{Clock, LogFormat, Timestamp};
 use ebb_sandbox::{Process, Sandbox};
+use serde_json::json;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::core::{Core, Ended, Part, Verdict};
-use crate::lifecycle::{ExtensionState, Shutdown};
+use crate::lifecycle::{Extension, Shutdown};
 use crate::link::Link;
 use crate::log_pipe::LogPipe;
 
@@ -107,7 +108,7 @@ impl ProcessInstance {
             biased;
             ending = receive(&mut parts, sink) => ending,
             ended = self.core.ended() => match ended {
-                Ended { report: Some(object), .. } => Ending::Failed(object),
+                Ended { report: Some(report), .. } => Ending::Failed(report.object(Some(event.id))),
                 Ended { cause, .. } => Ending::Exited(cause),
             },
         }
@@ -173,26 +174,25 @@ async fn receive(parts: &mut mpsc::Receiver<Part>, sink: &mut ResponseSink) -> E
     std::future::pending().await
 }
 
-/// The names and states of the extensions, for the log.
-pub(crate) fn describe_extensions(core: &Core) -> Vec<String> {
+/// What the log says of the extensions once they are initialised. Source of both forms: Lambda's own logs, and the
+/// Lambda developer guide, "Lambda Telemetry API Event schema reference", `platform.extension`.
+pub(crate) fn extension_lines(core: &Core, format: LogFormat, now: Timestamp) -> Vec<String> {
     core.look(|lifecycle| {
-        lifecycle
-            .extensions()
-            .iter()
-            .map(|extension| {
-                let events = [("INVOKE", extension.invoke), ("SHUTDOWN", extension.shutdown)];
-                let events: Vec<_> = events.iter().filter(|(_, on)| *on).map(|(name, _)| *name).collect();
-                // Lambda's log calls an extension that waits for its first event ready, whatever it waits for.
-                let state = match extension.state {
-                    ExtensionState::Running => ExtensionState::Ready,
-                    state => state,
-                };
-                format!(
-                    "EXTENSION\tName: {}\tState: {state}\tEvents: [{}]",
-                    extension.name,
-                    events.join(", ")
-                )
-            })
-            .collect()
+        let line = |extension: &Extension| {
+            let events = [("INVOKE", extension.invoke), ("SHUTDOWN", extension.shutdown)];
+            let events: Vec<_> = events.iter().filter(|(_, on)| *on).map(|(name, _)| *name).collect();
+            let (name, state) = (&extension.name, extension.state);
+            match format {
+                LogFormat::Text => {
+                    format!("EXTENSION\tName: {name}\tState: {state}\tEvents: [{}]", events.join(", "))
+                }
+                LogFormat::Json => {
+                    let record = json!({ "name": name, "state": state.to_string(), "events": events });
+                    json!({ "time": now.to_rfc3339(), "type": "platform.extension", "record": record })
+                        .to_string()
+                }
+            }
+        };
+        lifecycle.extensions().iter().map(line).collect()
     })
 }

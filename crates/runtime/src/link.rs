@@ -15,7 +15,7 @@ use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{Mutex, mpsc};
 
-use crate::core::{Core, Ended, Part};
+use crate::core::{Core, Ended, Part, Report};
 use crate::lifecycle::{EventName, Lifecycle};
 use crate::log_pipe::Log;
 
@@ -105,7 +105,7 @@ impl Reader {
                     self.answered(id, [Part::Failed(object.to_string().into())]).await;
                 }
                 Err(error) if error.is_recoverable() => {
-                    tracing::warn!(%error, "a frame of a boot was skipped")
+                    tracing::warn!(%error, "a frame of a boot was skipped");
                 }
                 Err(error) => return self.violated(&error.to_string()),
             }
@@ -179,9 +179,9 @@ impl Reader {
 
     fn violated(&self, what: &str) {
         tracing::warn!(what, "an instance wrote something to its boot's socket that is not of the protocol");
-        let message = "Error: the runtime's connection to the platform was written to by something else";
-        let report = json!({ "errorType": "Runtime.ProtocolError", "errorMessage": message }).to_string();
-        self.core.end(Ended { cause: ExitCause::Status(1), report: Some(report.into()) });
+        let message = "the runtime's connection to the platform was written to by something else".to_owned();
+        let report = Report { kind: "Runtime.ProtocolError", message };
+        self.core.end(Ended { cause: ExitCause::Status(1), report: Some(report) });
     }
 }
 

@@ -5,13 +5,12 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use bytes::Bytes;
 use ebb_invoker::InstanceSpec;
 use ebb_model::limits::MEMORY_MIB_PER_CORE;
 use ebb_sandbox::{Limits, Mount, Network, SandboxSpec};
-use serde_json::json;
 
 use crate::boots;
+use crate::core::Report;
 use crate::environment::{self, CONTROL_API_PORT, Environment, RUNTIME_API_PORT, TASK_ROOT};
 use crate::interpreters::{Interpreter, Language};
 
@@ -71,8 +70,8 @@ pub(crate) struct Managed {
 /// Plans an instance; `managed` is none for custom runtimes.
 ///
 /// # Errors
-/// The error object (JSON text) of a package that cannot be started.
-pub(crate) fn plan(spec: &InstanceSpec, managed: Option<&Managed>, network: Network) -> Result<Plan, Bytes> {
+/// What is said of a package that cannot be started.
+pub(crate) fn plan(spec: &InstanceSpec, managed: Option<&Managed>, network: Network) -> Result<Plan, Report> {
     let level = managed.and_then(|managed| managed.language.level(managed.interpreter.version));
     let environment = environment::of_runtime(spec, level);
     let extension_environment = environment::of_extension(&environment);
@@ -164,7 +163,7 @@ fn managed_program(managed: &Managed, spec: &InstanceSpec, mut environment: Envi
 }
 
 /// `bootstrap` in the package, else in a layer.
-fn custom_program(spec: &InstanceSpec, environment: Environment) -> Result<Program, Bytes> {
+fn custom_program(spec: &InstanceSpec, environment: Environment) -> Result<Program, Report> {
     let in_layers = spec.layers.iter().rev().map(|layer| (layer.join("bootstrap"), "/opt/bootstrap"));
     let candidates = std::iter::once((spec.code.join("bootstrap"), "/var/task/bootstrap")).chain(in_layers);
     for (source, path) in candidates {
@@ -173,18 +172,18 @@ fn custom_program(spec: &InstanceSpec, environment: Environment) -> Result<Progr
             continue;
         }
         if metadata.permissions().mode() & 0o111 == 0 {
-            return Err(invalid_entrypoint(&format!("fork/exec {path}: permission denied")));
+            return Err(invalid_entrypoint(format!("fork/exec {path}: permission denied")));
         }
         return Ok(Program { path: path.into(), arguments: Vec::new(), environment });
     }
-    Err(invalid_entrypoint("Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]"))
+    Err(invalid_entrypoint(
+        "Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]".to_owned(),
+    ))
 }
 
-/// The error object of a runtime whose program cannot be started. Its text is Lambda's.
-pub(crate) fn invalid_entrypoint(what: &str) -> Bytes {
-    json!({ "errorType": "Runtime.InvalidEntrypoint", "errorMessage": format!("Error: {what}") })
-        .to_string()
-        .into()
+/// What is said of a runtime whose program cannot be started. The words are Lambda's.
+pub(crate) fn invalid_entrypoint(message: String) -> Report {
+    Report { kind: "Runtime.InvalidEntrypoint", message }
 }
 
 /// The external extensions of the layers: the files in their `extensions` folders that may be executed.
@@ -226,9 +225,13 @@ impl Language {
                 "-XX:+UseSerialGC".into(),
                 "-XX:TieredStopAtLevel=1".into(),
                 "-Xshare:auto".into(),
+                // For the boot itself: see its entry point.
+                "--add-opens=java.base/java.io=ALL-UNNAMED".into(),
+                "--add-opens=java.base/java.lang=ALL-UNNAMED".into(),
+                "--add-opens=java.base/java.util=ALL-UNNAMED".into(),
                 "-cp".into(),
-                boot(""),
-                "Boot".into(),
+                boots::MOUNTED_AT.into(),
+                "ebb.boot.Boot".into(),
             ],
         }
     }

@@ -166,11 +166,30 @@ pub fn install(name: &str, data: &Path, progress: &mut dyn FnMut(&str)) -> Resul
     }
 }
 
-/// The folder that instances of a language see, and where, if its SDK is installed.
-pub(crate) fn layer_of(language: Language, data: &Path) -> Option<(PathBuf, &'static str)> {
-    let sdk = SDKS.iter().find(|sdk| sdk.language == language)?;
-    let folder = sdk.installation(data).join(sdk.folder);
-    folder.is_dir().then_some((folder, sdk.target))
+/// Where a language's SDK is once it is installed: the folder that instances see, and where they see it.
+#[derive(Debug, Clone)]
+pub(crate) struct Layer {
+    /// Whose it is.
+    pub(crate) language: Language,
+    folder: PathBuf,
+    target: &'static str,
+}
+
+impl Layer {
+    /// Those of every language that has one.
+    pub(crate) fn all(data: &Path) -> Vec<Self> {
+        let layer = |sdk: &Sdk| Self {
+            language: sdk.language,
+            folder: sdk.installation(data).join(sdk.folder),
+            target: sdk.target,
+        };
+        SDKS.iter().map(layer).collect()
+    }
+
+    /// What to mount, where it is installed by now.
+    pub(crate) fn installed(&self) -> Option<(PathBuf, &'static str)> {
+        self.folder.is_dir().then(|| (self.folder.clone(), self.target))
+    }
 }
 
 impl Sdk {
@@ -184,12 +203,15 @@ impl Sdk {
 
     /// Its folder: named by version and by what pins it, so that a change of either is another installation.
     fn installation(&self, data: &Path) -> PathBuf {
+        data.join("runtimes").join(format!("{}-{}-{}", self.name, self.version(), self.hash()))
+    }
+
+    fn hash(&self) -> String {
         let mut hash = Sha256::new();
         for (_, content) in self.files {
             hash.update(content.as_bytes());
         }
-        let hash: String = hash.finalize().iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-        data.join("runtimes").join(format!("{}-{}-{hash}", self.name, self.version()))
+        hash.finalize().iter().take(4).map(|byte| format!("{byte:02x}")).collect()
     }
 }
 

@@ -6,21 +6,19 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use ebb_invoker::{ExitCause, InitFailure, InstanceSpec, StartError};
-use ebb_model::{Clock, LogFormat};
+use ebb_model::Clock;
 use ebb_sandbox::{Command, ExitStatus, Launcher, Process, Sandbox, SandboxError};
-use serde_json::json;
 use tokio::net::{TcpListener, UnixStream};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::api::{Api, FunctionFacts};
-use crate::core::{Core, Ended, Initialised};
+use crate::core::{Core, Ended, Initialised, Report};
 use crate::engine::ControlApi;
 use crate::environment::TASK_ROOT;
-use crate::instance::{ProcessInstance, describe_extensions};
+use crate::instance::{ProcessInstance, extension_lines};
 use crate::link::{self, Link, Reader};
 use crate::log_pipe::{Log, LogPipe};
 use crate::plan::{BOOT_DESCRIPTOR, Plan, Program, invalid_entrypoint};
@@ -118,8 +116,8 @@ impl Building {
         let process = match self.spawn(program, Path::new("/"), None).await? {
             Ok(process) => Arc::new(process),
             Err(why) => {
-                let message = format!("Error: fork/exec {}: {why}", path.display());
-                return Err(reported(error_object("Extension.LaunchError", &message)));
+                let message = format!("fork/exec {}: {why}", path.display());
+                return Err(refused(&Report { kind: "Extension.LaunchError", message }));
             }
         };
         let (watched, core, of) = (Arc::clone(&process), Arc::clone(&self.core), name.clone());
@@ -146,7 +144,7 @@ impl Building {
         let process = match self.spawn(program, Path::new(TASK_ROOT), theirs).await? {
             Ok(process) => Arc::new(process),
             Err(why) => {
-                return Err(reported(invalid_entrypoint(&format!("fork/exec {}: {why}", path.display()))));
+                return Err(refused(&invalid_entrypoint(format!("fork/exec {}: {why}", path.display()))));
             }
         };
         let mut link = None;
@@ -211,7 +209,9 @@ impl Building {
         let failure = match initialised {
             Initialised::Ready => return Ok(()),
             Initialised::Failed(object) => InitFailure::Reported(object),
-            Initialised::Ended(Ended { report: Some(object), .. }) => InitFailure::Reported(object),
+            Initialised::Ended(Ended { report: Some(report), .. }) => {
+                InitFailure::Reported(report.object(None))
+            }
             Initialised::Ended(Ended { cause, .. }) => InitFailure::Exited(cause),
         };
         self.core.close();
@@ -223,10 +223,9 @@ impl Building {
     /// Initialisation has ended well: from now on the function's share of the processor applies.
     async fn finish(&self, spec: &InstanceSpec, cpu_millis: u32) -> Result<(), StartError> {
         self.flush_logs();
-        if spec.version.settings.logging.format == LogFormat::Text {
-            for line in describe_extensions(&self.core) {
-                self.log.write(line);
-            }
+        let format = spec.version.settings.logging.format;
+        for line in extension_lines(&self.core, format, self.log.clock.now()) {
+            self.log.write(line);
         }
         self.sandbox
             .set_cpu(Some(cpu_millis))
@@ -285,10 +284,8 @@ async fn watch_extension(name: &str, process: &Process, core: &Core) {
         ExitStatus::Code(code) => format!("exit status {code}"),
         ExitStatus::Signal(signal) => format!("signal {signal}"),
     };
-    core.extension_failed(error_object(
-        "Extension.Crash",
-        &format!("Error: the extension {name} ended: {how}"),
-    ));
+    let message = format!("the extension {name} ended: {how}");
+    core.extension_failed(Report { kind: "Extension.Crash", message });
 }
 
 /// Why an instance ended, from how its main process did.
@@ -328,12 +325,8 @@ fn facts(spec: &InstanceSpec) -> FunctionFacts {
     }
 }
 
-fn error_object(kind: &str, message: &str) -> Bytes {
-    json!({ "errorType": kind, "errorMessage": message }).to_string().into()
-}
-
-fn reported(object: Bytes) -> StartError {
-    StartError::Init(InitFailure::Reported(object))
+fn refused(report: &Report) -> StartError {
+    StartError::Init(InitFailure::Reported(report.object(None)))
 }
 
 fn platform(action: &str, error: &dyn std::fmt::Display) -> StartError {

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::Api;
 use super::answers::{Body, accepted, error, refused, with_json};
+use crate::core::Report;
 use crate::lifecycle::ExtensionEvent;
 
 const NAME: &str = "lambda-extension-name";
@@ -94,11 +95,8 @@ impl Api {
             .and_then(Value::as_str)
             .map_or_else(String::new, |message| format!(": {message}"));
         let category = if exit { "Extension.ExitError" } else { "Extension.InitError" };
-        let object = json!({
-            "errorType": category,
-            "errorMessage": format!("Error: the extension {name} reported {kind}{message}"),
-        });
-        self.core.extension_failed(object.to_string().into());
+        let message = format!("the extension {name} reported {kind}{message}");
+        self.core.extension_failed(Report { kind: category, message });
     }
 }
 

@@ -35,7 +35,7 @@ fn python() -> Managed {
 }
 
 fn planned(spec: &InstanceSpec, managed: Option<&Managed>) -> Result<Plan, String> {
-    plan(spec, managed, Network::Loopback).map_err(|object| String::from_utf8(object.to_vec()).expect("text"))
+    plan(spec, managed, Network::Loopback).map_err(|report| format!("{}: {}", report.kind, report.message))
 }
 
 #[test]
@@ -53,12 +53,7 @@ fn a_custom_runtime_is_the_packages_bootstrap_or_a_layers() {
         let spec = spec("provided.al2023", package.path(), &[layer.path()]);
         match (planned(&spec, None), expected) {
             (Ok(plan), Ok(path)) => assert_eq!(plan.runtime.path, Path::new(path)),
-            (Err(object), Err(message)) => {
-                assert!(
-                    object.contains("\"Runtime.InvalidEntrypoint\"") && object.contains(message),
-                    "{object}"
-                );
-            }
+            (Err(said), Err(message)) => assert_eq!(said, format!("Runtime.InvalidEntrypoint: {message}")),
             (seen, expected) => panic!("{seen:?} is not {expected:?}"),
         }
     };

@@ -1,7 +1,7 @@
 //! Managed runtimes: our boots, their environment, their logs.
 
-use ebb_invoker::{Delivery, Ending, ResponseSink, StreamPart};
-use ebb_model::LogFormat;
+use ebb_invoker::{Delivery, Ending, ResponseSink, Runtime, StartError, StreamPart};
+use ebb_model::{LogFormat, RuntimeFamily, RuntimeName};
 use tokio::sync::mpsc;
 
 use crate::Case;
@@ -17,6 +17,8 @@ pub(crate) const CASES: &[Case] = &[
     ("a_wrapper_script_starts_the_runtime", a_wrapper_script_starts_the_runtime),
     ("the_control_api_is_at_the_endpoint_url", the_control_api_is_at_the_endpoint_url),
     ("a_frozen_instance_stands_still", a_frozen_instance_stands_still),
+    ("every_runtime_that_the_machine_has_answers", every_runtime_that_the_machine_has_answers),
+    ("java_answers", java_answers),
 ];
 
 const COUNTER: &str =
@@ -121,7 +123,7 @@ fn a_wrapper_script_starts_the_runtime(machine: &Machine) {
         let function = Function::new("python3.11", &[("app.py", source)])
             .layer(&[("wrap", "#!/bin/sh\nexport WRAPPED=yes\nexec \"$@\"\n")])
             .with(|settings| {
-                drop(settings.environment.insert("AWS_LAMBDA_EXEC_WRAPPER".into(), "/opt/wrap".into()))
+                drop(settings.environment.insert("AWS_LAMBDA_EXEC_WRAPPER".into(), "/opt/wrap".into()));
             });
         let instance = machine.start(&function).await.expect("started");
         assert_eq!(answer(&*instance, function.event("{}")).await, "\"yes\"");
@@ -164,5 +166,53 @@ def handler(event, context):
         instance.thaw().await;
         let after = ticks().await;
         assert!(after >= before && after - before < 250, "{before} to {after}");
+    });
+}
+
+fn every_runtime_that_the_machine_has_answers(machine: &Machine) {
+    machine.run(async {
+        let node = "exports.handler = async () => process.execPath;";
+        let python = "import sys\ndef handler(e, c):\n    return sys.executable\n";
+        let ruby = "def handler(event:, context:)\n  RbConfig.ruby\nend\n";
+        for runtime in RuntimeName::all() {
+            let (file, source) = match runtime.family() {
+                RuntimeFamily::Node(_) => ("index.js", node),
+                RuntimeFamily::Python(_) => ("app.py", python),
+                RuntimeFamily::Ruby(_) => ("app.rb", ruby),
+                RuntimeFamily::Java(_) | RuntimeFamily::Custom => continue,
+            };
+            let function = Function::new(runtime.as_str(), &[(file, source)]);
+            match (machine.engine().check(runtime), machine.start(&function).await) {
+                (Ok(()), Ok(instance)) => {
+                    let path = answer(&*instance, function.event("{}")).await;
+                    assert!(path.contains("/bin/"), "{runtime}: {path}");
+                }
+                (Err(missing), Err(StartError::Unavailable(_))) => {
+                    assert!(!missing.hint.is_empty(), "{runtime}")
+                }
+                (check, started) => panic!("{runtime}: {check:?}, {:?}", started.map(|_| ())),
+            }
+        }
+    });
+}
+
+fn java_answers(machine: &Machine) {
+    machine.run(async {
+        let runtime = RuntimeName::parse("java21").expect("known");
+        let source = "package app;
+public class Main { public String handle(java.util.Map<String, Object> event) { return \"java \" + event.get(\"x\"); } }
+";
+        let function = Function::new(runtime.as_str(), &[("app/Main.java", source)])
+            .with(|settings| (settings.handler, settings.memory_mib) = ("app.Main::handle".into(), 512));
+        let compiled = std::process::Command::new("javac")
+            .args(["--release", "17"])
+            .arg(function.code().join("app/Main.java"))
+            .status();
+        if machine.engine().check(runtime).is_err() || !compiled.is_ok_and(|status| status.success()) {
+            eprintln!("skipped: there is no Java with a compiler");
+            return;
+        }
+        let instance = machine.start(&function).await.expect("started");
+        assert_eq!(answer(&*instance, function.event(r#"{"x": 7}"#)).await, "\"java 7\"");
     });
 }

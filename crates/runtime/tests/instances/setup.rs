@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::future::Future;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ pub(crate) struct Machine {
     runtime: tokio::runtime::Runtime,
     engine: Option<Engine>,
     logs: Option<LogStore>,
-    _data: TempDir,
+    data: TempDir,
 }
 
 /// Answers every connection with the same line, and closes it.
@@ -54,7 +54,6 @@ impl Machine {
         let launcher = (!empty).then(|| Launcher::start().expect("a launcher"));
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
         let data = tempfile::tempdir().expect("a folder");
-        fs::set_permissions(data.path(), fs::Permissions::from_mode(0o755)).expect("a mode");
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let engine = launcher.map(|launcher| {
             let network = Network::Loopback;
@@ -63,12 +62,17 @@ impl Machine {
             Engine::new(config, Arc::new(Greeter)).expect("an engine")
         });
         let logs = (!empty).then(|| LogStore::open(data.path().join("logs"), clock).expect("a log store"));
-        Self { runtime, engine, logs, _data: data }
+        Self { runtime, engine, logs, data }
     }
 
     /// Runs a case to its end.
     pub(crate) fn run(&self, case: impl Future<Output = ()>) {
         self.runtime.block_on(async { tokio::time::timeout(PATIENCE, case).await.expect("in time") });
+    }
+
+    /// The data folder.
+    pub(crate) fn data(&self) -> &Path {
+        self.data.path()
     }
 
     /// The engine.
@@ -110,6 +114,7 @@ impl Machine {
 pub(crate) struct Function {
     pub(crate) version: FunctionVersion,
     folder: TempDir,
+    code: PathBuf,
     layers: usize,
 }
 
@@ -117,9 +122,9 @@ impl Function {
     /// A function with these files; scripts and binaries may be executed.
     pub(crate) fn new(runtime: &str, files: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("a mode");
-        write(&folder.path().join("code"), files);
-        Self { version: version(runtime), folder, layers: 0 }
+        let code = folder.path().join("code");
+        write(&code, files);
+        Self { version: version(runtime), folder, code, layers: 0 }
     }
 
     /// Changes its settings.
@@ -133,6 +138,17 @@ impl Function {
         write(&self.folder.path().join(format!("layer-{}", self.layers)), files);
         self.layers += 1;
         self
+    }
+
+    /// Puts the files of a folder of this machine in place of its own.
+    pub(crate) fn with_code(mut self, code: PathBuf) -> Self {
+        self.code = code;
+        self
+    }
+
+    /// The folder of its code.
+    pub(crate) fn code(&self) -> &Path {
+        &self.code
     }
 
     /// An event for it, with three seconds to go.
@@ -163,7 +179,7 @@ impl Function {
         InstanceSpec {
             version: Arc::new(self.version.clone()),
             arn: self.arn(),
-            code: self.folder.path().join("code"),
+            code: self.code.clone(),
             layers: (0..self.layers)
                 .map(|number| self.folder.path().join(format!("layer-{number}")))
                 .collect(),
