@@ -80,8 +80,6 @@ pub(crate) async fn execute(
     if resolved.invocation.wants_log_tail {
         logs.begin_tail();
     }
-    let at = shared.clock.now();
-    PlatformLog { stream: &logs, at }.start(resolved.invocation.id, pool.version.version);
     let began = Instant::now();
     let attempt = Attempt { shared, resolved: &resolved, pool: &pool, began, timeout };
     let run = match place {
@@ -129,8 +127,14 @@ impl Attempt<'_> {
         }
     }
 
+    fn log_start(&self, logs: &LogStream) {
+        let at = self.shared.clock.now();
+        PlatformLog { stream: logs, at }.start(self.resolved.invocation.id, self.pool.version.version);
+    }
+
     async fn run(&self, mut lease: Lease, delivery: Delivery) -> Run {
         let id = self.resolved.invocation.id;
+        self.log_start(&lease.pooled().logs);
         let limit = match delivery {
             Delivery::Whole => failure::WHOLE_LIMIT,
             Delivery::Stream(_) => limits::STREAMED_RESPONSE_BYTES,
@@ -161,23 +165,23 @@ impl Attempt<'_> {
         Run { result, after, exit, init, init_billed: !pooled.provisioned, produced }
     }
 
-    /// Lambda calls the first initialisation, whose failure nobody was told of, suppressed.
+    /// Lambda calls the first initialisation, whose failure nobody was told of, suppressed. As there, `START` is
+    /// written after the second.
     async fn initialise_and_run(&self, failed: FailedInit, delivery: Delivery) -> Result<Run, InvokeError> {
+        let logs = failed.logs.clone();
         let plan = Boot::within_event(failed.logs, self.timeout.saturating_sub(self.began.elapsed()));
         match start::boot(self.shared, self.pool, plan).await {
             Ok(pooled) => Ok(self.run(self.pool.add_leased(pooled), delivery).await),
             Err(BootError::Platform(error)) => Err(error),
-            Err(BootError::Init(end)) => Ok(Run {
-                exit: match end {
+            Err(BootError::Init(end)) => {
+                self.log_start(&logs);
+                let exit = match end {
                     InitEnd::Exited(cause) => Some(cause),
                     InitEnd::Reported(_) | InitEnd::TimedOut => None,
-                },
-                result: Err(self.init_failure(end)),
-                after: After::Nothing,
-                init: None,
-                init_billed: false,
-                produced: 0,
-            }),
+                };
+                let result = Err(self.init_failure(end));
+                Ok(Run { result, after: After::Nothing, exit, init: None, init_billed: false, produced: 0 })
+            }
         }
     }
 

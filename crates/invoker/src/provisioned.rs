@@ -3,8 +3,7 @@
 //! Every invocation of a version may use its provisioned instances; where they do not suffice, others are started as
 //! usual. Source: the Lambda developer guide, "Configuring provisioned concurrency for a function" (2026-11).
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ebb_model::{Alias, Function, FunctionName, FunctionState, FunctionVersion, Qualifier, Version};
@@ -30,9 +29,9 @@ struct Wish {
     shares: Vec<(Arc<Pool>, u32)>,
 }
 
-/// How starts for one pool stand.
+/// How the starts of provisioned instances of one pool stand.
 #[derive(Default)]
-struct Progress {
+pub(crate) struct Provisioning {
     starting: u32,
     failures: u32,
     failure: Option<String>,
@@ -40,29 +39,21 @@ struct Progress {
     next: Option<Instant>,
 }
 
-/// The starts of every pool that has provisioned instances.
-#[derive(Default)]
-struct Starts(Mutex<HashMap<PoolKey, Progress>>);
-
-/// Tells pools apart; a pool outlives the entry that its address names.
-type PoolKey = usize;
-
 /// Runs until the server stops.
 pub(crate) async fn keep(shared: Arc<Shared>) {
     let mut changes = shared.catalog.changes();
-    let starts = Arc::new(Starts::default());
     let turns = Arc::new(Semaphore::new(STARTS_AT_ONCE));
     let mut before: Vec<Wish> = Vec::new();
     loop {
         changes.borrow_and_update();
         let wishes = wishes(&shared);
-        drop_old(&shared, &starts, &before, &wishes);
+        drop_old(&shared, &before, &wishes);
         let mut retry = None;
         for (pool, target) in targets(&wishes) {
-            let wait = fill(&shared, &starts, &turns, &pool, target);
+            let wait = fill(&shared, &turns, &pool, target);
             retry = [retry, wait].into_iter().flatten().min();
         }
-        report(&shared, &starts, &wishes);
+        report(&shared, &wishes);
         before = wishes;
         tokio::select! {
             changed = changes.changed() => {
@@ -150,13 +141,12 @@ fn targets(wishes: &[Wish]) -> Vec<(Arc<Pool>, u32)> {
 }
 
 /// Ends what was asked for before and is not any more.
-fn drop_old(shared: &Shared, starts: &Starts, before: &[Wish], now: &[Wish]) {
+fn drop_old(shared: &Shared, before: &[Wish], now: &[Wish]) {
     for wish in before {
         for (pool, _) in &wish.shares {
             let kept = now.iter().flat_map(|wish| &wish.shares).any(|(other, _)| Arc::ptr_eq(other, pool));
             if !kept {
                 pool.set_provisioned(0);
-                starts.forget(pool);
             }
         }
         if !now.iter().any(|other| other.name == wish.name && other.qualifier == wish.qualifier) {
@@ -166,17 +156,11 @@ fn drop_old(shared: &Shared, starts: &Starts, before: &[Wish], now: &[Wish]) {
 }
 
 /// Starts what is missing; gives the time at which to look again, where a failed start has to wait.
-fn fill(
-    shared: &Arc<Shared>,
-    starts: &Arc<Starts>,
-    turns: &Arc<Semaphore>,
-    pool: &Arc<Pool>,
-    target: u32,
-) -> Option<Instant> {
+fn fill(shared: &Arc<Shared>, turns: &Arc<Semaphore>, pool: &Arc<Pool>, target: u32) -> Option<Instant> {
     let missing = pool.set_provisioned(target);
-    let (begin, wait) = starts.begin(pool, missing);
+    let (begin, wait) = pool_starts(pool).begin(missing);
     for _ in 0..begin {
-        let (shared, starts, turns, pool) = (shared.clone(), starts.clone(), turns.clone(), pool.clone());
+        let (shared, turns, pool) = (shared.clone(), turns.clone(), pool.clone());
         shared.tasks.clone().spawn(async move {
             let Ok(_turn) = turns.acquire_owned().await else { return };
             let stop = shared.draining.clone();
@@ -191,7 +175,7 @@ fn fill(
                 }
                 Err(error) => Some(explain(error)),
             };
-            starts.end(&pool, failure);
+            pool_starts(&pool).end(failure);
             shared.provisioned_changed.notify_one();
         });
     }
@@ -210,58 +194,41 @@ fn explain(error: BootError) -> String {
 }
 
 /// Tells the catalog how far each wish is fulfilled.
-fn report(shared: &Shared, starts: &Starts, wishes: &[Wish]) {
+fn report(shared: &Shared, wishes: &[Wish]) {
     for wish in wishes {
         let available = wish.shares.iter().map(|(pool, share)| pool.provisioned().min(*share)).sum();
-        let failure = wish.shares.iter().find_map(|(pool, _)| starts.failure(pool));
+        let failure = wish.shares.iter().find_map(|(pool, _)| pool_starts(pool).failure.clone());
         shared.catalog.report_provisioned(&wish.name, &wish.qualifier, available, failure);
     }
 }
 
-impl Starts {
-    fn with<T>(&self, pool: &Arc<Pool>, act: impl FnOnce(&mut Progress) -> T) -> T {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        act(all.entry(key(pool)).or_default())
-    }
-
-    /// Counts as many starts as are missing and not under way; after a failure one, and not before its pause is over.
-    fn begin(&self, pool: &Arc<Pool>, missing: u32) -> (u32, Option<Instant>) {
-        self.with(pool, |progress| {
-            let lacking = missing.saturating_sub(progress.starting);
-            let begin = match progress.next {
-                _ if lacking == 0 => 0,
-                Some(next) if Instant::now() < next => return (0, Some(next)),
-                Some(_) => u32::from(progress.starting == 0),
-                None => lacking,
-            };
-            progress.starting += begin;
-            (begin, None)
-        })
-    }
-
-    fn end(&self, pool: &Arc<Pool>, failure: Option<String>) {
-        self.with(pool, |progress| {
-            progress.starting = progress.starting.saturating_sub(1);
-            if failure.is_some() {
-                let pause = FIRST_PAUSE.saturating_mul(1 << progress.failures.min(16)).min(LONGEST_PAUSE);
-                progress.failures += 1;
-                progress.next = Some(Instant::now() + pause);
-            } else {
-                (progress.failures, progress.next) = (0, None);
-            }
-            progress.failure = failure;
-        });
-    }
-
-    fn failure(&self, pool: &Arc<Pool>) -> Option<String> {
-        self.with(pool, |progress| progress.failure.clone())
-    }
-
-    fn forget(&self, pool: &Arc<Pool>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&key(pool));
-    }
+fn pool_starts(pool: &Pool) -> MutexGuard<'_, Provisioning> {
+    pool.provisioning.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn key(pool: &Arc<Pool>) -> PoolKey {
-    Arc::as_ptr(pool).addr()
+impl Provisioning {
+    /// Counts as many starts as are missing and not under way; after a failure one, and not before its pause is over.
+    fn begin(&mut self, missing: u32) -> (u32, Option<Instant>) {
+        let lacking = missing.saturating_sub(self.starting);
+        let begin = match self.next {
+            _ if lacking == 0 => 0,
+            Some(next) if Instant::now() < next => return (0, Some(next)),
+            Some(_) => u32::from(self.starting == 0),
+            None => lacking,
+        };
+        self.starting += begin;
+        (begin, None)
+    }
+
+    fn end(&mut self, failure: Option<String>) {
+        self.starting = self.starting.saturating_sub(1);
+        if failure.is_some() {
+            let pause = FIRST_PAUSE.saturating_mul(1 << self.failures.min(16)).min(LONGEST_PAUSE);
+            self.failures += 1;
+            self.next = Some(Instant::now() + pause);
+        } else {
+            (self.failures, self.next) = (0, None);
+        }
+        self.failure = failure;
+    }
 }

@@ -9,7 +9,7 @@ use ebb_store::Store;
 use tokio::sync::{Notify, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{Instrument, info_span};
+use tracing::{Instrument, debug_span, info_span};
 
 use crate::acquire;
 use crate::acquire::pool::Pool;
@@ -129,7 +129,7 @@ impl Invoker {
             // What a gateway made is JSON by construction, and accepted events were checked when they were accepted.
             read_json::<serde::de::IgnoredAny>(&invocation.payload)?;
         }
-        let span = info_span!("resolve", request_id = %invocation.id, function = %invocation.function.name);
+        let span = debug_span!("resolve", request_id = %invocation.id, function = %invocation.function.name);
         let resolved = resolve::resolve(shared, invocation).instrument(span).await?;
         let admitted = admit::admit(shared, resolved)?;
         let (reply, answer) = oneshot::channel();
@@ -226,12 +226,12 @@ async fn run(shared: Arc<Shared>, admitted: Admitted, delivery: Delivery, mut re
     let stages = async {
         let acquired = tokio::select! {
             biased;
-            acquired = acquire::acquire(&shared, admitted).instrument(info_span!("acquire")) => acquired?,
+            acquired = acquire::acquire(&shared, admitted).instrument(debug_span!("acquire")) => acquired?,
             () = reply.closed(), if given_up_with_client => return Err(Ended::ClientGone),
         };
         acquired.thaw().await;
         let executed =
-            execute::execute(&shared, acquired, delivery).instrument(info_span!("execute")).await?;
+            execute::execute(&shared, acquired, delivery).instrument(debug_span!("execute")).await?;
         Ok(executed)
     };
     match stages.instrument(span.clone()).await {

@@ -11,6 +11,7 @@ use tokio_util::task::TaskTracker;
 use super::lease::{Handed, Lease};
 use super::pooled::Pooled;
 use crate::metering::FunctionMeter;
+use crate::provisioned::Provisioning;
 
 /// The instances of one version of one function.
 pub(crate) struct Pool {
@@ -22,6 +23,8 @@ pub(crate) struct Pool {
     tasks: TaskTracker,
     /// Wakes whoever keeps provisioned instances.
     provisioned_changed: Arc<Notify>,
+    /// How the starts of provisioned instances stand.
+    pub(crate) provisioning: Mutex<Provisioning>,
     state: Mutex<State>,
 }
 
@@ -51,7 +54,15 @@ impl Pool {
         tasks: TaskTracker,
         provisioned_changed: Arc<Notify>,
     ) -> Arc<Self> {
-        Arc::new(Self { version, arn, meter, tasks, provisioned_changed, state: Mutex::default() })
+        Arc::new(Self {
+            version,
+            arn,
+            meter,
+            tasks,
+            provisioned_changed,
+            provisioning: Mutex::default(),
+            state: Mutex::default(),
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -61,14 +72,15 @@ impl Pool {
 
     /// The idle instance that was used last.
     pub(crate) fn take(self: &Arc<Self>) -> Option<Lease> {
-        let mut state = self.lock();
-        loop {
-            let pooled = state.idle.pop()?;
-            if !pooled.gone.is_cancelled() {
-                pooled.set_idle(false);
-                return Some(Lease::new(self.clone(), pooled));
-            }
+        let taken = self.lock().idle.pop();
+        let pooled = taken?;
+        pooled.set_idle(false);
+        if pooled.gone.is_cancelled() {
+            // It ended while it was idle, and its keeper found it gone from the idle ones.
+            self.end(pooled, "failure");
+            return self.take();
         }
+        Some(Lease::new(self.clone(), pooled))
     }
 
     /// Queues for an instance. The receiver may be dropped at any time; what it was handed goes back.
@@ -76,15 +88,13 @@ impl Pool {
         let (sender, receiver) = oneshot::channel();
         let mut state = self.lock();
         state.waiting.retain(|waiting| !waiting.is_closed());
-        // One may have become idle since `take` found none.
-        if let Some(pooled) = state.idle.pop() {
+        state.waiting.push_back(sender);
+        // One may have become idle since `take` found none: it goes to the oldest that waits.
+        let idle = state.idle.pop();
+        drop(state);
+        if let Some(pooled) = idle {
             pooled.set_idle(false);
-            let lease = Lease::new(self.clone(), pooled);
-            drop(state);
-            // The receiver is in our hands, so it is open.
-            let _ = sender.send(Handed::Ready(lease));
-        } else {
-            state.waiting.push_back(sender);
+            self.offer(pooled, false);
         }
         receiver
     }
@@ -142,6 +152,11 @@ impl Pool {
     /// Gives an instance to whoever waits, else lets it idle; ends it where it is not wanted any more.
     pub(super) fn offer(self: &Arc<Self>, pooled: Arc<Pooled>, unused: bool) {
         let mut state = self.lock();
+        if pooled.gone.is_cancelled() {
+            drop(state);
+            self.end(pooled, "failure");
+            return;
+        }
         let mut lease = Lease::new(self.clone(), pooled);
         while let Some(waiting) = state.waiting.pop_front() {
             match waiting.send(Handed::Ready(lease)) {
@@ -153,7 +168,7 @@ impl Pool {
         }
         let Some(pooled) = lease.defuse() else { return };
         let surplus = pooled.provisioned && state.provisioned() > state.provisioned_target;
-        if state.retired || surplus || pooled.gone.is_cancelled() {
+        if state.retired || surplus {
             drop(state);
             self.end(pooled, "spindown");
             return;

@@ -6,7 +6,8 @@ use ebb_model::{LogFormat, LogLevel};
 use serde_json::Value;
 
 use super::world::World;
-use crate::Delivery;
+use crate::testing::Init;
+use crate::{Delivery, ExitCause};
 
 /// The tail of one event's log, with its id and the times in front of lines taken out.
 async fn tail(world: &World, payload: &str) -> String {
@@ -61,6 +62,22 @@ async fn an_exit_has_its_line_and_error_type() {
          Memory Size: 192 MB\tMax Memory Used: 40 MB\tStatus: error\tError Type: Runtime.ExitError",
     )
     .await;
+}
+
+#[tokio::test]
+async fn a_suppressed_initialisation_is_reported_before_the_start() {
+    let world = World::new().await;
+    world.deploy(|_| {});
+    let exit = || Init::Exit(ExitCause::Status(1));
+    world.runtime.script([exit(), exit()]);
+    let tail = tail(&world, "{}").await;
+    assert_eq!(
+        tail,
+        "INIT_REPORT Init Duration: 0.00 ms\tPhase: invoke\tStatus: error\tError Type: Runtime.ExitError\n\
+         START RequestId: ID Version: $LATEST\nRequestId: ID Error: Runtime exited with error: exit status 1\n\
+         Runtime.ExitError\nEND RequestId: ID\nREPORT RequestId: ID\tDuration: 0.00 ms\tBilled Duration: 0 ms\t\
+         Memory Size: 192 MB\tMax Memory Used: 0 MB\tStatus: error\tError Type: Runtime.ExitError"
+    );
 }
 
 #[tokio::test]
