@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use ebb_model::{LogFormat, LogLevel};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::world::World;
 use crate::testing::Init;
-use crate::{Delivery, ExitCause};
+use crate::{Delivery, ExitCause, LogLine, LogStream};
 
 /// The tail of one event's log, with its id and the times in front of lines taken out.
 async fn tail(world: &World, payload: &str) -> String {
@@ -62,6 +62,51 @@ async fn an_exit_has_its_line_and_error_type() {
          Memory Size: 192 MB\tMax Memory Used: 40 MB\tStatus: error\tError Type: Runtime.ExitError",
     )
     .await;
+}
+
+#[tokio::test]
+async fn an_instance_has_a_stream_that_starts_with_its_initialisation() {
+    let world = World::new().await;
+    world.deploy(|_| {});
+    world.runtime.script([Init::Report(json!({"errorType": "Runtime.ImportModuleError"}))]);
+    world.call("{}").await.unwrap();
+    world.call("{}").await.unwrap();
+    world.rest().await;
+    let log = world.log().await;
+    let (stream, first) = &log[0];
+    let digits = stream.strip_prefix("2026/11/25/[$LATEST]").unwrap();
+    assert!(digits.len() == 32 && digits.bytes().all(|digit| digit.is_ascii_hexdigit()), "{stream}");
+    assert!(
+        first.starts_with("INIT_START Runtime Version: python:3.11.v1\tRuntime Version ARN: arn:aws:lambda:us-east-1::runtime:"),
+        "{first}"
+    );
+    assert_eq!(
+        log[1].1,
+        "INIT_REPORT Init Duration: 0.00 ms\tPhase: init\tStatus: error\tError Type: Runtime.ImportModuleError"
+    );
+    assert!(
+        log.iter().all(|(other, _)| other == stream),
+        "the second try goes on in the stream of the first"
+    );
+    let words: Vec<_> = log[2..].iter().map(|(_, line)| line.split(' ').next().unwrap()).collect();
+    assert_eq!(words, ["START", "END", "REPORT", "START", "END", "REPORT"]);
+}
+
+#[tokio::test]
+async fn long_lines_are_cut_and_low_levels_dropped_in_json_format() {
+    let world = World::new().await;
+    world.deploy(|function| {
+        Arc::make_mut(&mut function.latest).settings.logging.format = LogFormat::Json;
+    });
+    let version = world.catalog.snapshot().functions.get("f").unwrap().latest.clone();
+    let stream = LogStream::open(world.store.logs().clone(), &version, world.now());
+    let line = |level, message: &str| LogLine { timestamp: world.now(), level, message: message.to_owned() };
+    stream.write(line(Some(LogLevel::Debug), "too detailed"));
+    stream.write(line(Some(LogLevel::Info), "kept"));
+    stream.write(line(None, &"ä".repeat(200_000)));
+    let log = world.log().await;
+    assert_eq!(log.len(), 2);
+    assert_eq!((log[0].1.as_str(), log[1].1.len()), ("kept", 256 * 1024));
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ use ebb_model::{
     AccountId, Clock, Digest, FailureKind, Function, FunctionName, FunctionReference, FunctionVersion,
     Invocation, Outcome, Qualifier, Region, Response, RevisionId, Timestamp, Trigger, Version,
 };
+use ebb_store::logs::{Direction, ReadRequest, StreamChoice};
 use ebb_store::{Store, StoreConfig};
 use serde_json::{Value, json};
 
@@ -135,6 +136,23 @@ impl World {
             }
         };
         tokio::time::timeout(Duration::from_secs(10), wait).await.expect("accepted events come to an end");
+    }
+
+    /// Everything in the log of `f`: each event with its stream.
+    pub(super) async fn log(&self) -> Vec<(String, String)> {
+        let request = ReadRequest {
+            group: "/aws/lambda/f".to_owned(),
+            streams: StreamChoice::All,
+            start: None,
+            end: None,
+            after: None,
+            direction: Direction::Forward,
+            max_events: 1000,
+            max_bytes: 1 << 20,
+            max_scan: 1 << 20,
+        };
+        let page = self.store.logs().read(request, |_| true).await.unwrap();
+        page.events.into_iter().map(|event| (event.stream.to_string(), event.message)).collect()
     }
 
     /// What the catalog was told of provisioned instances of `f`.
