@@ -1,0 +1,88 @@
+//! Counters in the Prometheus text format. Source: the Prometheus documentation, "Exposition formats" (2026-11).
+
+use std::fmt::Write as _;
+
+use crate::functions::FunctionView;
+
+/// A metric of each function.
+struct Metric {
+    name: &'static str,
+    kind: &'static str,
+    help: &'static str,
+    value: fn(&FunctionView) -> f64,
+}
+
+#[expect(clippy::cast_precision_loss, reason = "the format knows floating-point numbers only")]
+const METRICS: &[Metric] = &[
+    Metric {
+        name: "ebb_function_invocations_total",
+        kind: "counter",
+        help: "Invocations that ran, however they ended.",
+        value: |function| function.usage.invocations as f64,
+    },
+    Metric {
+        name: "ebb_function_errors_total",
+        kind: "counter",
+        help: "Invocations that the function failed.",
+        value: |function| function.usage.errors as f64,
+    },
+    Metric {
+        name: "ebb_function_throttles_total",
+        kind: "counter",
+        help: "Requests that a concurrency limit refused.",
+        value: |function| function.usage.throttles as f64,
+    },
+    Metric {
+        name: "ebb_function_cold_starts_total",
+        kind: "counter",
+        help: "Instances that were started.",
+        value: |function| function.usage.cold_starts as f64,
+    },
+    Metric {
+        name: "ebb_function_duration_seconds_total",
+        kind: "counter",
+        help: "Sum of the durations of invocations.",
+        value: |function| function.usage.duration_seconds,
+    },
+    Metric {
+        name: "ebb_function_billed_gb_seconds_total",
+        kind: "counter",
+        help: "Billed duration by memory.",
+        value: |function| function.usage.gb_seconds,
+    },
+    Metric {
+        name: "ebb_function_concurrent_invocations",
+        kind: "gauge",
+        help: "Invocations that run now.",
+        value: |function| f64::from(function.usage.concurrent),
+    },
+];
+
+/// The page.
+pub(crate) fn page(functions: &[FunctionView], dropped_log_events: u64) -> String {
+    let mut page = String::new();
+    for metric in METRICS {
+        header(&mut page, metric.name, metric.kind, metric.help);
+        for function in functions {
+            // A function's name has no character that a label would have to escape.
+            let _ = writeln!(
+                page,
+                "{}{{function=\"{}\"}} {}",
+                metric.name,
+                function.name,
+                (metric.value)(function)
+            );
+        }
+    }
+    header(&mut page, "ebb_functions", "gauge", "Functions that are deployed.");
+    let _ = writeln!(page, "ebb_functions {}", functions.len());
+    let dropped = "ebb_log_events_dropped_total";
+    header(&mut page, dropped, "counter", "Log events that came faster than the disk took them.");
+    let _ = writeln!(page, "{dropped} {dropped_log_events}");
+    page
+}
+
+/// Writing to a string cannot fail.
+fn header(page: &mut String, name: &str, kind: &str, help: &str) {
+    let _ = writeln!(page, "# HELP {name} {help}\n# TYPE {name} {kind}");
+}

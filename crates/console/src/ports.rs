@@ -1,0 +1,64 @@
+//! What the console needs from crates of its own layer.
+
+use bytes::Bytes;
+use ebb_invoker::Boxed;
+
+/// Deploys and finds apps. Documents go through as JSON text: they are the business of whoever implements this, and
+/// of the client.
+pub trait AppPort: Send + Sync + 'static {
+    /// All apps.
+    ///
+    /// # Errors
+    /// [`AppPortError`].
+    fn list(&self) -> Result<Bytes, AppPortError>;
+
+    /// One app.
+    ///
+    /// # Errors
+    /// [`AppPortError::NotFound`].
+    fn get(&self, name: &str) -> Result<Bytes, AppPortError>;
+
+    /// Applies a plan (JSON text), whole or not at all, with the packages that came with it.
+    fn deploy(
+        &self,
+        name: String,
+        plan: Bytes,
+        packages: Vec<Bytes>,
+        dry_run: bool,
+    ) -> Boxed<'_, Result<Bytes, AppPortError>>;
+
+    /// Deletes an app and its functions; gives what it was.
+    fn remove(&self, name: String) -> Boxed<'_, Result<Bytes, AppPortError>>;
+
+    /// Which of these digests (a JSON list) name packages that are not here.
+    fn missing(&self, digests: Bytes) -> Boxed<'_, Result<Bytes, AppPortError>>;
+}
+
+/// Why an app was not changed or not found.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AppPortError {
+    /// There is no such app.
+    #[error("{0}")]
+    NotFound(String),
+    /// The request is at fault; says how.
+    #[error("{0}")]
+    Invalid(String),
+    /// It does not fit what is there; says how.
+    #[error("{0}")]
+    Conflict(String),
+    /// The platform failed; for the log only.
+    #[error("{0}")]
+    Internal(String),
+}
+
+/// Whether a log message is wanted.
+pub type MessageTest = Box<dyn Fn(&str) -> bool + Send + Sync>;
+
+/// Reads filter patterns of the log service.
+pub trait LogPatterns: Send + Sync + 'static {
+    /// The test that a pattern stands for.
+    ///
+    /// # Errors
+    /// What is wrong with the pattern, for people.
+    fn compile(&self, pattern: &str) -> Result<MessageTest, String>;
+}
