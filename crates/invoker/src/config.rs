@@ -10,6 +10,8 @@ pub struct InvokerConfig {
     /// How much memory all instances together may use before idle ones are ended to make room for new ones, in MiB.
     /// Default: no limit.
     pub memory_budget_mib: Option<u64>,
+    /// How long running invocations may go on when the server stops. Default: 12 seconds.
+    pub drain: Duration,
     /// The pauses between attempts of asynchronous events.
     pub pacing: AsynchronousPacing,
 }
@@ -31,6 +33,7 @@ impl Default for InvokerConfig {
         Self {
             keep_warm: Duration::from_secs(10 * 60),
             memory_budget_mib: None,
+            drain: Duration::from_secs(12),
             pacing: AsynchronousPacing::default(),
         }
     }

@@ -174,12 +174,13 @@ impl Invoker {
         &self.shared.metering
     }
 
-    /// Takes nothing new, lets what runs end within `within`, and then ends every instance.
-    pub async fn shutdown(&self, within: Duration) {
+    /// Takes nothing new, lets what runs end within [`InvokerConfig::drain`], and then ends every instance, which takes
+    /// some seconds at most. Events that were accepted and have not run stay in the store.
+    pub async fn shutdown(&self) {
         let shared = &self.shared;
         shared.draining.cancel();
         shared.running.close();
-        if tokio::time::timeout(within, shared.running.wait()).await.is_err() {
+        if tokio::time::timeout(shared.config.drain, shared.running.wait()).await.is_err() {
             tracing::warn!(
                 running = shared.running.len(),
                 "invocations still run at shutdown and are cut off"

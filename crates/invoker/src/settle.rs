@@ -85,7 +85,9 @@ impl<'a> Closing<'a> {
     fn new(shared: &'a Shared, executed: Executed, reply: Reply) -> (Self, After) {
         let Executed { resolved, permit, after, result, .. } = executed;
         let max_memory_mib = match &after {
-            After::Settle(lease) | After::End(lease) => lease.pooled().instance.max_memory_mib(),
+            // Measured once it has settled; the caller does not wait for a file of the kernel to be read.
+            After::Settle(lease) => lease.pooled().known_memory(),
+            After::End(lease) => lease.pooled().measure_memory(),
             After::Nothing => 0,
         };
         let billing = Billing { init: executed.init, init_billed: executed.init_billed };
@@ -133,7 +135,7 @@ impl<'a> Closing<'a> {
             Err(_) => Rest::Overran,
         };
         let duration = self.began.elapsed().min(self.timeout);
-        self.outcome.report = self.billing.report(duration, lease.pooled().instance.max_memory_mib());
+        self.outcome.report = self.billing.report(duration, lease.pooled().measure_memory());
         match rest {
             Rest::Ready => return After::Settle(lease),
             Rest::Exited(cause) => {

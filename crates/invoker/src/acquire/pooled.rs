@@ -1,6 +1,6 @@
 //! One instance, as its pool sees it.
 
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -30,6 +30,8 @@ pub(crate) struct Pooled {
     pub(crate) gone: CancellationToken,
     /// Its end has begun, which it does once.
     ended: AtomicBool,
+    /// The most memory that it was seen to have used, in MiB.
+    peak_mib: AtomicU32,
 }
 
 impl Pooled {
@@ -50,12 +52,25 @@ impl Pooled {
             idle_again: Notify::new(),
             gone: CancellationToken::new(),
             ended: AtomicBool::new(false),
+            peak_mib: AtomicU32::new(0),
         })
     }
 
     /// How long its initialisation took, for the first event that asks.
     pub(crate) fn take_init(&self) -> Option<Duration> {
         self.init.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// The most memory that it has used, in MiB, as of now. Reads a file of the kernel.
+    pub(crate) fn measure_memory(&self) -> u32 {
+        let peak = self.instance.max_memory_mib();
+        self.peak_mib.store(peak, Relaxed);
+        peak
+    }
+
+    /// The same, as of the last look.
+    pub(crate) fn known_memory(&self) -> u32 {
+        self.peak_mib.load(Relaxed)
     }
 
     /// Notes that it became idle, or is taken.

@@ -24,7 +24,7 @@ impl Reclaim {
         let mut idle: Vec<(Instant, Arc<Pool>, Arc<Pooled>)> = Vec::new();
         for pool in shared.pools.all() {
             for pooled in pool.live() {
-                used += u64::from(pooled.instance.max_memory_mib());
+                used += u64::from(pooled.known_memory());
                 if let Some(since) = pooled.idle_since().filter(|_| !pooled.provisioned) {
                     idle.push((since, pool.clone(), pooled));
                 }
@@ -36,7 +36,7 @@ impl Reclaim {
                 return;
             }
             if pool.withdraw(&pooled) {
-                used = used.saturating_sub(u64::from(pooled.instance.max_memory_mib()));
+                used = used.saturating_sub(u64::from(pooled.known_memory()));
                 tracing::debug!(function = %pool.version.name, "an idle instance makes room for another");
                 pool.end(pooled, "spindown");
             }

@@ -16,7 +16,7 @@ fn quick() -> InvokerConfig {
         backoff: Duration::from_millis(10),
         longest_backoff: Duration::from_millis(40),
     };
-    InvokerConfig { pacing, ..InvokerConfig::default() }
+    InvokerConfig { pacing, drain: Duration::ZERO, ..InvokerConfig::default() }
 }
 
 /// Waits until `holds`, and gives up after ten seconds.
@@ -107,14 +107,14 @@ async fn a_slow_function_does_not_hold_up_others() {
     tokio::time::timeout(Duration::from_millis(2000), ran(&world, "quick", 1))
         .await
         .expect("it does not wait");
-    world.invoker.shutdown(Duration::ZERO).await;
+    world.invoker.shutdown().await;
 }
 
 #[tokio::test]
 async fn events_survive_a_stop_without_goodbye() {
     let world = World::in_real_time(quick()).await;
     world.deploy(|_| {});
-    world.invoker.shutdown(Duration::ZERO).await;
+    world.invoker.shutdown().await;
     // What was accepted and not run is in the store; another invoker on it runs it.
     let body = json!({
         "id": ebb_model::RequestId::random(), "function": "f", "qualifier": null, "payload": {"answer": 1},
@@ -136,7 +136,7 @@ async fn events_survive_a_stop_without_goodbye() {
 async fn an_event_for_a_stopping_server_is_refused() {
     let world = World::in_real_time(quick()).await;
     world.deploy(|_| {});
-    world.invoker.shutdown(Duration::ZERO).await;
+    world.invoker.shutdown().await;
     assert!(matches!(world.invoker.accept(world.event("{}")).await, Err(InvokeError::ShuttingDown)));
 }
 

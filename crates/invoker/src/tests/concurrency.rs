@@ -6,7 +6,7 @@ use ebb_model::{Trigger, Version};
 use serde_json::json;
 
 use super::world::{World, answer};
-use crate::{Delivery, InvokeError, ThrottleReason};
+use crate::{Delivery, InvokeError, InvokerConfig, ThrottleReason};
 
 #[tokio::test]
 async fn simultaneous_events_each_get_an_instance() {
@@ -112,7 +112,7 @@ async fn shutdown_lets_running_events_end_and_takes_no_new_ones() {
     world.rest().await;
     let stopping = tokio::spawn({
         let invoker = world.invoker.clone();
-        async move { invoker.shutdown(Duration::from_secs(10)).await }
+        async move { invoker.shutdown().await }
     });
     world.rest().await;
     assert!(matches!(world.invoke("{}").await, Err(InvokeError::ShuttingDown)));
@@ -123,7 +123,8 @@ async fn shutdown_lets_running_events_end_and_takes_no_new_ones() {
 
 #[tokio::test]
 async fn shutdown_does_not_wait_for_ever() {
-    let world = World::new().await;
+    let world =
+        World::with(InvokerConfig { drain: Duration::from_secs(1), ..InvokerConfig::default() }).await;
     world.deploy(|_| {});
     let _running = tokio::spawn({
         let (invoker, event) = (world.invoker.clone(), world.event(r#"{"sleep_ms": 2900}"#));
@@ -131,7 +132,7 @@ async fn shutdown_does_not_wait_for_ever() {
     });
     world.rest().await;
     let started = tokio::time::Instant::now();
-    world.invoker.shutdown(Duration::from_secs(1)).await;
+    world.invoker.shutdown().await;
     assert!(started.elapsed() < Duration::from_secs(2));
     assert_eq!(world.runtime.calls().last().unwrap(), "shutdown 1 spindown");
 }
