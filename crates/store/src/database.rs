@@ -58,6 +58,7 @@ impl Database {
                 });
             }
         };
+        folder.sync()?;
         forget_old_deletions(&writers).await?;
         let wakes = Arc::new(Wakes::default());
         let writer = Writer::start(writers.clone(), Arc::clone(&wakes), folder);
@@ -136,7 +137,6 @@ async fn open_sqlite(folder: &DataFolder) -> Result<(Pool, Pool), StoreError> {
         .run(&writers)
         .await
         .map_err(|error| StoreError::database("bring the database up to date", error))?;
-    folder.sync()?;
     let readers = SqlitePoolOptions::new()
         .max_connections(SQLITE_READERS)
         .test_before_acquire(false)

@@ -24,6 +24,8 @@ impl DataFolder {
     /// Makes the folder where needed, private to this user, and takes its lock.
     pub(crate) fn hold(path: &Path, now: Timestamp) -> Result<Self, StoreError> {
         make_private(path)?;
+        // Absolute from here on: paths below it are handed to other processes.
+        let path = path.canonicalize().map_err(StoreError::io("find", path))?;
         let lock_path = path.join("ebb.lock");
         let failed = |action| StoreError::io(action, lock_path.clone());
         let mut lock = OpenOptions::new()
@@ -43,7 +45,7 @@ impl DataFolder {
                     "" => "another process".to_owned(),
                     holder => holder.to_owned(),
                 };
-                return Err(StoreError::Held { folder: path.to_owned(), holder });
+                return Err(StoreError::Held { folder: path, holder });
             }
             Err(TryLockError::Error(error)) => return Err(failed("lock")(error)),
         }
@@ -51,7 +53,7 @@ impl DataFolder {
         lock.set_len(0).map_err(failed("truncate"))?;
         lock.seek(SeekFrom::Start(0)).map_err(failed("rewind"))?;
         lock.write_all(holder.as_bytes()).map_err(failed("write"))?;
-        Ok(Self { path: path.to_owned(), _lock: lock })
+        Ok(Self { path, _lock: lock })
     }
 
     /// Where it is.
@@ -61,9 +63,7 @@ impl DataFolder {
 
     /// Makes the names in it durable.
     pub(crate) fn sync(&self) -> Result<(), StoreError> {
-        File::open(&self.path)
-            .and_then(|folder| folder.sync_all())
-            .map_err(StoreError::io("sync", &self.path))
+        sync(&self.path)
     }
 }
 
@@ -73,7 +73,10 @@ fn make_private(path: &Path) -> Result<(), StoreError> {
         fs::create_dir_all(parent).map_err(StoreError::io("create", parent))?;
     }
     match fs::DirBuilder::new().mode(PRIVATE).create(path) {
-        Ok(()) => {}
+        Ok(()) => match path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => sync(parent)?,
+            _ => sync(Path::new("."))?,
+        },
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
         Err(error) => return Err(StoreError::io("create", path)(error)),
     }
@@ -83,6 +86,10 @@ fn make_private(path: &Path) -> Result<(), StoreError> {
             .map_err(StoreError::io("restrict access to", path))?;
     }
     Ok(())
+}
+
+fn sync(folder: &Path) -> Result<(), StoreError> {
+    File::open(folder).and_then(|opened| opened.sync_all()).map_err(StoreError::io("sync", folder))
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Stores for tests: SQLite always, PostgreSQL too where `EBB_TEST_POSTGRES_URL` names a server.
 
 use std::ops::Deref;
+use std::pin::Pin;
 use std::str::FromStr as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -10,6 +11,9 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
 use crate::{Store, StoreConfig};
+
+/// A future of any kind.
+pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 
 /// A clock that stands still until it is moved.
 #[derive(Debug)]
@@ -97,20 +101,45 @@ pub(crate) async fn two_nodes(test: impl AsyncFn(&TestStore, &TestStore)) {
     .await;
 }
 
+/// Runs a test on PostgreSQL with a function that cuts all connections of its store, as a restart of the server would.
+pub(crate) async fn with_unsteady_server(
+    test: impl AsyncFn(&TestStore, &dyn Fn() -> BoxFuture<'static, ()>),
+) {
+    let Some(server) = server() else { return };
+    let name = format!("test_{}", uuid::Uuid::new_v4().simple());
+    admin(&server, format!("CREATE DATABASE {name}")).await;
+    let store = TestStore::open(Some(with_option(&server, &format!("dbname={name}")))).await;
+    let cut = || -> BoxFuture<'static, ()> {
+        let all =
+            format!("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '{name}'");
+        let server = server.clone();
+        Box::pin(async move { admin(&server, all).await })
+    };
+    test(&store, &cut).await;
+    store.close().await;
+    admin(&server, format!("DROP DATABASE {name} WITH (FORCE)")).await;
+}
+
 /// Gives the URL of an empty schema, where there is a server.
 async fn in_schema(test: impl AsyncFn(String)) {
-    let Ok(server) = std::env::var("EBB_TEST_POSTGRES_URL") else { return };
+    let Some(server) = server() else { return };
     let schema = format!("test_{}", uuid::Uuid::new_v4().simple());
-    let admin = |sql: String| {
-        let options = PgConnectOptions::from_str(&server).unwrap();
-        async move {
-            let mut connection = PgConnection::connect_with(&options).await.unwrap();
-            sqlx::query(AssertSqlSafe(sql)).execute(&mut connection).await.unwrap();
-            connection.close().await.unwrap();
-        }
-    };
-    admin(format!("CREATE SCHEMA {schema}")).await;
-    let mark = if server.contains('?') { '&' } else { '?' };
-    test(format!("{server}{mark}options[search_path]={schema}")).await;
-    admin(format!("DROP SCHEMA {schema} CASCADE")).await;
+    admin(&server, format!("CREATE SCHEMA {schema}")).await;
+    test(with_option(&server, &format!("options[search_path]={schema}"))).await;
+    admin(&server, format!("DROP SCHEMA {schema} CASCADE")).await;
+}
+
+fn server() -> Option<String> {
+    std::env::var("EBB_TEST_POSTGRES_URL").ok()
+}
+
+fn with_option(url: &str, option: &str) -> String {
+    format!("{url}{}{option}", if url.contains('?') { '&' } else { '?' })
+}
+
+async fn admin(server: &str, sql: String) {
+    let options = PgConnectOptions::from_str(server).unwrap();
+    let mut connection = PgConnection::connect_with(&options).await.unwrap();
+    sqlx::query(AssertSqlSafe(sql)).execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
 }

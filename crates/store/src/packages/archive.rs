@@ -29,6 +29,8 @@ pub(super) struct Archive<'a> {
     zip: ZipArchive<Cursor<&'a [u8]>>,
     limit: u64,
     read: u64,
+    /// Where entries are decompressed to, piece by piece; kept, since a package has many small ones.
+    piece: Vec<u8>,
 }
 
 /// What an entry says it is.
@@ -71,7 +73,7 @@ impl<'a> Archive<'a> {
                 format!("Could not use the uploaded file: it has more than {MOST_ENTRIES} entries.");
             return Err(PackageError::Invalid(problem));
         }
-        let archive = Self { bytes, zip, limit, read: 0 };
+        let archive = Self { bytes, zip, limit, read: 0, piece: vec![0; PIECE] };
         archive.refuse_duplicates()?;
         Ok(archive)
     }
@@ -114,18 +116,17 @@ impl<'a> Archive<'a> {
 
     /// Unpacks an entry into `target`, checking its checksum and counting its real size against the limit.
     pub(super) fn read(&mut self, index: usize, target: &mut dyn Write) -> Result<(), PackageError> {
-        let limit = self.limit;
-        let mut entry = self.zip.by_index(index).map_err(|error| broken(b"?", &error))?;
+        let Self { zip, limit, read, piece, .. } = self;
+        let mut entry = zip.by_index(index).map_err(|error| broken(b"?", &error))?;
         let name = entry.name_raw().to_vec();
-        let mut piece = vec![0; PIECE];
         loop {
             let count = entry
-                .read(&mut piece)
+                .read(piece)
                 .map_err(|error| PackageError::entry(&name, format_args!("cannot be read: {error}")))?;
             let Some(data) = piece.get(..count).filter(|data| !data.is_empty()) else { return Ok(()) };
-            self.read += data.len() as u64;
-            if self.read > limit {
-                return Err(PackageError::TooLarge { limit });
+            *read += data.len() as u64;
+            if *read > *limit {
+                return Err(PackageError::TooLarge { limit: *limit });
             }
             target.write_all(data).map_err(|error| PackageError::Failed {
                 action: "write a file of a package",

@@ -2,7 +2,7 @@ use bytes::Bytes;
 use ebb_model::Timestamp;
 
 use super::*;
-use crate::testing::{TestStore, each_database, two_nodes};
+use crate::testing::{TestStore, each_database, two_nodes, with_unsteady_server};
 use crate::{Changes, Expect, NewWork, Write};
 
 fn put(key: &str) -> Write {
@@ -117,6 +117,22 @@ async fn nodes_on_one_database_see_each_other_and_share_the_work() {
         };
         let ((), added) = tokio::join!(wait, add);
         added.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn lost_connections_are_made_again() {
+    with_unsteady_server(async |store, cut| {
+        for n in 0..3 {
+            // The writer and a reader each hold a connection that is about to break.
+            store.records().commit(vec![put(&format!("before-{n}"))]).await.unwrap();
+            store.records().load("thing").await.unwrap();
+            cut().await;
+            store.records().commit(vec![put(&format!("after-{n}"))]).await.unwrap();
+            cut().await;
+            assert_eq!(store.records().load("thing").await.unwrap().len(), 2 * (n + 1));
+        }
     })
     .await;
 }
