@@ -28,7 +28,7 @@ use start::FailedInit;
 /// How long an invocation waits for an instance that has just answered and is about to be free, before a new one is
 /// started for it. A runtime asks for its next event within a fraction of a millisecond; a start costs a hundred times
 /// as much.
-const SETTLING_WAIT: Duration = Duration::from_millis(10);
+const SETTLING_WAIT: Duration = Duration::from_millis(20);
 
 /// An invocation that has a place to run.
 pub(crate) struct Acquired {

@@ -13,6 +13,10 @@ use super::pooled::Pooled;
 use crate::metering::FunctionMeter;
 use crate::provisioned::Provisioning;
 
+/// On-demand instances of one version that are on their way at one time. In a burst beyond that, the next start when one
+/// has ended, as far as instances that became free meanwhile leave anybody waiting.
+const STARTS_AT_ONCE: usize = 64;
+
 /// The instances of one version of one function.
 pub(crate) struct Pool {
     pub(crate) version: Arc<FunctionVersion>,
@@ -105,11 +109,11 @@ impl Pool {
         state.settling >= state.waiting.len() && state.settling > 0
     }
 
-    /// Counts a start, where those on their way are fewer than those that wait.
+    /// Counts a start, where those on their way are fewer than those that wait and than may be at one time.
     pub(crate) fn begin_start(&self) -> bool {
         let mut state = self.lock();
         state.waiting.retain(|waiting| !waiting.is_closed());
-        let needed = state.starting < state.waiting.len();
+        let needed = state.starting < state.waiting.len().min(STARTS_AT_ONCE);
         state.starting += usize::from(needed);
         needed
     }

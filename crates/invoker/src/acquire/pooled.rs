@@ -68,7 +68,7 @@ impl Pooled {
         peak
     }
 
-    /// The same, as of the last look.
+    /// The same, as of the last look; zero before the first.
     pub(crate) fn known_memory(&self) -> u32 {
         self.peak_mib.load(Relaxed)
     }

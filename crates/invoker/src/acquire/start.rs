@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use ebb_model::limits;
+use ebb_model::{Digest, limits};
 use tokio::time::Instant;
 use tracing::{Instrument, info_span};
 
@@ -25,6 +25,9 @@ use crate::port::{ExitCause, InitFailure, InstanceSpec, StartError};
 pub(crate) const ON_DEMAND: &str = "on-demand";
 /// And of those that are always kept.
 pub(crate) const PROVISIONED: &str = "provisioned-concurrency";
+
+/// How long a package may take to be fetched and unpacked.
+const UNPACK_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How a start is to be done.
 pub(crate) struct Boot {
@@ -106,6 +109,8 @@ pub(crate) fn where_needed(shared: &Arc<Shared>, pool: &Arc<Pool>) {
             Err(BootError::Init(_)) => pool.start_failed(Handed::FailedInit(FailedInit { logs })),
             Err(BootError::Platform(error)) => pool.start_failed(Handed::Failed(error)),
         });
+        // Those for whom there was no start left may have one now.
+        where_needed(&shared, &pool);
     });
 }
 
@@ -205,9 +210,12 @@ async fn spec(shared: &Shared, pool: &Pool, plan: &Boot) -> Result<InstanceSpec,
     })
 }
 
-async fn unpacked(shared: &Shared, digest: ebb_model::Digest) -> Result<PathBuf, InvokeError> {
-    shared.store.packages().unpacked(digest).await.map_err(|error| {
-        tracing::error!(%digest, %error, "a package could not be unpacked");
-        InvokeError::Internal(error.to_string())
-    })
+/// At once where this machine has unpacked it before, as it has when it was deployed here.
+async fn unpacked(shared: &Shared, digest: Digest) -> Result<PathBuf, InvokeError> {
+    let unpacked = tokio::time::timeout(UNPACK_TIMEOUT, shared.store.packages().unpacked(digest)).await;
+    let failed = |error: String| {
+        tracing::error!(%digest, error, "a package could not be unpacked");
+        InvokeError::Internal(error)
+    };
+    unpacked.map_err(|late| failed(late.to_string()))?.map_err(|error| failed(error.to_string()))
 }

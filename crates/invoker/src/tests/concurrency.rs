@@ -29,6 +29,25 @@ async fn simultaneous_events_each_get_an_instance() {
 }
 
 #[tokio::test]
+async fn a_burst_starts_no_more_instances_than_it_needs() {
+    let world = World::new().await;
+    world.deploy(|_| {});
+    let running: Vec<_> = (0..200)
+        .map(|_| {
+            let (invoker, event) = (world.invoker.clone(), world.event(r#"{"sleep_ms": 1}"#));
+            tokio::spawn(
+                async move { answer(invoker.invoke(event, Delivery::Whole).await.unwrap()).unwrap() },
+            )
+        })
+        .collect();
+    for run in running {
+        run.await.unwrap();
+    }
+    // The first 64 are used again before others would be ready.
+    assert!(world.runtime.started() <= 128, "{}", world.runtime.started());
+}
+
+#[tokio::test]
 async fn reserved_concurrency_throttles() {
     let world = World::new().await;
     world.deploy(|function| function.reserved_concurrency = Some(1));
