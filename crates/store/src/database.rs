@@ -29,8 +29,6 @@ const DEADLINE: Duration = Duration::from_secs(30);
 const SQLITE_READERS: u32 = 4;
 /// Connections of one node to PostgreSQL, the writer's included.
 const POSTGRES_CONNECTIONS: u32 = 8;
-/// Deletions that are remembered for readers of the changes; who is further behind reads everything anew.
-const REMEMBERED_CHANGES: i64 = 100_000;
 
 /// Typed pools over one database, and the task that writes to it.
 #[derive(Debug)]
@@ -59,10 +57,11 @@ impl Database {
             }
         };
         folder.sync()?;
-        forget_old_deletions(&writers).await?;
         let wakes = Arc::new(Wakes::default());
         let writer = Writer::start(writers.clone(), Arc::clone(&wakes), folder);
-        Ok(Self { readers, writers, writer, wakes })
+        let database = Self { readers, writers, writer, wakes };
+        database.change(Job::Forget).await?;
+        Ok(database)
     }
 
     /// Reads all rows of one statement.
@@ -163,25 +162,6 @@ async fn open_postgres(url: &str) -> Result<Pool, StoreError> {
         .await
         .map_err(|error| StoreError::database("bring the database up to date", error))?;
     Ok(Pool::Postgres(pool))
-}
-
-/// Drops the rows of records that were deleted long ago, and notes up to where.
-async fn forget_old_deletions(pool: &Pool) -> Result<(), StoreError> {
-    let forget = async {
-        let mut session = pool.session().await?.closed_on_drop();
-        session.begin().await?;
-        let horizon =
-            "UPDATE record_changes SET pruned = last - $1 WHERE pruned < last - $1 RETURNING pruned";
-        if let Some(row) = session.row(horizon, &[Arg::Int(REMEMBERED_CHANGES)]).await? {
-            let delete = "DELETE FROM records WHERE body IS NULL AND changed <= $1";
-            session.execute(delete, &[Arg::Int(row.int(0)?)]).await?;
-        }
-        session.execute("COMMIT", &[]).await
-    };
-    match tokio::time::timeout(DEADLINE, forget).await {
-        Ok(done) => done.map(drop).map_err(reading("forget old deletions")),
-        Err(elapsed) => Err(StoreError::database("forget old deletions", elapsed)),
-    }
 }
 
 #[cfg(test)]

@@ -7,6 +7,9 @@ use bytes::Bytes;
 use crate::StoreError;
 use crate::database::{Answer, Arg, Database, Job, Row, Session, reading};
 
+/// Changes in which deletions are remembered for those who follow them; who is further behind loads everything anew.
+const REMEMBERED_CHANGES: i64 = 100_000;
+
 /// Everything that is configured (as opposed to what flows): documents by kind and key, changed in transactions.
 ///
 /// Cheap to clone. Not for hot paths: keep what they need in memory and follow the changes.
@@ -199,6 +202,16 @@ pub(crate) async fn apply(
     }
     session.execute("RELEASE SAVEPOINT records", &[]).await?;
     Ok(Ok(Answer::Numbers(revisions)))
+}
+
+/// Drops what is left of records that were deleted many changes ago, and notes up to where.
+pub(crate) async fn forget(session: &mut Session) -> Result<(), sqlx::Error> {
+    let horizon = "UPDATE record_changes SET pruned = last - $1 WHERE pruned < last - $1 RETURNING pruned";
+    if let Some(row) = session.row(horizon, &[Arg::Int(REMEMBERED_CHANGES)]).await? {
+        let delete = "DELETE FROM records WHERE body IS NULL AND changed <= $1";
+        session.execute(delete, &[Arg::Int(row.int(0)?)]).await?;
+    }
+    Ok(())
 }
 
 const PUT: &str = "INSERT INTO records (kind, key, changed, revision, body) VALUES ($1, $2, $3, 1, $4)

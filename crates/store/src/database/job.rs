@@ -12,6 +12,8 @@ use ebb_model::Timestamp;
 pub(crate) enum Job {
     /// Make all of these writes, or none.
     Commit(Vec<Write>),
+    /// Drop what is left of records that were deleted long ago.
+    Forget,
     /// Add work.
     Enqueue(Vec<NewWork>, Timestamp),
     /// Take due work.
@@ -57,6 +59,7 @@ impl Job {
     pub(crate) async fn apply(&self, session: &mut Session) -> Result<Applied, sqlx::Error> {
         match self {
             Self::Commit(writes) => records::apply(session, writes).await,
+            Self::Forget => records::forget(session).await.map(|()| Ok(Answer::Done)),
             Self::Enqueue(items, now) => work::enqueue(session, items, *now).await.map(Ok),
             Self::Claim(claim) => work::claim(session, claim).await.map(Ok),
             Self::Complete(held) => work::complete(session, *held).await,
@@ -65,10 +68,21 @@ impl Job {
         }
     }
 
+    /// Records that it deletes.
+    pub(crate) fn deletions(&self) -> usize {
+        match self {
+            Self::Commit(writes) => {
+                writes.iter().filter(|write| matches!(write, Write::Delete { .. })).count()
+            }
+            _ => 0,
+        }
+    }
+
     /// What is attempted, for errors.
     pub(crate) fn action(&self) -> &'static str {
         match self {
             Self::Commit(_) => "commit records",
+            Self::Forget => "forget old deletions",
             Self::Enqueue(..) => "enqueue work",
             Self::Claim(_) => "claim work",
             Self::Complete(_) => "complete work",

@@ -28,6 +28,9 @@ const ATTEMPTS: u32 = 4;
 /// The pause before the second attempt; doubles with each.
 const PAUSE: Duration = Duration::from_millis(20);
 
+/// Deletions after which what they left behind is looked through.
+const FORGET_AFTER: usize = 10_000;
+
 /// The handle to the writing task.
 #[derive(Debug)]
 pub(super) struct Writer {
@@ -47,7 +50,7 @@ impl Writer {
     pub(super) fn start(pool: Pool, wakes: Arc<Wakes>, folder: Arc<DataFolder>) -> Self {
         let (requests, inbox) = mpsc::channel(WAITING);
         let stop = CancellationToken::new();
-        let task = Task { pool, wakes, session: None, _folder: folder };
+        let task = Task { pool, wakes, session: None, deletions: 0, _folder: folder };
         let task = tokio::spawn(task.run(inbox, stop.clone()));
         Self { requests, stop, task: Mutex::new(Some(task)) }
     }
@@ -77,6 +80,8 @@ struct Task {
     pool: Pool,
     wakes: Arc<Wakes>,
     session: Option<Session>,
+    /// Records deleted since old deletions were forgotten.
+    deletions: usize,
     _folder: Arc<DataFolder>,
 }
 
@@ -107,6 +112,18 @@ impl Task {
                 // Whoever stopped waiting for the answer does not get it; the change is made.
                 drop(reply.send(answer));
             }
+            self.deletions += jobs.iter().map(Job::deletions).sum::<usize>();
+            if self.deletions >= FORGET_AFTER {
+                self.deletions = 0;
+                self.forget().await;
+            }
+        }
+    }
+
+    /// Forgets old deletions; where that fails, it is tried again after as many deletions.
+    async fn forget(&mut self) {
+        for error in self.make(&[Job::Forget]).await.into_iter().filter_map(Result::err) {
+            tracing::warn!(error = &error as &dyn std::error::Error, "old deletions stay for now");
         }
     }
 
