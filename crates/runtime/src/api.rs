@@ -10,6 +10,7 @@ mod runtime;
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::{Method, Request, Response};
 use hyper::body::Incoming;
@@ -21,6 +22,9 @@ use tokio::task::JoinSet;
 
 use crate::core::Core;
 use answers::{Body, error, text};
+
+/// After a connection could not be accepted.
+pub(crate) const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
 
 /// What the Extensions API tells of the function.
 #[derive(Debug, Clone)]
@@ -52,13 +56,12 @@ impl Api {
                     Ok((stream, _)) => {
                         connections.spawn(Arc::clone(&self).connection(stream));
                     }
-                    // The socket is gone with its namespace.
-                    Err(_) => break,
+                    // A connection that went before it was taken, or too many open files: neither lasts.
+                    Err(_) => tokio::time::sleep(ACCEPT_AGAIN).await,
                 },
                 Some(_) = connections.join_next() => {}
             }
         }
-        while connections.join_next().await.is_some() {}
     }
 
     async fn connection(self: Arc<Self>, stream: TcpStream) {

@@ -48,15 +48,23 @@ impl Boots {
     /// Where a Java boot cannot be compiled; holds what to tell people.
     pub(crate) fn of(&self, language: Language, interpreter: &Interpreter) -> Result<PathBuf, String> {
         match language {
-            Language::Node => Ok(self.folder.join("node")),
-            Language::Ruby => Ok(self.folder.join("ruby")),
+            Language::Node | Language::Ruby => Ok(self.folder.join(folder_of(language))),
             Language::Python => {
-                let folder = self.folder.join("python");
+                let folder = self.folder.join(folder_of(language));
                 compile_python(&folder, interpreter);
                 Ok(folder)
             }
             Language::Java => compile_java(&self.folder, interpreter),
         }
+    }
+}
+
+fn folder_of(language: Language) -> &'static str {
+    match language {
+        Language::Node => "node",
+        Language::Python => "python",
+        Language::Java => "java",
+        Language::Ruby => "ruby",
     }
 }
 
@@ -138,13 +146,6 @@ fn compile_java(boots: &Path, interpreter: &Interpreter) -> Result<PathBuf, Stri
         return Ok(classes);
     }
     let compiler = interpreter.program.with_file_name("javac");
-    if !compiler.exists() {
-        let feature = interpreter.version.major;
-        return Err(format!(
-            "{} has no compiler, which ebb's Java boot needs once: `apt-get install openjdk-{feature}-jdk-headless`",
-            interpreter.program.display()
-        ));
-    }
     let sources: Vec<_> = FILES
         .iter()
         .map(|(name, _)| boots.join(name))

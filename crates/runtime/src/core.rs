@@ -41,6 +41,27 @@ pub(crate) enum Verdict {
     TooLarge,
 }
 
+/// An answer that the runtime is sending. Dropping it ends that, whether the answer was whole or not.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    core: Arc<Core>,
+    parts: mpsc::Sender<Part>,
+}
+
+impl Answer {
+    /// Passes a piece on; waits while the reader is slow. Where the event was given up, the piece is dropped: the
+    /// runtime sends its answer to the end all the same.
+    pub(crate) async fn send(&self, part: Part) {
+        let _ = self.parts.send(part).await;
+    }
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        self.core.change(Lifecycle::runtime_answered);
+    }
+}
+
 /// How an instance ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Ended {
@@ -141,11 +162,12 @@ impl Core {
         Some((number, receiver))
     }
 
-    /// The runtime starts to answer this event: where the pieces go.
-    pub(crate) fn answer(&self, event: &EventName<'_>, failed: bool) -> Result<mpsc::Sender<Part>, Refused> {
+    /// The runtime starts to answer this event.
+    pub(crate) fn answer(self: &Arc<Self>, event: &EventName<'_>, failed: bool) -> Result<Answer, Refused> {
         let mut shared = self.lock();
         shared.lifecycle.runtime_answers(event, failed)?;
-        shared.parts.take().ok_or(Refused::InvalidRequestId)
+        let parts = shared.parts.take().ok_or(Refused::InvalidRequestId)?;
+        Ok(Answer { core: Arc::clone(self), parts })
     }
 
     /// Initialisation failed with this error object; only the first counts.

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::core::{Core, Ended, Part, Verdict};
+use crate::core::{Core, Ended, Part, Report, Verdict};
 use crate::lifecycle::{Extension, Shutdown};
 use crate::link::Link;
 use crate::log_pipe::LogPipe;
@@ -20,6 +20,9 @@ use crate::log_pipe::LogPipe;
 /// lifecycle", "Shutdown phase".
 const EXTERNAL_EXTENSIONS_TIME: Duration = Duration::from_secs(2);
 const INTERNAL_EXTENSIONS_TIME: Duration = Duration::from_millis(500);
+
+/// How long it takes at most from the last that an instance says until its end is known.
+const END_KNOWN_TIME: Duration = Duration::from_secs(2);
 
 const SIGTERM: i32 = 15;
 
@@ -103,14 +106,23 @@ impl ProcessInstance {
             // It is ending: how is known in a moment.
             tracing::debug!(%error, "an event could not be handed to a boot");
         }
-        tokio::select! {
+        let received = tokio::select! {
             // What was answered before the end counts.
             biased;
             ending = receive(&mut parts, sink) => ending,
-            ended = self.core.ended() => match ended {
-                Ended { report: Some(report), .. } => Ending::Failed(report.object(Some(event.id))),
-                Ended { cause, .. } => Ending::Exited(cause),
-            },
+            _ = self.core.ended() => None,
+        };
+        if let Some(ending) = received {
+            return ending;
+        }
+        // The answer broke off: with the instance, whose end is known in a moment, or by itself.
+        match timeout(END_KNOWN_TIME, self.core.ended()).await {
+            Ok(Ended { report: Some(report), .. }) => Ending::Failed(report.object(Some(event.id))),
+            Ok(Ended { cause, .. }) => Ending::Exited(cause),
+            Err(_) => {
+                let message = "the runtime broke off its response".to_owned();
+                Ending::Failed(Report { kind: "Runtime.TruncatedResponse", message }.object(Some(event.id)))
+            }
         }
     }
 
@@ -147,31 +159,29 @@ impl ProcessInstance {
     }
 }
 
-/// Passes the pieces of an answer on until it is whole. The sender is dropped only after it said how it ended, or with
-/// the instance: then this waits for the caller to notice the end.
-async fn receive(parts: &mut mpsc::Receiver<Part>, sink: &mut ResponseSink) -> Ending {
+/// Passes the pieces of an answer on until it is whole; none where it breaks off.
+async fn receive(parts: &mut mpsc::Receiver<Part>, sink: &mut ResponseSink) -> Option<Ending> {
     let mut too_large: Option<usize> = None;
-    while let Some(part) = parts.recv().await {
-        let written = match part {
+    loop {
+        let written = match parts.recv().await? {
             Part::Head(content_type) => sink.head(content_type).await,
             Part::Chunk(bytes) => sink.chunk(bytes).await,
             Part::Whole(bytes) => sink.whole(bytes).await,
             Part::TooLarge(size) => Err(WriteError::TooLarge(usize::try_from(size).unwrap_or(usize::MAX))),
-            Part::Failed(object) => return Ending::Failed(object),
+            Part::Failed(object) => return Some(Ending::Failed(object)),
             Part::End(reply) => {
                 let verdict = if too_large.is_some() { Verdict::TooLarge } else { Verdict::Accepted };
                 if let Some(reply) = reply {
                     // Fails where the runtime hung up without waiting for what became of its answer.
                     let _ = reply.send(verdict);
                 }
-                return too_large.map_or(Ending::Answered, |size| Ending::TooLarge { size });
+                return Some(too_large.map_or(Ending::Answered, |size| Ending::TooLarge { size }));
             }
         };
         if let Err(WriteError::TooLarge(size)) = written {
             too_large = Some(size);
         }
     }
-    std::future::pending().await
 }
 
 /// What the log says of the extensions once they are initialised. Source of both forms: Lambda's own logs, and the

@@ -97,7 +97,7 @@ impl Language {
         match self {
             Self::Node => format!("Node.js {level}"),
             Self::Python => format!("Python 3.{level}"),
-            Self::Java => format!("Java {level}"),
+            Self::Java => format!("A Java {level} development kit"),
             Self::Ruby => format!("Ruby 3.{level}"),
         }
     }

@@ -13,9 +13,9 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::Mutex;
 
-use crate::core::{Core, Ended, Part, Report};
+use crate::core::{Answer, Core, Ended, Part, Report};
 use crate::lifecycle::{EventName, Lifecycle};
 use crate::log_pipe::Log;
 
@@ -36,8 +36,8 @@ pub(crate) struct Reader {
     ready: Arc<AtomicBool>,
     core: Arc<Core>,
     log: Log,
-    /// Where the pieces of a streamed answer go.
-    answer: Option<mpsc::Sender<Part>>,
+    /// The streamed answer that it is sending.
+    answer: Option<Answer>,
 }
 
 /// The two ends for one boot: writes here, reads there.
@@ -134,7 +134,7 @@ impl Reader {
             FromBoot::StreamEnd { error, .. } => {
                 self.pass(error.map_or(Part::End(None), Part::Failed)).await;
                 if self.answer.take().is_some() {
-                    self.done();
+                    self.ask();
                 }
             }
             FromBoot::Log { level, time_ms, message, .. } => self.write(level, time_ms, &message),
@@ -146,22 +146,16 @@ impl Reader {
         let failed = matches!(parts[0], Part::Failed(_));
         let Ok(answer) = self.core.answer(&EventName::Number(id), failed) else { return };
         for part in parts {
-            // Fails where nobody waits any more.
-            let _ = answer.send(part).await;
+            answer.send(part).await;
         }
-        self.done();
+        drop(answer);
+        self.ask();
     }
 
     async fn pass(&self, part: Part) {
         if let Some(answer) = &self.answer {
-            // Fails where nobody waits any more; the boot then writes into the void until it is told to stop.
-            let _ = answer.send(part).await;
+            answer.send(part).await;
         }
-    }
-
-    fn done(&self) {
-        self.core.change(Lifecycle::runtime_answered);
-        self.ask();
     }
 
     /// A boot that has answered, or is ready, takes the next event without asking.

@@ -13,11 +13,11 @@ use tokio::net::unix::pipe;
 
 use crate::lines::LineSplitter;
 
-/// As much as a pipe holds by default.
-const READ_BYTES: usize = 64 * 1024;
+/// What is read at a time.
+const READ_BYTES: usize = 16 * 1024;
 
 /// Reads in a row before others get their turn: a process that never stops writing must not hold up whoever drains.
-const READS_IN_A_ROW: usize = 16;
+const READS_IN_A_ROW: usize = 64;
 
 /// The reading end.
 pub(crate) struct LogPipe {
@@ -87,7 +87,7 @@ impl LogPipe {
     }
 
     fn read(&self, read: impl Fn(&mut [u8]) -> std::io::Result<usize>) -> Drained {
-        let mut buffer = vec![0; READ_BYTES];
+        let mut buffer = [0; READ_BYTES];
         // Held while reading too: whoever reads first must split first.
         let mut splitter = self.splitter.lock().unwrap_or_else(PoisonError::into_inner);
         for _ in 0..READS_IN_A_ROW {

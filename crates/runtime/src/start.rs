@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::api::{Api, FunctionFacts};
+use crate::api::{ACCEPT_AGAIN, Api, FunctionFacts};
 use crate::core::{Core, Ended, Initialised, Report};
 use crate::engine::ControlApi;
 use crate::environment::TASK_ROOT;
@@ -104,8 +104,11 @@ impl Building {
         let (runtime_api, control_api) = (next()?, next()?);
         self.tasks.spawn(Api::new(Arc::clone(&self.core), facts).serve(runtime_api));
         self.tasks.spawn(async move {
-            while let Ok((connection, _)) = control_api.accept().await {
-                control.serve(connection);
+            loop {
+                match control_api.accept().await {
+                    Ok((connection, _)) => control.serve(connection),
+                    Err(_) => tokio::time::sleep(ACCEPT_AGAIN).await,
+                }
             }
         });
         Ok(())

@@ -9,11 +9,11 @@ use http::{HeaderMap, HeaderValue, Request, Response};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use serde_json::json;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
 use super::Api;
 use super::answers::{Body, accepted, error, refused, too_large, truncated, with_bytes};
-use crate::core::{Part, Verdict};
+use crate::core::{Answer, Part, Verdict};
 use crate::lifecycle::{EventName, Lifecycle};
 
 const RESPONSE_MODE: &str = "lambda-runtime-function-response-mode";
@@ -40,26 +40,24 @@ impl Api {
     pub(super) async fn invocation_response(&self, id: &str, request: Request<Incoming>) -> Response<Body> {
         let mode = request.headers().get(RESPONSE_MODE).map(HeaderValue::as_bytes);
         let streaming = mode == Some(b"streaming");
-        let parts = match self.core.answer(&EventName::RequestId(id), false) {
-            Ok(parts) => parts,
+        let answer = match self.core.answer(&EventName::RequestId(id), false) {
+            Ok(answer) => answer,
             Err(why) => return refused(&why),
         };
-        let response = if mode.is_some() && !streaming {
+        if mode.is_some() && !streaming {
             let object = error_object("Runtime.InvalidResponseModeHeader", "Invalid function response mode");
-            fail(&parts, object).await;
+            fail(&answer, object).await;
             error(400, "InvalidFunctionResponseMode", "Invalid function response mode")
         } else if streaming {
-            stream(request, &parts).await
+            stream(request, &answer).await
         } else {
-            buffer(request, &parts).await
-        };
-        self.core.change(Lifecycle::runtime_answered);
-        response
+            buffer(request, &answer).await
+        }
     }
 
     pub(super) async fn invocation_error(&self, id: &str, request: Request<Incoming>) -> Response<Body> {
-        let parts = match self.core.answer(&EventName::RequestId(id), true) {
-            Ok(parts) => parts,
+        let answer = match self.core.answer(&EventName::RequestId(id), true) {
+            Ok(answer) => answer,
             Err(why) => return refused(&why),
         };
         let kind = error_type(request.headers());
@@ -71,8 +69,7 @@ impl Api {
                 (error_object("Function.ResponseSizeTooLarge", &message), too_large())
             }
         };
-        fail(&parts, object).await;
-        self.core.change(Lifecycle::runtime_answered);
+        fail(&answer, object).await;
         response
     }
 
@@ -118,63 +115,61 @@ fn event_response(event: &Event) -> Response<Body> {
     response
 }
 
-async fn buffer(request: Request<Incoming>, parts: &mpsc::Sender<Part>) -> Response<Body> {
+async fn buffer(request: Request<Incoming>, answer: &Answer) -> Response<Body> {
     match read(request.into_body()).await {
         Ok(body) => {
-            // Nobody reads: the event was given up. The runtime goes on all the same.
-            let _ = parts.send(Part::Whole(body)).await;
-            end(parts).await
+            answer.send(Part::Whole(body)).await;
+            end(answer).await
         }
         Err(Unread::TooLarge(size)) => {
-            let _ = parts.send(Part::TooLarge(size)).await;
-            end(parts).await;
+            answer.send(Part::TooLarge(size)).await;
+            end(answer).await;
             too_large()
         }
         Err(Unread::Truncated) => {
-            fail(parts, error_object("Runtime.TruncatedResponse", "")).await;
+            fail(answer, error_object("Runtime.TruncatedResponse", "")).await;
             truncated()
         }
     }
 }
 
-async fn stream(request: Request<Incoming>, parts: &mpsc::Sender<Part>) -> Response<Body> {
+async fn stream(request: Request<Incoming>, answer: &Answer) -> Response<Body> {
     let content_type =
         request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let mut body = request.into_body();
-    let _ = parts.send(Part::Head(content_type)).await;
+    answer.send(Part::Head(content_type)).await;
     while let Some(frame) = body.frame().await {
         let Ok(frame) = frame else {
-            fail(parts, error_object("Runtime.TruncatedResponse", "")).await;
+            fail(answer, error_object("Runtime.TruncatedResponse", "")).await;
             return truncated();
         };
         match frame.into_data() {
             Ok(data) => {
-                // Read on where nobody listens, so that the runtime can end its request.
-                let _ = parts.send(Part::Chunk(data)).await;
+                answer.send(Part::Chunk(data)).await;
             }
             Err(frame) => {
                 if let Some(object) = frame.trailers_ref().and_then(trailing_error) {
-                    fail(parts, object).await;
+                    fail(answer, object).await;
                     return accepted();
                 }
             }
         }
     }
-    end(parts).await
+    end(answer).await
 }
 
 /// Says that the answer is whole, and waits for what became of it.
-async fn end(parts: &mpsc::Sender<Part>) -> Response<Body> {
+async fn end(answer: &Answer) -> Response<Body> {
     let (verdict, decided) = oneshot::channel();
-    let _ = parts.send(Part::End(Some(verdict))).await;
+    answer.send(Part::End(Some(verdict))).await;
     match decided.await {
         Ok(Verdict::TooLarge) => too_large(),
         Ok(Verdict::Accepted) | Err(_) => accepted(),
     }
 }
 
-async fn fail(parts: &mpsc::Sender<Part>, object: Bytes) {
-    let _ = parts.send(Part::Failed(object)).await;
+async fn fail(answer: &Answer, object: Bytes) {
+    answer.send(Part::Failed(object)).await;
 }
 
 /// Reads a body whole, up to what a buffered answer may be.

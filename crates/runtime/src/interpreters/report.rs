@@ -17,6 +17,15 @@ pub struct RuntimesReport {
     pub sdks: Vec<SdkRow>,
 }
 
+impl RuntimesReport {
+    /// The runtimes whose own version is installed, newest first.
+    #[must_use]
+    pub fn exact(&self) -> Vec<RuntimeName> {
+        let installed = |row: &&RuntimeRow| matches!(row.status, RuntimeStatus::Installed { .. });
+        self.runtimes.iter().rev().filter(installed).map(|row| row.runtime).collect()
+    }
+}
+
 /// One runtime.
 #[derive(Debug, Clone, Serialize)]
 pub struct RuntimeRow {

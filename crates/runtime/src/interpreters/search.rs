@@ -118,6 +118,8 @@ fn is_elf(program: &Path) -> bool {
 fn examine(language: Language, program: PathBuf, places: &Places) -> Option<Interpreter> {
     let prefix = program.parent()?.parent()?.to_owned();
     let version = match language {
+        // The boot is compiled once by the installation's own compiler.
+        Language::Java if !prefix.join("bin/javac").exists() => return None,
         Language::Java => java_version(&prefix)?,
         _ => match version_in_path(&prefix) {
             Some(version) => version,

@@ -3,7 +3,7 @@
 use ebb_invoker::{Ending, ExitCause, InitFailure, StartError};
 
 use crate::Case;
-use crate::setup::{Function, Machine, answer, invoke};
+use crate::setup::{Function, Machine, answer, failure, invoke};
 
 pub(crate) const CASES: &[Case] = &[
     ("a_handler_that_is_not_there_fails_the_start", a_handler_that_is_not_there_fails_the_start),
@@ -13,6 +13,8 @@ pub(crate) const CASES: &[Case] = &[
     ("a_custom_runtime_reports_that_it_cannot_start", a_custom_runtime_reports_that_it_cannot_start),
     ("an_exit_during_an_event_is_an_exit", an_exit_during_an_event_is_an_exit),
     ("an_answer_before_the_exit_counts", an_answer_before_the_exit_counts),
+    ("an_answer_larger_than_a_frame_is_too_large", an_answer_larger_than_a_frame_is_too_large),
+    ("an_answer_that_breaks_off_is_a_failure", an_answer_that_breaks_off_is_a_failure),
     ("memory_that_runs_out_is_told_as_that", memory_that_runs_out_is_told_as_that),
     ("a_child_out_of_memory_is_not_the_end", a_child_out_of_memory_is_not_the_end),
     ("a_start_that_is_given_up_leaves_nothing", a_start_that_is_given_up_leaves_nothing),
@@ -120,6 +122,42 @@ fn an_answer_before_the_exit_counts(machine: &Machine) {
         let (ending, answer) = invoke(&*instance, function.event("{}")).await;
         assert_eq!((ending, answer.as_str()), (Ending::Answered, "\"answered\""));
         assert_eq!(instance.exited().await, ExitCause::Status(2));
+    });
+}
+
+fn an_answer_larger_than_a_frame_is_too_large(machine: &Machine) {
+    machine.run(async {
+        let source = "def handler(e, c):\n    return 'x' * e\n";
+        let function = Function::new("python3.11", &[("app.py", source)]);
+        let instance = machine.start(&function).await.expect("started");
+        for size in [7_000_000, 20_000_000] {
+            let (ending, _) = invoke(&*instance, function.event(&size.to_string())).await;
+            assert_eq!(ending, Ending::TooLarge { size: size + 2 });
+            instance.settle().await.expect("it lives on");
+        }
+        assert_eq!(answer(&*instance, function.event("1")).await, "\"x\"");
+    });
+}
+
+fn an_answer_that_breaks_off_is_a_failure(machine: &Machine) {
+    machine.run(async {
+        let source = "#!/usr/bin/python3
+import http.client, os, socket
+host, port = os.environ['AWS_LAMBDA_RUNTIME_API'].split(':')
+while True:
+    c = http.client.HTTPConnection(host, int(port))
+    c.request('GET', '/2018-06-01/runtime/invocation/next')
+    request_id = c.getresponse().headers['Lambda-Runtime-Aws-Request-Id']
+    s = socket.create_connection((host, int(port)))
+    path = f'/2018-06-01/runtime/invocation/{request_id}/response'
+    s.sendall(f'POST {path} HTTP/1.1\\r\\nHost: x\\r\\nContent-Length: 100\\r\\n\\r\\nhalf'.encode())
+    s.close()
+";
+        let function = Function::new("provided.al2023", &[("bootstrap", source)]);
+        let instance = machine.start(&function).await.expect("started");
+        let object = failure(&*instance, function.event("{}")).await;
+        assert!(object.contains("Runtime.TruncatedResponse"), "{object}");
+        instance.settle().await.expect("it lives on");
     });
 }
 

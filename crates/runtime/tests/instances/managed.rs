@@ -188,7 +188,7 @@ fn every_runtime_that_the_machine_has_answers(machine: &Machine) {
                     assert!(path.contains("/bin/"), "{runtime}: {path}");
                 }
                 (Err(missing), Err(StartError::Unavailable(_))) => {
-                    assert!(!missing.hint.is_empty(), "{runtime}")
+                    assert!(!missing.hint.is_empty(), "{runtime}");
                 }
                 (check, started) => panic!("{runtime}: {check:?}, {:?}", started.map(|_| ())),
             }
