@@ -14,10 +14,10 @@ use crate::acquire::{Acquired, Place};
 use crate::admit::Permit;
 use crate::delivery::{Delivery, ResponseSink};
 use crate::error::InvokeError;
-use crate::failure;
+use crate::failure::{self, Crash};
 use crate::log_stream::LogStream;
 use crate::platform_log::PlatformLog;
-use crate::port::{Ending, Event, ExitCause};
+use crate::port::{Ending, Event};
 use crate::resolve::Resolved;
 
 /// An invocation that ran.
@@ -28,8 +28,8 @@ pub(crate) struct Executed {
     pub(crate) result: Result<Response, FunctionFailure>,
     /// What is to become of the instance; nothing where there is none any more.
     pub(crate) after: After,
-    /// How its process ended, where it did.
-    pub(crate) exit: Option<ExitCause>,
+    /// What the platform found wrong with the instance, where it did.
+    pub(crate) crash: Option<Crash>,
     pub(crate) init: Option<Duration>,
     /// Whether the time of initialisation is billed to this event.
     pub(crate) init_billed: bool,
@@ -55,7 +55,7 @@ pub(crate) enum After {
 struct Run {
     result: Result<Response, FunctionFailure>,
     after: After,
-    exit: Option<ExitCause>,
+    crash: Option<Crash>,
     init: Option<Duration>,
     init_billed: bool,
     produced: u64,
@@ -86,7 +86,7 @@ pub(crate) async fn execute(
         Place::Ready(lease) => attempt.run(lease, delivery).await,
         Place::Suppressed(failed) => attempt.initialise_and_run(failed, delivery).await?,
     };
-    let Run { result, after, exit, init, init_billed, produced } = run;
+    let Run { result, after, crash, init, init_billed, produced } = run;
     let duration = began.elapsed().min(timeout);
     Ok(Executed {
         resolved,
@@ -94,7 +94,7 @@ pub(crate) async fn execute(
         logs,
         result,
         after,
-        exit,
+        crash,
         init,
         init_billed,
         duration,
@@ -147,8 +147,8 @@ impl Attempt<'_> {
         // An answer that comes late because this very process was held up is late all the same.
         let ending = ending.ok().filter(|_| self.began.elapsed() <= self.timeout);
         let produced = sink.written();
-        let exit = match &ending {
-            Some(Ending::Exited(cause)) => Some(*cause),
+        let crash = match &ending {
+            Some(Ending::Exited(cause)) => Some(Crash::exited(id, *cause)),
             _ => None,
         };
         let (result, after) = match ending {
@@ -159,10 +159,10 @@ impl Attempt<'_> {
             }
             Some(Ending::TooLarge { .. }) => (Err(failure::too_large(limit)), After::Settle(lease)),
             Some(Ending::Disconnected) => (Err(failure::cancelled(id)), After::Settle(lease)),
-            Some(Ending::Exited(cause)) => (Err(failure::exited(id, cause)), After::End(lease)),
+            Some(Ending::Exited(cause)) => (Err(Crash::exited(id, cause).failure()), After::End(lease)),
         };
         let init = pooled.take_init();
-        Run { result, after, exit, init, init_billed: !pooled.provisioned, produced }
+        Run { result, after, crash, init, init_billed: !pooled.provisioned, produced }
     }
 
     /// Lambda calls the first initialisation, whose failure nobody was told of, suppressed. As there, `START` is
@@ -175,25 +175,29 @@ impl Attempt<'_> {
             Err(BootError::Platform(error)) => Err(error),
             Err(BootError::Init(end)) => {
                 self.log_start(&logs);
-                let exit = match end {
-                    InitEnd::Exited(cause) => Some(cause),
-                    InitEnd::Reported(_) | InitEnd::TimedOut => None,
-                };
-                let result = Err(self.init_failure(end));
-                Ok(Run { result, after: After::Nothing, exit, init: None, init_billed: false, produced: 0 })
+                let (failure, crash) = self.init_failure(end);
+                Ok(Run {
+                    result: Err(failure),
+                    after: After::Nothing,
+                    crash,
+                    init: None,
+                    init_billed: false,
+                    produced: 0,
+                })
             }
         }
     }
 
-    fn init_failure(&self, end: InitEnd) -> FunctionFailure {
+    fn init_failure(&self, end: InitEnd) -> (FunctionFailure, Option<Crash>) {
         let id = self.resolved.invocation.id;
-        match end {
-            InitEnd::Reported(payload) => FunctionFailure { kind: FailureKind::Init, payload },
-            InitEnd::Exited(cause @ ExitCause::OutOfMemory) => failure::exited(id, cause),
-            InitEnd::Exited(cause) => {
-                FunctionFailure { kind: FailureKind::Init, ..failure::exited(id, cause) }
+        let crash = match end {
+            InitEnd::Reported(payload) => {
+                return (FunctionFailure { kind: FailureKind::Init, payload }, None);
             }
-            InitEnd::TimedOut => failure::timed_out(id, self.timeout),
-        }
+            InitEnd::TimedOut => return (failure::timed_out(id, self.timeout), None),
+            InitEnd::Exited(cause) => Crash::exited(id, cause).in_init(),
+            InitEnd::Diagnosed { error_type, message } => Crash::diagnosed(id, &error_type, &message),
+        };
+        (crash.failure(), Some(crash))
     }
 }

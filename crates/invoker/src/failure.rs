@@ -30,24 +30,55 @@ pub(crate) fn timed_out(id: RequestId, timeout: Duration) -> FunctionFailure {
     failure(FailureKind::Timeout, "Sandbox.Timedout", &message)
 }
 
-/// Its process ended.
-pub(crate) fn exited(id: RequestId, cause: ExitCause) -> FunctionFailure {
-    let (kind, name) = match cause {
-        ExitCause::OutOfMemory => (FailureKind::OutOfMemory, "Runtime.OutOfMemory"),
-        ExitCause::Status(_) | ExitCause::Signal(_) => (FailureKind::Exit, "Runtime.ExitError"),
-    };
-    failure(kind, name, &exit_message(id, cause))
+/// What the platform itself found wrong with an instance: the caller and the log are told the same words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Crash {
+    failure: FailureKind,
+    /// The error type, as in `Runtime.ExitError`.
+    pub(crate) kind: String,
+    /// With the request id in front.
+    pub(crate) message: String,
 }
 
-/// What the log and the error object say about the end of a process.
-pub(crate) fn exit_message(id: RequestId, cause: ExitCause) -> String {
-    let what = match cause {
-        ExitCause::Status(0) => "Runtime exited without providing a reason".to_owned(),
-        ExitCause::Status(status) => format!("Runtime exited with error: exit status {status}"),
-        ExitCause::Signal(signal) => format!("Runtime exited with error: signal: {}", signal_name(signal)),
-        ExitCause::OutOfMemory => "Runtime exited with error: signal: killed".to_owned(),
-    };
-    format!("RequestId: {id} Error: {what}")
+impl Crash {
+    /// Its process ended under this event.
+    pub(crate) fn exited(id: RequestId, cause: ExitCause) -> Self {
+        let (failure, kind) = match cause {
+            ExitCause::OutOfMemory => (FailureKind::OutOfMemory, "Runtime.OutOfMemory"),
+            ExitCause::Status(_) | ExitCause::Signal(_) => (FailureKind::Exit, "Runtime.ExitError"),
+        };
+        let what = match cause {
+            ExitCause::Status(0) => "Runtime exited without providing a reason".to_owned(),
+            ExitCause::Status(status) => format!("Runtime exited with error: exit status {status}"),
+            ExitCause::Signal(signal) => {
+                format!("Runtime exited with error: signal: {}", signal_name(signal))
+            }
+            ExitCause::OutOfMemory => "Runtime exited with error: signal: killed".to_owned(),
+        };
+        Self { failure, kind: kind.to_owned(), message: format!("RequestId: {id} Error: {what}") }
+    }
+
+    /// It cannot be initialised for a reason that the platform knows.
+    pub(crate) fn diagnosed(id: RequestId, kind: &str, what: &str) -> Self {
+        let message = format!("RequestId: {id} Error: {what}");
+        Self { failure: FailureKind::Init, kind: kind.to_owned(), message }
+    }
+
+    /// The same during initialisation, where it counts as one of its failures; out of memory stays what it is.
+    pub(crate) fn in_init(self) -> Self {
+        let failure = if self.failure == FailureKind::Exit { FailureKind::Init } else { self.failure };
+        Self { failure, ..self }
+    }
+
+    /// As the outcome has it.
+    pub(crate) fn failure(&self) -> FunctionFailure {
+        failure(self.failure, &self.kind, &self.message)
+    }
+
+    /// As `REPORT` has it.
+    pub(crate) fn status(&self) -> Status {
+        Status::Error(self.kind.clone())
+    }
 }
 
 /// Its answer was too large.

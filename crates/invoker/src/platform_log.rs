@@ -136,8 +136,8 @@ impl PlatformLog<'_> {
         self.text(|| format!("{} {id} Task timed out after {seconds:.2} seconds", self.at.to_rfc3339()));
     }
 
-    /// The instance ended under the event; `message` is the error message that the caller gets.
-    pub(crate) fn exited(&self, message: &str, kind: &str) {
+    /// The instance failed the event; `message` is the error message that the caller gets.
+    pub(crate) fn crashed(&self, message: &str, kind: &str) {
         self.text(|| format!("{message}\n{kind}"));
     }
 

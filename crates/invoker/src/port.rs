@@ -154,6 +154,14 @@ pub enum InitFailure {
     Reported(Bytes),
     /// It ended before it was ready.
     Exited(ExitCause),
+    /// The platform knows what is wrong with it, such as a package without an entry point. The caller and the log are
+    /// told with the id of the request in front of the message.
+    Diagnosed {
+        /// The error type, as in `Runtime.InvalidEntrypoint`.
+        error_type: String,
+        /// What is wrong.
+        message: String,
+    },
 }
 
 /// A runtime that this machine does not have.

@@ -188,6 +188,9 @@ fn explain(error: BootError) -> String {
         BootError::Init(InitEnd::Reported(object)) => {
             format!("FUNCTION_ERROR_INIT_FAILURE: {}", failure::error_type(&object))
         }
+        BootError::Init(InitEnd::Diagnosed { error_type, message }) => {
+            format!("FUNCTION_ERROR_INIT_FAILURE: {error_type}: {message}")
+        }
         BootError::Init(InitEnd::Exited(cause)) => format!("FUNCTION_ERROR_INIT_FAILURE: {cause}"),
         BootError::Init(InitEnd::TimedOut) => "FUNCTION_ERROR_INIT_TIMEOUT".to_owned(),
     }

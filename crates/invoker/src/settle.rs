@@ -14,7 +14,7 @@ use crate::acquire::lease::Lease;
 use crate::admit::Permit;
 use crate::error::InvokeError;
 use crate::execute::{After, Executed};
-use crate::failure;
+use crate::failure::{self, Crash};
 use crate::log_stream::LogStream;
 use crate::metering::FunctionMeter;
 use crate::platform_log::{PlatformLog, Status};
@@ -63,7 +63,7 @@ struct Closing<'a> {
     outcome: Outcome,
     /// How it stands in the log: more than the outcome knows, where something happened after the answer.
     status: Status,
-    exit: Option<ExitCause>,
+    crash: Option<Crash>,
     logs: Arc<LogStream>,
     meter: Arc<FunctionMeter>,
     answer: Option<(Permit, Reply)>,
@@ -90,13 +90,19 @@ impl<'a> Closing<'a> {
             After::End(lease) => lease.pooled().measure_memory(),
             After::Nothing => 0,
         };
+        let memory_mib = resolved.version.settings.memory_mib;
+        let max_memory_mib = match &result {
+            // It took all that it may; the kernel's own count is gone with the process.
+            Err(FunctionFailure { kind: FailureKind::OutOfMemory, .. }) => memory_mib,
+            _ => max_memory_mib,
+        };
         let billing = Billing { init: executed.init, init_billed: executed.init_billed };
         let status = result.as_ref().err().map_or(Status::Success, failure::status);
         let report = billing.report(executed.duration, max_memory_mib);
         let closing = Self {
             shared,
             status,
-            exit: executed.exit,
+            crash: executed.crash,
             logs: executed.logs,
             meter: permit.meter().clone(),
             outcome: Outcome {
@@ -111,7 +117,7 @@ impl<'a> Closing<'a> {
             began: executed.began,
             timeout: executed.timeout,
             produced: executed.produced,
-            memory_mib: resolved.version.settings.memory_mib,
+            memory_mib,
         };
         (closing, after)
     }
@@ -139,8 +145,9 @@ impl<'a> Closing<'a> {
         match rest {
             Rest::Ready => return After::Settle(lease),
             Rest::Exited(cause) => {
-                self.exit = Some(cause);
-                self.status = failure::status(&failure::exited(self.outcome.id, cause));
+                let crash = Crash::exited(self.outcome.id, cause);
+                self.status = crash.status();
+                self.crash = Some(crash);
             }
             Rest::Overran => self.status = Status::Timeout,
         }
@@ -152,9 +159,8 @@ impl<'a> Closing<'a> {
         let id = self.outcome.id;
         if self.status == Status::Timeout {
             log.timed_out(id, self.timeout);
-        } else if let Some(cause) = self.exit {
-            let kind = failure::error_type(&failure::exited(id, cause).payload);
-            log.exited(&failure::exit_message(id, cause), &kind);
+        } else if let Some(crash) = &self.crash {
+            log.crashed(&crash.message, &crash.kind);
         }
         log.end(id, self.produced, &self.outcome.report, self.memory_mib, &self.status);
         self.outcome.log_tail = self.logs.take_tail();

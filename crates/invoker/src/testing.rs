@@ -63,6 +63,8 @@ pub enum Init {
     Report(Value),
     /// Ends its process.
     Exit(ExitCause),
+    /// The platform knows what is wrong.
+    Diagnose,
     /// Has no interpreter.
     Unavailable,
     /// The platform fails.
@@ -174,6 +176,11 @@ impl Runtime for FakeRuntime {
                     return Err(StartError::Init(InitFailure::Reported(object.to_string().into())));
                 }
                 Init::Exit(cause) => return Err(StartError::Init(InitFailure::Exited(cause))),
+                Init::Diagnose => {
+                    let (error_type, message) =
+                        ("Runtime.InvalidEntrypoint".to_owned(), "no bootstrap".to_owned());
+                    return Err(StartError::Init(InitFailure::Diagnosed { error_type, message }));
+                }
                 Init::Unavailable => {
                     let (missing, hint) = ("no interpreter".to_owned(), "Install one".to_owned());
                     return Err(Unavailable { runtime: spec.version.settings.runtime, missing, hint }.into());

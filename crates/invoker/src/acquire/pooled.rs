@@ -61,11 +61,10 @@ impl Pooled {
         self.init.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    /// The most memory that it has used, in MiB, as of now. Reads a file of the kernel.
+    /// The most memory that it has used, in MiB, as of now. Reads a file of the kernel, which may be gone with it.
     pub(crate) fn measure_memory(&self) -> u32 {
         let peak = self.instance.max_memory_mib();
-        self.peak_mib.store(peak, Relaxed);
-        peak
+        self.peak_mib.fetch_max(peak, Relaxed).max(peak)
     }
 
     /// The same, as of the last look; zero before the first.

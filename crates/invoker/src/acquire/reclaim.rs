@@ -24,10 +24,7 @@ impl Reclaim {
         let mut idle: Vec<(Instant, Arc<Pool>, Arc<Pooled>)> = Vec::new();
         for pool in shared.pools.all() {
             for pooled in pool.live() {
-                used += u64::from(match pooled.known_memory() {
-                    0 => pooled.measure_memory(),
-                    known => known,
-                });
+                used += u64::from(pooled.known_memory());
                 if let Some(since) = pooled.idle_since().filter(|_| !pooled.provisioned) {
                     idle.push((since, pool.clone(), pooled));
                 }

@@ -54,6 +54,8 @@ pub(crate) enum InitEnd {
     Reported(Bytes),
     /// Its process ended.
     Exited(ExitCause),
+    /// The platform knows why.
+    Diagnosed { error_type: String, message: String },
     /// It took too long.
     TimedOut,
 }
@@ -165,11 +167,15 @@ async fn start(shared: &Arc<Shared>, pool: &Arc<Pool>, plan: Boot) -> Result<Arc
             // A second try ran on the event's own time, which its duration tells already.
             let init = (plan.phase == Phase::Init).then_some(took);
             let pooled = Pooled::new(instance, plan.logs, init, plan.initialization == PROVISIONED);
+            pooled.measure_memory();
             shared.tasks.spawn(keep::keep(shared.clone(), pool.clone(), pooled.clone()));
             return Ok(pooled);
         }
         Ok(Err(StartError::Init(InitFailure::Reported(object)))) => InitEnd::Reported(object),
         Ok(Err(StartError::Init(InitFailure::Exited(cause)))) => InitEnd::Exited(cause),
+        Ok(Err(StartError::Init(InitFailure::Diagnosed { error_type, message }))) => {
+            InitEnd::Diagnosed { error_type, message }
+        }
         Ok(Err(StartError::Unavailable(missing))) => {
             return Err(BootError::Platform(InvokeError::RuntimeUnavailable(missing.to_string())));
         }
@@ -188,6 +194,7 @@ fn status(end: &InitEnd) -> Status {
         InitEnd::Reported(object) => Status::Error(failure::error_type(object)),
         InitEnd::Exited(ExitCause::OutOfMemory) => Status::Error("Runtime.OutOfMemory".to_owned()),
         InitEnd::Exited(_) => Status::Error("Runtime.ExitError".to_owned()),
+        InitEnd::Diagnosed { error_type, .. } => Status::Error(error_type.clone()),
         InitEnd::TimedOut => Status::Timeout,
     }
 }

@@ -128,6 +128,7 @@ async fn a_failed_initialisation_is_tried_again_within_the_event() {
     check_init([report(), report()], Err((FailureKind::Init, "Runtime.ImportModuleError"))).await;
     let exit = || Init::Exit(ExitCause::Status(1));
     check_init([exit(), exit()], Err((FailureKind::Init, "Runtime.ExitError"))).await;
+    check_init([Init::Diagnose, Init::Diagnose], Err((FailureKind::Init, "Runtime.InvalidEntrypoint"))).await;
     let oom = || Init::Exit(ExitCause::OutOfMemory);
     check_init([oom(), oom()], Err((FailureKind::OutOfMemory, "Runtime.OutOfMemory"))).await;
     check_init([Init::Hang, Init::Hang], Err((FailureKind::Timeout, "Sandbox.Timedout"))).await;

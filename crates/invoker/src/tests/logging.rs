@@ -126,6 +126,15 @@ async fn a_suppressed_initialisation_is_reported_before_the_start() {
 }
 
 #[tokio::test]
+async fn what_the_platform_found_wrong_is_in_the_log() {
+    let world = World::new().await;
+    world.deploy(|_| {});
+    world.runtime.script([Init::Diagnose, Init::Diagnose]);
+    let tail = tail(&world, "{}").await;
+    assert!(tail.contains("\nRequestId: ID Error: no bootstrap\nRuntime.InvalidEntrypoint\nEND"), "{tail}");
+}
+
+#[tokio::test]
 async fn the_first_event_reports_the_initialisation() {
     let world = World::new().await;
     world.deploy(|_| {});
