@@ -40,9 +40,9 @@ pub struct AppsConfig {
     pub domain: String,
     /// The edge's port.
     pub port: u16,
-    /// The runtimes that this machine has exactly, best first: what a function that says only `nodejs` or `python`
-    /// gets.
-    pub preferred: Vec<RuntimeName>,
+    /// Gives the runtimes that this machine has exactly, best first: what a function that says only `nodejs` or
+    /// `python` gets. Asked at the first deploy that needs it, since looking them up takes a while; may block.
+    pub preferred: Box<dyn Fn() -> Vec<RuntimeName> + Send + Sync>,
 }
 
 /// The handle to all apps; cheap to clone.
@@ -57,7 +57,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     domain: String,
     port: u16,
-    preferred: Vec<RuntimeName>,
+    preferred: Arc<dyn Fn() -> Vec<RuntimeName> + Send + Sync>,
     /// One change at a time: two deploys of one app would take each other's functions for their own.
     changing: Mutex<()>,
     live: ArcSwap<HashMap<String, Arc<LiveApp>>>,
@@ -168,7 +168,7 @@ impl Apps {
                 clock: config.clock,
                 domain: config.domain,
                 port: config.port,
-                preferred: config.preferred,
+                preferred: Arc::from(config.preferred),
                 changing: Mutex::new(()),
                 live: ArcSwap::default(),
             }),

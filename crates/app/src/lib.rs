@@ -20,5 +20,5 @@ mod routes;
 
 pub use apps::{App, AppError, Apps, AppsConfig, Deployment, Step, StepKind, Target, Url};
 pub use plan::{Ignored, InvalidPlan, Plan, PlannedFunction};
-pub use project::{Package, Packed, Project, ProjectError};
+pub use project::{FunctionFolder, Package, Packed, Project, ProjectError};
 pub use routes::{InvalidRoute, Route};

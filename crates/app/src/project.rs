@@ -58,6 +58,17 @@ struct SourceFunction {
     stream: bool,
 }
 
+/// Where the sources of a function are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FunctionFolder<'a> {
+    /// Its name; empty for the only function of a project without a manifest.
+    pub name: &'a str,
+    /// Its folder: what changes in it changes the function.
+    pub folder: &'a Path,
+    /// Whether it has a build command, which may write into the folder.
+    pub builds: bool,
+}
+
 /// A function's zip.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Package {
@@ -74,6 +85,20 @@ pub struct Packed {
     pub plan: Plan,
     /// Each package once.
     pub packages: Vec<Package>,
+}
+
+impl Packed {
+    /// The same, function by function: what [`Project::pack`] takes as known.
+    #[must_use]
+    pub fn by_function(&self) -> BTreeMap<String, Self> {
+        let single = |function: &PlannedFunction| {
+            let plan =
+                Plan { app: self.plan.app.clone(), functions: vec![function.clone()], ignored: Vec::new() };
+            let packages = self.packages.iter().filter(|package| package.digest == function.package);
+            (function.name.clone(), Self { plan, packages: packages.cloned().collect() })
+        };
+        self.plan.functions.iter().map(single).collect()
+    }
 }
 
 impl Project {
@@ -108,10 +133,16 @@ impl Project {
         Ok(project)
     }
 
-    /// The folders of its functions: what a change in them is a change of.
+    /// Its functions, and where their sources are.
     #[must_use]
-    pub fn function_folders(&self) -> Vec<(&str, &Path)> {
-        self.functions.iter().map(|function| (function.name.as_str(), function.folder.as_path())).collect()
+    pub fn functions(&self) -> Vec<FunctionFolder<'_>> {
+        let of = self.functions.iter();
+        of.map(|SourceFunction { name, folder, build, .. }| FunctionFolder {
+            name,
+            folder,
+            builds: build.is_some(),
+        })
+        .collect()
     }
 
     /// Runs the build commands and packs every function. `progress` gets a line for each step. `known` gives packages

@@ -38,7 +38,7 @@ impl Apps {
         packages: Vec<Bytes>,
         dry_run: bool,
     ) -> Result<Deployment, AppError> {
-        self.settle_runtimes(&mut plan);
+        self.settle_runtimes(&mut plan).await?;
         let before = self.inner.live.load().get(&plan.app).cloned();
         let old = before.as_ref().and_then(|app| app.record.plan.clone());
         let (steps, gone) = {
@@ -334,12 +334,21 @@ impl Apps {
     }
 
     /// Gives functions that name a language only the best runtime that this machine has for it.
-    pub(super) fn settle_runtimes(&self, plan: &mut Plan) {
+    pub(super) async fn settle_runtimes(&self, plan: &mut Plan) -> Result<(), AppError> {
+        let language_only = |runtime: &str| matches!(runtime, "nodejs" | "python");
+        if !plan.functions.iter().any(|function| language_only(&function.runtime)) {
+            return Ok(());
+        }
+        let preferred = self.inner.preferred.clone();
+        let preferred = tokio::task::spawn_blocking(move || preferred())
+            .await
+            .map_err(|error| AppError::Internal(format!("the runtimes could not be looked up: {error}")))?;
         for function in &mut plan.functions {
-            if let Some(runtime) = best_runtime(&function.runtime, &self.inner.preferred) {
+            if let Some(runtime) = best_runtime(&function.runtime, &preferred) {
                 function.runtime = runtime.as_str().to_owned();
             }
         }
+        Ok(())
     }
 }
 

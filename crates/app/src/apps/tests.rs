@@ -24,8 +24,9 @@ async fn open(data: &Path) -> Apps {
     })
     .await
     .unwrap();
-    let preferred =
-        vec![RuntimeName::parse("nodejs20.x").unwrap(), RuntimeName::parse("python3.11").unwrap()];
+    let preferred = Box::new(|| {
+        vec![RuntimeName::parse("nodejs20.x").unwrap(), RuntimeName::parse("python3.11").unwrap()]
+    });
     let domain = "localhost".to_owned();
     Apps::open(AppsConfig { catalog, store, clock: Arc::new(SystemClock), domain, port: 8440, preferred })
         .await
@@ -207,7 +208,7 @@ async fn a_deploy_that_a_crash_cut_off_is_taken_up() {
     for zip in packages {
         apps.inner.store.blobs().put(zip).await.unwrap();
     }
-    apps.settle_runtimes(&mut next);
+    apps.settle_runtimes(&mut next).await.unwrap();
     let live = apps.inner.live.load_full();
     let mut record = live["app"].record.clone();
     record.pending = Some(next);

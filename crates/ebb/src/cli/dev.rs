@@ -1,0 +1,210 @@
+//! `ebb dev`: a server (if none runs), a deploy, another on every save, and the logs.
+
+mod child;
+mod watch;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::Args;
+use ebb_app::{Deployment, Packed, Project, StepKind};
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::client::Client;
+use super::deploy;
+use super::logs::{LogOutput, Tail};
+use super::output::{Output, Style};
+use super::server::{Server, data_folder};
+use super::{ClientArgs, Failure};
+use crate::config::ServeArgs;
+use child::ChildServer;
+use watch::Watch;
+
+#[derive(Debug, Args)]
+pub(crate) struct DevArgs {
+    /// The folder
+    #[arg(default_value = ".", value_name = "DIR")]
+    folder: PathBuf,
+    /// The app's name [default: what ebb.toml says, else the folder's name]
+    #[arg(long)]
+    name: Option<String>,
+    /// Environment variables for every function, as NAME=value lines
+    #[arg(long, value_name = "FILE")]
+    env_file: Option<PathBuf>,
+    #[command(flatten)]
+    serve: ServeArgs,
+}
+
+pub(crate) async fn run(args: DevArgs) -> Result<ExitCode, Failure> {
+    // Asked for before anything is started, so that no signal finds a server without its owner.
+    let failed = |error: std::io::Error| Failure::new(error.to_string(), "signals");
+    let (mut interrupt, mut terminate) =
+        (signal(SignalKind::interrupt()).map_err(failed)?, signal(SignalKind::terminate()).map_err(failed)?);
+    let project = deploy::open(&args.folder, args.name.as_deref())?;
+    let mut server = None;
+    let result = tokio::select! {
+        result = develop(&args, project, &mut server) => result,
+        _ = interrupt.recv() => Ok(ExitCode::SUCCESS),
+        _ = terminate.recv() => Ok(ExitCode::SUCCESS),
+    };
+    if let Some(server) = server {
+        server.stop().await;
+    }
+    result
+}
+
+/// Goes on until it fails. Dropping it ends all but the server, which the caller stops.
+async fn develop(
+    args: &DevArgs,
+    project: Project,
+    started: &mut Option<ChildServer>,
+) -> Result<ExitCode, Failure> {
+    let output = Output::new();
+    let client = server(args, output, started).await?;
+    let mut watch = Watch::start(&project.folder)?;
+    let mut session = Session {
+        env_file: args.env_file.as_deref(),
+        folder: &args.folder,
+        name: args.name.as_deref(),
+        client: client.clone(),
+        output,
+        project,
+        packed: BTreeMap::new(),
+    };
+    // Lines that the first requests make must not be missed, so the tail begins before the deploy.
+    let mut tail = Tail::new(client, Some(session.project.name.clone()), None);
+    let mut lines = LogOutput { output, json: false };
+    let first = session.deploy().await;
+    session.report(first, true);
+    let saving = async {
+        loop {
+            let changed = watch.changed().await?;
+            session.changed(&changed)?;
+            let deployed = session.deploy().await;
+            watch.forget(&session.built_folders());
+            session.report(deployed, false);
+        }
+    };
+    let following = async {
+        // Until the first deploy has succeeded there is no app whose logs could be read.
+        loop {
+            if tail.look(&mut lines).await.is_ok() {
+                return tail.follow(&mut lines).await;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        }
+    };
+    tokio::select! {
+        saved = saving => saved,
+        followed = following => followed.map(|never| match never {}),
+        ended = ChildServer::ended(started) => Err(ended),
+    }
+}
+
+/// A client for the server of the data folder, which is started where it does not run.
+async fn server(
+    args: &DevArgs,
+    output: Output,
+    started: &mut Option<ChildServer>,
+) -> Result<Client, Failure> {
+    let data = data_folder(args.serve.data.as_deref())?;
+    if args.serve.data.is_none() {
+        // A server that the environment names is used as it is.
+        let named = ["EBB_ENDPOINT", "AWS_ENDPOINT_URL"].iter().any(|name| std::env::var_os(name).is_some());
+        if named {
+            return Client::connect(&ClientArgs::default()).await;
+        }
+    }
+    if let Some(server) = Server::of_data(&data)
+        && let Ok(client) = Client::to(server).await
+    {
+        output.note(&format!("using the server at {}", client.endpoint()));
+        return Ok(client);
+    }
+    let progress = output.progress();
+    progress.say("starting the server");
+    let child = started.insert(ChildServer::start(&args.serve, &data)?);
+    let client = child.ready(&data).await?;
+    progress.end();
+    output.note(&format!("serving at {} (log: {})", client.endpoint(), child.log().display()));
+    Ok(client)
+}
+
+/// One project, deployed again and again.
+struct Session<'a> {
+    env_file: Option<&'a Path>,
+    folder: &'a Path,
+    name: Option<&'a str>,
+    client: Client,
+    output: Output,
+    project: Project,
+    /// What functions were packed into last, by name: what has not changed is not built again.
+    packed: BTreeMap<String, Packed>,
+}
+
+impl Session<'_> {
+    async fn deploy(&mut self) -> Result<(Deployment, Instant), Failure> {
+        let begun = Instant::now();
+        let progress = self.output.progress();
+        let mut packed = deploy::pack(&self.project, self.packed.clone(), &progress).await?;
+        self.packed = packed.by_function();
+        deploy::add_environment(&mut packed, self.env_file)?;
+        progress.say("deploying");
+        let deployment = deploy::send(&self.client, &packed, false).await?;
+        Ok((deployment, begun))
+    }
+
+    /// Takes note of files that were saved: the functions that they belong to are built again, and a new manifest is
+    /// read.
+    fn changed(&mut self, paths: &[PathBuf]) -> Result<(), Failure> {
+        let manifest = self.project.folder.join("ebb.toml");
+        if paths.contains(&manifest) || !manifest.is_file() {
+            match deploy::open(self.folder, self.name) {
+                Ok(project) if project != self.project => {
+                    self.packed.clear();
+                    self.project = project;
+                }
+                Ok(_) => {}
+                // A project in the middle of being edited is no end of the session.
+                Err(failure) => self.output.failure(&failure),
+            }
+        }
+        for function in self.project.functions() {
+            if paths.iter().any(|path| path.starts_with(function.folder)) {
+                self.packed.remove(function.name);
+            }
+        }
+        Ok(())
+    }
+
+    /// Folders that build commands write into.
+    fn built_folders(&self) -> Vec<PathBuf> {
+        let functions = self.project.functions();
+        functions
+            .iter()
+            .filter(|function| function.builds)
+            .map(|function| function.folder.to_owned())
+            .collect()
+    }
+
+    fn report(&self, deployed: Result<(Deployment, Instant), Failure>, first: bool) {
+        match deployed {
+            Ok((deployment, begun)) => {
+                let changed = deployment.steps.iter().filter(|step| step.kind != StepKind::Keep);
+                let steps: Vec<_> = changed.map(|step| deploy::describe(self.output, step)).collect();
+                if steps.is_empty() && !first {
+                    return;
+                }
+                let took = format!("({} ms)", begun.elapsed().as_millis());
+                let done = self.output.paint(Style::Green, "deployed");
+                self.output.line(&format!("{done} {} {took}", steps.join(", ")));
+                if first {
+                    deploy::show_urls(self.output, &deployment);
+                }
+            }
+            Err(failure) => self.output.failure(&failure),
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Noticing saves.
+
+use std::path::{Component, Path, PathBuf};
+use std::time::Duration;
+
+use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout_at};
+
+use crate::cli::Failure;
+
+/// Quiet after a change that makes it a save: editors write in several steps.
+const QUIET: Duration = Duration::from_millis(30);
+
+/// The longest wait for quiet.
+const LONGEST: Duration = Duration::from_millis(150);
+
+/// Changes that wait to be read. Where there are more, one is as good as many: something changed.
+const WAITING: usize = 4_096;
+
+/// Folders in which no source is: version control, and what builds and tools write.
+const NO_SOURCE: &[&str] = &[".git", "target", "__pycache__", ".cache", ".venv"];
+
+/// The changes below a folder. Watching ends with this value.
+pub(crate) struct Watch {
+    _watcher: RecommendedWatcher,
+    changes: mpsc::Receiver<PathBuf>,
+    /// Changes that were read and not yet given.
+    kept: Vec<PathBuf>,
+    root: PathBuf,
+}
+
+impl Watch {
+    pub(crate) fn start(root: &Path) -> Result<Self, Failure> {
+        let (sender, changes) = mpsc::channel(WAITING);
+        let failed = |error: notify::Error| {
+            Failure::new(format!("cannot watch it: {error}"), root.display().to_string())
+        };
+        let watched = root.to_owned();
+        let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+            let Ok(event) = event else { return };
+            if !is_change(event.kind) {
+                return;
+            }
+            for path in event.paths.into_iter().filter(|path| is_source(path, &watched)) {
+                // A full channel already says that there is something to do.
+                let _ = sender.try_send(path);
+            }
+        })
+        .map_err(failed)?;
+        watcher.watch(root, RecursiveMode::Recursive).map_err(failed)?;
+        Ok(Self { _watcher: watcher, changes, kept: Vec::new(), root: root.to_owned() })
+    }
+
+    /// Waits for a save; gives the files that changed.
+    pub(crate) async fn changed(&mut self) -> Result<Vec<PathBuf>, Failure> {
+        let mut changed = vec![self.next().await?];
+        let end = Instant::now() + LONGEST;
+        while let Ok(path) = timeout_at((Instant::now() + QUIET).min(end), self.next()).await {
+            changed.push(path?);
+        }
+        changed.sort();
+        changed.dedup();
+        Ok(changed)
+    }
+
+    /// Forgets what changed meanwhile in these folders, because a build did it; anything else is kept for later.
+    pub(crate) fn forget(&mut self, folders: &[PathBuf]) {
+        if folders.is_empty() {
+            return;
+        }
+        while let Ok(path) = self.changes.try_recv() {
+            if !folders.iter().any(|folder| path.starts_with(folder)) {
+                self.kept.push(path);
+            }
+        }
+    }
+
+    async fn next(&mut self) -> Result<PathBuf, Failure> {
+        if let Some(path) = self.kept.pop() {
+            return Ok(path);
+        }
+        let ended = || Failure::new("watching it ended", self.root.display().to_string());
+        self.changes.recv().await.ok_or_else(ended)
+    }
+}
+
+fn is_change(kind: EventKind) -> bool {
+    matches!(kind, EventKind::Create(_) | EventKind::Modify(_) | EventKind::Remove(_))
+}
+
+fn is_source(path: &Path, root: &Path) -> bool {
+    let inside = path.strip_prefix(root).unwrap_or(path);
+    !inside
+        .components()
+        .any(|part| matches!(part, Component::Normal(name) if NO_SOURCE.iter().any(|no| name == *no)))
+}
