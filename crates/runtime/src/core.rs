@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use ebb_invoker::{Event, ExitCause};
+use ebb_invoker::{Event, ExitCause, InitFailure};
 use ebb_model::RequestId;
 use serde_json::json;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -86,6 +86,11 @@ impl Report {
         let prefix = id.map_or_else(String::new, |id| format!("RequestId: {id} "));
         let message = format!("{prefix}Error: {}", self.message);
         json!({ "errorType": self.kind, "errorMessage": message }).to_string().into()
+    }
+
+    /// As the reason for which an instance did not become ready.
+    pub(crate) fn init_failure(&self) -> InitFailure {
+        InitFailure::Diagnosed { error_type: self.kind.to_owned(), message: self.message.clone() }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ebb_invoker::{Boxed, InitFailure, Instance, InstanceSpec, Runtime, StartError, Unavailable};
+use ebb_invoker::{Boxed, Instance, InstanceSpec, Runtime, StartError, Unavailable};
 use ebb_model::{Clock, RuntimeName};
 use ebb_sandbox::{Launcher, Network};
 use tokio::net::TcpStream;
@@ -63,7 +63,7 @@ impl Engine {
     async fn boot(&self, spec: InstanceSpec) -> Result<Arc<dyn Instance>, StartError> {
         let managed = self.managed(spec.version.settings.runtime).await?;
         let plan = plan(&spec, managed.as_ref(), self.config.network)
-            .map_err(|report| StartError::Init(InitFailure::Reported(report.object(None))))?;
+            .map_err(|report| StartError::Init(report.init_failure()))?;
         let starter =
             Starter { launcher: &self.config.launcher, control: &self.control, clock: &self.config.clock };
         Ok(Arc::new(starter.start(&spec, plan).await?))

@@ -212,9 +212,7 @@ impl Building {
         let failure = match initialised {
             Initialised::Ready => return Ok(()),
             Initialised::Failed(object) => InitFailure::Reported(object),
-            Initialised::Ended(Ended { report: Some(report), .. }) => {
-                InitFailure::Reported(report.object(None))
-            }
+            Initialised::Ended(Ended { report: Some(report), .. }) => report.init_failure(),
             Initialised::Ended(Ended { cause, .. }) => InitFailure::Exited(cause),
         };
         self.core.close();
@@ -329,7 +327,7 @@ fn facts(spec: &InstanceSpec) -> FunctionFacts {
 }
 
 fn refused(report: &Report) -> StartError {
-    StartError::Init(InitFailure::Reported(report.object(None)))
+    StartError::Init(report.init_failure())
 }
 
 fn platform(action: &str, error: &dyn std::fmt::Display) -> StartError {

@@ -68,6 +68,9 @@ fn an_extension_hears_of_each_event_and_of_the_end(machine: &Machine) {
 async fn start_failure(machine: &Machine, function: &Function) -> String {
     match machine.start(function).await.map(|_| ()) {
         Err(StartError::Init(InitFailure::Reported(object))) => String::from_utf8_lossy(&object).into_owned(),
+        Err(StartError::Init(InitFailure::Diagnosed { error_type, message })) => {
+            format!("{error_type}: {message}")
+        }
         other => panic!("{other:?}"),
     }
 }

@@ -30,6 +30,7 @@ async fn start_failure(machine: &Machine, function: &Function) -> InitFailure {
 async fn reported(machine: &Machine, function: &Function) -> String {
     match start_failure(machine, function).await {
         InitFailure::Reported(object) => String::from_utf8_lossy(&object).into_owned(),
+        InitFailure::Diagnosed { error_type, message } => format!("{error_type}: {message}"),
         other => panic!("{other:?}"),
     }
 }
