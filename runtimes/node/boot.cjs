@@ -62,6 +62,8 @@ class Boot {
     this.wire.holdOpen(false);
     try {
       this.handler = await loadHandler(root, handler);
+      // What the function's files left rejected shows now, and fails the initialisation.
+      await new Promise(setImmediate);
       this.streaming = streamingOf(this.handler);
       if (this.returnsOnly && this.streaming === null && this.handler.length >= 3) {
         throw new RuntimeErrors.CallbackHandlerDeprecated(

@@ -8,7 +8,7 @@ for (const name of [
   'ImportModuleError', 'HandlerNotFound', 'MalformedHandlerName', 'UserCodeSyntaxError', 'MalformedStreamingHandler',
   'InvalidStreamingOperation', 'CallbackHandlerDeprecated', 'UnhandledPromiseRejection',
 ]) {
-  RuntimeErrors[name] = class extends Error {};
+  RuntimeErrors[name] = { [name]: class extends Error {} }[name];
   Object.defineProperty(RuntimeErrors[name].prototype, 'name', { value: `Runtime.${name}`, writable: true, configurable: true });
 }
 

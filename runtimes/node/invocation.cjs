@@ -143,7 +143,8 @@ class Invocation {
       if (this.answered) return;
       this.answered = true;
       if (error !== undefined) boot.logError('Invoke Error', error);
-      stream.conclude(error);
+      // What ended well has reached its reader: a later failure is for the log only.
+      stream.conclude(stream.writableFinished ? undefined : error);
       boot.finished(this);
     };
     this.whenLoopEmpties(() => conclude(problem('Response stream is not finished.')));

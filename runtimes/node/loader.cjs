@@ -2,10 +2,14 @@
 // Finds and loads the handler: CommonJS, ES modules and TypeScript, tried in the order of AWS's interface client.
 
 const fs = require('node:fs');
+const { createRequire } = require('node:module');
 const path = require('node:path');
 const { pathToFileURL } = require('node:url');
 const { RuntimeErrors } = require('./errors.cjs');
 const { prepareImport, prepareRequire, requiresImport } = require('./modules.cjs');
+
+// What asks for the function's modules, in the "Require stack" of Node's messages: where Lambda has its runtime.
+const requireAsRuntime = createRequire('/var/runtime/index.mjs');
 
 const STREAMING = Symbol.for('aws.lambda.runtime.handler.streaming');
 const HIGH_WATER_MARK = Symbol.for('aws.lambda.runtime.handler.streaming.highWaterMark');
@@ -39,7 +43,8 @@ async function loadModule(root, folder, name) {
       const file = stem + extension;
       if (isFile(file)) return await loadFile(file);
     }
-    return require(require.resolve(name, { paths: [root, path.join(root, folder)] }));
+    if (fs.existsSync(stem)) return requireAsRuntime(stem);
+    return requireAsRuntime(requireAsRuntime.resolve(name, { paths: [root, path.join(root, folder)] }));
   } catch (error) {
     if (error instanceof SyntaxError) throw new RuntimeErrors.UserCodeSyntaxError(error, { cause: error });
     if (error?.code === 'MODULE_NOT_FOUND') throw new RuntimeErrors.ImportModuleError(error, { cause: error });
@@ -51,7 +56,7 @@ async function loadFile(file) {
   if (!requiresImport(file)) {
     prepareRequire(file);
     try {
-      return require(file);
+      return requireAsRuntime(file);
     } catch (error) {
       // Syntax of an ES module without its mark, with a top-level await or on a Node that cannot require it.
       if (error?.code !== 'ERR_REQUIRE_ASYNC_MODULE' && error?.code !== 'ERR_REQUIRE_ESM') throw error;

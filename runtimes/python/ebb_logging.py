@@ -118,7 +118,7 @@ def _tens(level):
 
 def _error_json(error):
     timestamp = time.strftime(_DATE, time.gmtime())
-    return _encode({"timestamp": timestamp, "level": "ERROR", **error}) + "\n"
+    return _encode({"timestamp": timestamp, "level": "ERROR", **error})
 
 
 def _error_text(error):

@@ -38,14 +38,19 @@ class Marshaller:
             return answer
         try:
             if type(answer) not in _ATOMS and _holds_named_tuple(answer):
-                answer = _without_named_tuples(answer)
-            self._has_numbers = False
-            text = self._encoder.encode(answer)
-            if self._has_numbers:
-                text = self._marked.sub(r"\1", text)
-            return text.encode("utf-8")
+                answer = _plain(answer)
+            return self._encoded(answer).encode("utf-8")
         except Exception as error:
             raise Fault("Runtime.MarshalError", "Unable to marshal response: %s" % error) from error
+
+    def _encoded(self, answer):
+        self._has_numbers = False
+        try:
+            text = self._encoder.encode(answer)
+        except TypeError:
+            # Perhaps a key in bytes, which the standard encoder refuses.
+            text = self._encoder.encode(_plain(answer))
+        return self._marked.sub(r"\1", text) if self._has_numbers else text
 
     def _default(self, value):
         # A function that has decimals has imported their module; the boot need not.
@@ -55,8 +60,11 @@ class Marshaller:
                 return float("nan")
             self._has_numbers = True
             return self._mark + str(value)
-        if isinstance(value, (bytes, bytearray)):
+        if isinstance(value, bytes):
             return value.decode("utf-8")
+        as_dict = getattr(value, "_asdict", None)
+        if callable(as_dict):
+            return as_dict()
         raise TypeError("Object of type %s is not JSON serializable" % type(value).__name__)
 
 
@@ -79,7 +87,8 @@ def _holds_named_tuple(answer):
     return False
 
 
-def _without_named_tuples(value, above=()):
+def _plain(value, above=()):
+    """The same without named tuples and keys in bytes."""
     if type(value) in _ATOMS or not isinstance(value, (dict, list, tuple)):
         return value
     if id(value) in above:
@@ -88,5 +97,8 @@ def _without_named_tuples(value, above=()):
     if _is_named_tuple(value):
         value = value._asdict()
     if isinstance(value, dict):
-        return {key: _without_named_tuples(item, above) for key, item in value.items()}
-    return [_without_named_tuples(item, above) for item in value]
+        return {
+            key.decode("utf-8") if isinstance(key, bytes) else key: _plain(item, above)
+            for key, item in value.items()
+        }
+    return [_plain(item, above) for item in value]

@@ -59,6 +59,7 @@ fn handlers_are_found_where_lambda_finds_them() {
         (&[("a/b/index.js", esm), module], "a/b/index.run", r#"= "index.js""#),
         (&[("index.mjs", "const x = await 5; export const h = async () => x")], "index.h", "= 5"),
         (&[("index.mjs", "export default {h: async () => 6}")], "index.h", "= 6"),
+        (&[("index/index.js", cjs)], "index.run", r#"= "index.js""#),
         (&[("node_modules/lib/index.js", cjs)], "lib.run", r#"= "index.js""#),
     ];
     for (files, handler, expected) in cases {
@@ -92,6 +93,12 @@ fn failures_of_initialisation_say_what_is_wrong() {
             "init ! Runtime.UserCodeSyntaxError: SyntaxError: Unexpected end of input",
         ),
         ("index.js", "throw new TypeError('early')", "index.h", "init ! TypeError: early"),
+        (
+            "index.js",
+            "Promise.reject(new Error('loose')); exports.h = async () => 1",
+            "index.h",
+            "init ! Runtime.UnhandledPromiseRejection: Error: loose",
+        ),
         ("index.js", "process.exit(4)", "index.h", "init exit 4"),
         ("index.mjs", "await new Promise(() => {})", "index.h", "init exit 13"),
         (
@@ -343,6 +350,7 @@ fn streams_arrive_as_written() {
         ("out.write('a'); out.end(); out.write('b')", "~ a"),
         ("await pipeline(Readable.from(['p', 'q']), out)", "~ pq"),
         ("out.write('a'); throw new RangeError('mid')", "~ a ! RangeError: mid"),
+        ("out.end('a'); await new Promise((r) => setTimeout(r, 20)); throw new RangeError('late')", "~ a"),
         ("throw new RangeError('before')", "! RangeError: before"),
         ("out.write('a')", "~ a ! string: Response stream is not finished."),
         ("out.write('a'); setTimeout(() => out.end('later'), 20)", "~ alater"),

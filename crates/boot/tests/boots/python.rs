@@ -64,7 +64,12 @@ fn answers_are_encoded_as_on_lambda() {
         ("return None", "{}", "= null"),
         ("return (1, 2)", "{}", "= [1, 2]"),
         ("return b'\\x00raw'", "{}", "= \0raw"),
-        ("return {'t': b'text'}", "{}", r#"= {"t": "text"}"#),
+        ("return {'t': b'text', b'k': 1}", "{}", r#"= {"t": "text", "k": 1}"#),
+        (
+            "return bytearray()",
+            "{}",
+            "! Runtime.MarshalError: Unable to marshal response: Object of type bytearray is not JSON serializable",
+        ),
         ("return {1: 'a', None: 2, False: 3}", "{}", r#"= {"1": "a", "null": 2, "false": 3}"#),
         (
             "from decimal import Decimal as D; return [D('1.50'), D('NaN'), D('-3')]",
