@@ -68,9 +68,11 @@ class ResponseStream extends Writable {
 
   /// Sends the end, or the failure; the last thing sent about this event.
   conclude(error) {
+    // A function that writes on must not reach the next event.
+    this.#cancelled = true;
     const body = error === undefined ? Buffer.alloc(0) : Buffer.from(JSON.stringify(errorObject(error)));
-    if (this.#begun) this.#wire.send(KIND.STREAM_END, this.#id, body);
-    else this.#wire.send(KIND.FAILURE, this.#id, body);
+    this.#wire.send(this.#begun ? KIND.STREAM_END : KIND.FAILURE, this.#id, body);
+    this.#begun = true;
   }
 
   #begin() {

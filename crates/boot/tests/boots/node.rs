@@ -436,6 +436,19 @@ fn a_cancelled_stream_still_ends() {
 }
 
 #[test]
+fn what_is_written_after_a_failure_does_not_reach_the_next_event() {
+    for first in ["", "out.write('a');"] {
+        let body = format!(
+            "if (event === 2) {{ globalThis.go(); await new Promise((r) => setTimeout(r, 20)); return void out.end('b') }}
+             {first} globalThis.go = () => {{ out.write('stray'); out.end() }}; throw new Error('no')"
+        );
+        let Some(mut instance) = start_module(&streaming(&body)) else { return };
+        assert!(instance.invoke("1").summary().ends_with("! Error: no"));
+        assert_eq!(instance.invoke("2").summary(), "~ b");
+    }
+}
+
+#[test]
 fn one_write_larger_than_a_frame_is_cut() {
     let Some(mut instance) = start_module(&streaming("out.end(Buffer.alloc(20_000_000, 'z'))")) else {
         return;
