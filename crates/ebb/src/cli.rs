@@ -163,6 +163,7 @@ fn dispatch(verb: Verb) -> Result<ExitCode, Failure> {
 }
 
 fn serve(args: &ServeArgs) -> Result<ExitCode, Failure> {
+    dev::end_with_parent();
     let config = Config::load(args).map_err(|error| Failure::usage(error.to_string(), "configuration"))?;
     match crate::serve::run(&config) {
         Ok(()) => Ok(ExitCode::SUCCESS),

@@ -115,8 +115,7 @@ impl Client {
     /// The failure that an error answer stands for.
     pub(crate) fn refused(&self, answer: &Answer) -> Failure {
         if let Ok(said) = serde_json::from_slice::<ErrorBody>(&answer.body) {
-            let failure = Failure::new(said.error, self.server.endpoint.clone());
-            return Failure { hint: said.hint, ..failure };
+            return Failure::new(said.error, self.server.endpoint.clone()).maybe_hint(said.hint);
         }
         let said: serde_json::Value = serde_json::from_slice(&answer.body).unwrap_or_default();
         let message = ["message", "Message"].iter().find_map(|key| said.get(key)?.as_str());

@@ -63,8 +63,7 @@ pub(crate) async fn run(args: DeployArgs) -> Result<ExitCode, Failure> {
 /// Recognises a folder, with the path in the failure as it was given.
 pub(crate) fn open(folder: &Path, name: Option<&str>) -> Result<Project, Failure> {
     Project::open(folder, name).map_err(|error| {
-        let hint = error.hint();
-        Failure { hint, ..Failure::new(error.to_string(), folder.display().to_string()) }
+        Failure::new(error.to_string(), folder.display().to_string()).maybe_hint(error.hint())
     })
 }
 

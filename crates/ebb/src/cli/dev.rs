@@ -20,6 +20,7 @@ use super::server::{Server, data_folder};
 use super::{ClientArgs, Failure};
 use crate::config::ServeArgs;
 use child::ChildServer;
+pub(crate) use child::end_with_parent;
 use watch::Watch;
 
 #[derive(Debug, Args)]
@@ -81,7 +82,9 @@ async fn develop(
     let saving = async {
         loop {
             let changed = watch.changed().await?;
-            session.changed(&changed)?;
+            if !session.take_note(&changed) {
+                continue;
+            }
             let deployed = session.deploy().await;
             watch.forget(&session.built_folders());
             session.report(deployed, false);
@@ -156,9 +159,9 @@ impl Session<'_> {
         Ok((deployment, begun))
     }
 
-    /// Takes note of files that were saved: the functions that they belong to are built again, and a new manifest is
-    /// read.
-    fn changed(&mut self, paths: &[PathBuf]) -> Result<(), Failure> {
+    /// Takes note of files that were saved: the functions that they belong to are built again, and the project is read
+    /// again where what it is may have changed. Gives whether there is something to deploy.
+    fn take_note(&mut self, paths: &[PathBuf]) -> bool {
         let manifest = self.project.folder.join("ebb.toml");
         if paths.contains(&manifest) || !manifest.is_file() {
             match deploy::open(self.folder, self.name) {
@@ -167,8 +170,12 @@ impl Session<'_> {
                     self.project = project;
                 }
                 Ok(_) => {}
-                // A project in the middle of being edited is no end of the session.
-                Err(failure) => self.output.failure(&failure),
+                Err(failure) => {
+                    // A project in the middle of being edited is no end of the session.
+                    self.output.failure(&failure);
+                    self.packed.clear();
+                    return false;
+                }
             }
         }
         for function in self.project.functions() {
@@ -176,7 +183,7 @@ impl Session<'_> {
                 self.packed.remove(function.name);
             }
         }
-        Ok(())
+        true
     }
 
     /// Folders that build commands write into.

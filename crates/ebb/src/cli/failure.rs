@@ -31,6 +31,12 @@ impl Failure {
         self
     }
 
+    /// The hint that whoever failed gives along, where there is one.
+    pub(crate) fn maybe_hint(mut self, hint: Option<String>) -> Self {
+        self.hint = hint;
+        self
+    }
+
     pub(crate) fn exit_code(&self) -> ExitCode {
         ExitCode::from(self.code)
     }
@@ -38,6 +44,6 @@ impl Failure {
 
 impl From<ProjectError> for Failure {
     fn from(error: ProjectError) -> Self {
-        Self { hint: error.hint(), ..Self::new(error.to_string(), "deploy") }
+        Self::new(error.to_string(), "deploy").maybe_hint(error.hint())
     }
 }

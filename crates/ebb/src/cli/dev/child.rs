@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
+use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::unistd::{Pid, getppid};
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -26,6 +27,20 @@ const STOP: Duration = Duration::from_secs(22);
 
 /// Lines of its log that are shown when it does not start.
 const SHOWN_LINES: usize = 10;
+
+/// Tells a server whose child it is: the process id of the `ebb dev` that started it.
+const PARENT: &str = "EBB_DEV_PID";
+
+/// In a server that `ebb dev` started: lets the kernel end it when that is killed without a chance to do so itself.
+pub(crate) fn end_with_parent() {
+    let Some(parent) = std::env::var(PARENT).ok().and_then(|text| text.parse::<i32>().ok()) else { return };
+    // Not fatal: the server then outlives an `ebb dev` that was killed, and the next one finds and uses it.
+    let _ = set_pdeathsig(Signal::SIGTERM);
+    if getppid() != Pid::from_raw(parent) {
+        // It was killed before the kernel knew.
+        std::process::exit(0);
+    }
+}
 
 /// A server in a child process.
 pub(crate) struct ChildServer {
@@ -59,6 +74,7 @@ impl ChildServer {
         if let Some(config) = &args.config {
             command.arg("--config").arg(config);
         }
+        command.env(PARENT, std::process::id().to_string());
         // A group of its own: Ctrl-C reaches `ebb dev`, which ends the server in order.
         command.process_group(0).stdin(Stdio::null()).stdout(file).stderr(copy).kill_on_drop(true);
         let child = command.spawn().map_err(|error| failed("start the server", &program, error))?;

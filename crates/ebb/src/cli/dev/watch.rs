@@ -95,3 +95,42 @@ fn is_source(path: &Path, root: &Path) -> bool {
         .components()
         .any(|part| matches!(part, Component::Normal(name) if NO_SOURCE.iter().any(|no| name == *no)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_tools_write_is_no_source() {
+        let root = Path::new("/home/me/target/project");
+        for (path, source) in
+            [("index.mjs", true), ("lib/a.py", true), ("target/debug/x", false), ("a/.git/HEAD", false)]
+        {
+            assert_eq!(is_source(&root.join(path), root), source, "{path}");
+        }
+    }
+
+    #[tokio::test]
+    async fn saves_are_noticed_together_and_builds_are_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        std::fs::create_dir(root.join("built")).unwrap();
+        let mut watch = Watch::start(&root).unwrap();
+        std::fs::write(root.join("a"), "1").unwrap();
+        std::fs::write(root.join("b"), "1").unwrap();
+        let changed = watch.changed().await.unwrap();
+        assert!(changed.contains(&root.join("a")), "{changed:?}");
+        std::fs::write(root.join("built/out"), "1").unwrap();
+        std::fs::write(root.join("c"), "1").unwrap();
+        // Once the later change is there, the earlier one is too.
+        while watch.kept.is_empty() {
+            watch.forget(&[root.join("built")]);
+            tokio::task::yield_now().await;
+        }
+        let changed = watch.changed().await.unwrap();
+        assert!(
+            changed.contains(&root.join("c")) && !changed.contains(&root.join("built/out")),
+            "{changed:?}"
+        );
+    }
+}
