@@ -99,7 +99,7 @@ function amaro(file) {
     if (error.code !== 'MODULE_NOT_FOUND') throw error;
     const problem = new Error(
       `${file} is TypeScript, which Node.js ${process.version} runs only with the npm package 'amaro', and that is ` +
-      'not installed; `ebb runtimes add` installs it. From Node.js 22.18 on nothing is needed');
+      'not installed; `ebb runtimes add node-sdk` installs it. From Node.js 22.18 on nothing is needed');
     problem.code = 'MODULE_NOT_FOUND';
     throw problem;
   }

@@ -12,6 +12,10 @@ const KIND = Object.freeze({
 
 const HEADER_BYTES = 9;
 const INBOX_BYTES = 64 * 1024;
+// How many frames may wait behind a stream whose reader is slow before even logging blocks.
+const MAX_WAITING = 1000;
+// How long the end of the process waits for what the server has not taken, in milliseconds.
+const EXIT_PATIENCE = 1000;
 // How often to retry a full socket from the event loop before waiting a millisecond between tries.
 const EAGER_RETRIES = 20;
 
@@ -26,6 +30,7 @@ class Wire {
     this.end = 0;
     this.large = null;
     this.waiting = [];
+    this.scheduled = false;
     this.retries = 0;
     this.sleeper = new Int32Array(new SharedArrayBuffer(4));
     // Node marks inherited descriptors close-on-exec itself.
@@ -36,6 +41,9 @@ class Wire {
     this.socket.on('error', () => process.reallyExit(1));
     this.socket.on('close', () => process.reallyExit(1));
     this.socket.resume();
+    process.on('exit', () => {
+      for (let waited = 0; waited < EXIT_PATIENCE && !this.flush(); waited++) Atomics.wait(this.sleeper, 0, 0, 1);
+    });
   }
 
   /// Whether waiting for the server keeps the process alive.
@@ -44,26 +52,36 @@ class Wire {
     else this.socket.unref();
   }
 
-  /// Sends a frame; returns when the kernel has all of it.
+  /// Sends a frame; returns when the kernel has all of it. A log event does not stop the function where only a slow
+  /// reader of its stream is in the way.
   send(kind, id, ...parts) {
+    const behindStream = this.waiting.length > 0 && this.waiting.length < MAX_WAITING;
     this.waiting.push({ buffers: frame(kind, id, parts), done: null });
-    while (!this.flush()) Atomics.wait(this.sleeper, 0, 0, 0.1);
+    while (!this.flush()) {
+      if (kind === KIND.LOG && behindStream) return;
+      Atomics.wait(this.sleeper, 0, 0, 0.1);
+    }
   }
 
   /// Sends a frame when the socket has room; calls `done` when the kernel has all of it.
   post(kind, id, part, done) {
     this.waiting.push({ buffers: frame(kind, id, [part]), done });
-    if (this.waiting.length === 1) this.flushLater();
+    this.flushLater();
   }
 
   flushLater() {
+    if (this.scheduled) return;
     if (this.flush()) {
       this.retries = 0;
-    } else if (this.retries++ < EAGER_RETRIES) {
-      setImmediate(() => this.flushLater());
-    } else {
-      setTimeout(() => this.flushLater(), 1);
+      return;
     }
+    this.scheduled = true;
+    const again = () => {
+      this.scheduled = false;
+      this.flushLater();
+    };
+    if (this.retries++ < EAGER_RETRIES) setImmediate(again);
+    else setTimeout(again, 1);
   }
 
   /// Writes as much as the socket takes; whether that was all.

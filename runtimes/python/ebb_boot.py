@@ -4,6 +4,8 @@ The protocol is specified in crates/boot. What handlers see (errors, context, lo
 for Python as of version 4.2. Start reading at `main`.
 """
 
+import _sitebuiltins
+import builtins
 import json
 import os
 import sys
@@ -29,6 +31,7 @@ def main():
     os.chdir(start["root"])
     _set_search_path(start["root"])
     _set_standard_streams()
+    _set_builtins()
     log = ebb_logging.install(wire)
     handler = _initialise(wire, log, start["handler"])
     wire.send(Kind.READY, 0)
@@ -104,6 +107,13 @@ def _set_standard_streams():
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:
             stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
+
+
+def _set_builtins():
+    """The builtins that an interpreter started with -S lacks."""
+    for name in ("exit", "quit"):
+        if not hasattr(builtins, name):
+            setattr(builtins, name, _sitebuiltins.Quitter(name, "the end of the input"))
 
 
 def _flush_standard_streams():

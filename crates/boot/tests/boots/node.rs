@@ -422,6 +422,19 @@ fn a_stream_pushes_back_and_goes_on_when_drained() {
 }
 
 #[test]
+fn logging_does_not_wait_for_the_reader_of_a_stream() {
+    let body = "out.write('y'.repeat(4_000_000)); console.log('behind'); writeFileSync('logged', '');
+        await new Promise((go) => out.end(go)); process.exit(6)";
+    let source = format!("import {{ writeFileSync }} from 'node:fs'; {}", streaming(body));
+    let Some(mut instance) = start_module(&source) else { return };
+    let id = instance.begin("{}", |_| {});
+    instance.wait_for_file("logged");
+    assert!(matches!(instance.outcome(id), Outcome::Ended));
+    assert!(instance.log_texts()[0].ends_with("\tbehind\n"));
+    assert_eq!(instance.end().code, 6);
+}
+
+#[test]
 fn a_cancelled_stream_still_ends() {
     let body = "out.write('a'); while (!existsSync('go')) await new Promise((go) => setTimeout(go, 1));
         for (let i = 0; i < 100; i++) await new Promise((go) => out.write('x'.repeat(100_000), go));

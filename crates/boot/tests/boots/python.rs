@@ -215,7 +215,7 @@ fn an_exception_is_answered_and_logged_with_the_functions_own_frames() {
 
 #[test]
 fn leaving_the_process_is_left_to_the_platform() {
-    for (body, code) in [("sys.exit(3)", 3), ("os._exit(7)", 7), ("sys.exit('why')", 1)] {
+    for (body, code) in [("sys.exit(3)", 3), ("os._exit(7)", 7), ("exit(9)", 9), ("sys.exit('why')", 1)] {
         each(&format!("import os, sys\ndef handler(e, c):\n    {body}\n"), &[], |mut instance| {
             assert_eq!(instance.invoke("{}").summary(), "exit");
             let remains = instance.end();
@@ -349,6 +349,15 @@ def handler(e, c):
     each(source, &[], |mut instance| {
         assert_eq!(instance.invoke("{}").summary(), "= [false, 11]");
         assert!(instance.end().stdout.contains("from the child"));
+    });
+}
+
+#[test]
+fn a_child_that_returns_does_not_answer() {
+    each("import os\ndef handler(e, c):\n    os.fork()\n    return e\n", &[], |mut instance| {
+        for event in ["1", "2", "3"] {
+            assert_eq!(instance.invoke(event).summary(), format!("= {event}"));
+        }
     });
 }
 
