@@ -181,7 +181,7 @@ impl Apps {
     }
 
     /// Applies a plan, whole or not at all. `packages` holds the zips that it names; those that the blob store has
-    /// already may be missing. With `dry_run` nothing is changed. Runs to its end even if the caller goes away.
+    /// already may be missing. With `dry_run` nothing is changed, and no package is needed. Runs to its end even if the caller goes away.
     ///
     /// # Errors
     /// [`AppError`]; everything is as before then.

@@ -52,10 +52,10 @@ impl Apps {
             urls: self.urls(&plan),
             ignored: plan.ignored.clone(),
         };
-        let held = self.keep_packages(&plan, packages, dry_run).await?;
         if dry_run {
             return Ok(deployment(true));
         }
+        let held = self.keep_packages(&plan, packages).await?;
         let mut record = before.as_ref().map(|app| app.record.clone()).unwrap_or_default();
         record.pending = Some(plan.clone());
         let expect = before.as_ref().map_or(Expect::Absent, |app| Expect::Revision(app.revision));
@@ -193,13 +193,11 @@ impl Apps {
         &self,
         plan: &Plan,
         packages: Vec<Bytes>,
-        dry_run: bool,
     ) -> Result<HashMap<Digest, Bytes>, AppError> {
         let held: HashMap<Digest, Bytes> = packages.into_iter().map(|zip| (Digest::of(&zip), zip)).collect();
         let wanted: BTreeSet<Digest> = plan.functions.iter().map(|function| function.package).collect();
         for digest in wanted {
             match held.get(&digest) {
-                Some(_) if dry_run => {}
                 Some(zip) => {
                     self.inner.store.blobs().put(zip.clone()).await?;
                 }

@@ -131,8 +131,8 @@ async fn one_function_has_the_name_of_its_app() {
 #[tokio::test]
 async fn a_dry_run_changes_nothing() {
     let (_data, apps) = fresh().await;
-    let (plan, packages) = plan("dry", &[("", "1", "/*")]);
-    let deployment = apps.deploy(plan, packages, true).await.unwrap();
+    let (plan, _) = plan("dry", &[("", "1", "/*")]);
+    let deployment = apps.deploy(plan, vec![], true).await.unwrap();
     assert!(deployment.dry_run && deployment.steps[0].kind == StepKind::Create);
     assert!(functions(&apps).is_empty() && apps.list().is_empty());
 }

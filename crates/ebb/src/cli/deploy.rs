@@ -17,6 +17,9 @@ use super::confirm::confirm;
 use super::output::{Output, Progress, Style};
 use super::{ClientArgs, Failure, env_file};
 
+/// Paths that are listed as left out.
+const SHOWN_IGNORED: usize = 10;
+
 #[derive(Debug, Args)]
 pub(crate) struct DeployArgs {
     /// The folder
@@ -88,20 +91,23 @@ pub(crate) fn add_environment(packed: &mut Packed, file: Option<&Path>) -> Resul
     Ok(())
 }
 
-/// Sends a plan with those packages that the server does not have.
+/// Sends a plan with those packages that the server does not have; a dry run needs none.
 pub(crate) async fn send(client: &Client, packed: &Packed, dry_run: bool) -> Result<Deployment, Failure> {
-    let encoded = |error: serde_json::Error| Failure::new(error.to_string(), "plan");
-    let digests: Vec<Digest> = packed.packages.iter().map(|package| package.digest).collect();
-    let asked = serde_json::to_vec(&digests).map_err(encoded)?;
-    let missing: Vec<Digest> = client.ebb(Method::POST, "/_ebb/v1/packages".to_owned(), asked.into()).await?;
-    let wanted = packed.packages.iter().filter(|package| missing.contains(&package.digest));
-    let upload = Upload {
-        plan: Bytes::from(serde_json::to_vec(&packed.plan).map_err(encoded)?),
-        packages: wanted.map(|package| package.zip.clone()).collect(),
-    };
+    let plan = serde_json::to_vec(&packed.plan).map_err(|error| Failure::new(error.to_string(), "plan"))?;
+    let packages = if dry_run { Vec::new() } else { missing(client, packed).await? };
+    let upload = Upload { plan: plan.into(), packages };
     let body = upload.encode().ok_or_else(|| Failure::new("the plan is too long", "plan"))?;
     let target = format!("/_ebb/v1/apps/{}?dry_run={dry_run}", encode(&packed.plan.app));
     client.ebb(Method::PUT, target, body).await
+}
+
+/// The packages that the server does not have.
+async fn missing(client: &Client, packed: &Packed) -> Result<Vec<Bytes>, Failure> {
+    let digests: Vec<Digest> = packed.packages.iter().map(|package| package.digest).collect();
+    let asked = serde_json::to_vec(&digests).map_err(|error| Failure::new(error.to_string(), "packages"))?;
+    let missing: Vec<Digest> = client.ebb(Method::POST, "/_ebb/v1/packages".to_owned(), asked.into()).await?;
+    let wanted = packed.packages.iter().filter(|package| missing.contains(&package.digest));
+    Ok(wanted.map(|package| package.zip.clone()).collect())
 }
 
 /// Asks before functions are deleted; what is only made or changed needs no question.
@@ -126,8 +132,11 @@ fn show(output: Output, deployment: &Deployment, json: bool, begun: Instant) -> 
         output.line(&text);
         return Ok(());
     }
-    for ignored in &deployment.ignored {
+    for ignored in deployment.ignored.iter().take(SHOWN_IGNORED) {
         output.note(&format!("left out {}: {}", ignored.path, ignored.reason));
+    }
+    if let Some(more) = deployment.ignored.len().checked_sub(SHOWN_IGNORED).filter(|more| *more > 0) {
+        output.note(&format!("left out {more} more; --json lists them"));
     }
     let verb = if deployment.dry_run { "would be deployed" } else { "is deployed" };
     let took =
