@@ -63,12 +63,11 @@ def _handle(wire, log, handler, marshaller, event_id, metadata, event):
         failure = None
     except Exception as error:
         failure = error_object(fault_of(error), request_id)
-    if failure is not None:
-        log.error(failure)
     _flush_standard_streams()
     if failure is None:
         wire.send(Kind.RESPONSE, event_id, response)
     else:
+        log.error(failure)
         wire.send(Kind.FAILURE, event_id, marshaller.dump(failure))
 
 
@@ -78,8 +77,8 @@ def _initialise(wire, log, name):
         return load_handler(name)
     except Exception as error:
         failure = error_object(fault_of(error), "")
-        log.error(failure)
         _flush_standard_streams()
+        log.error(failure)
         wire.send(Kind.INIT_FAILED, 0, Marshaller().dump(failure))
         sys.exit(1)
 
