@@ -82,6 +82,7 @@ impl Store {
         let database = Arc::new(Database::open(folder, config.database.as_deref()).await?);
         let records = Records::new(Arc::clone(&database));
         let work = WorkQueue::new(Arc::clone(&database), clock);
+        work.recover().await?;
         Ok(Self { parts: Arc::new(Parts { database, records, blobs, packages, work, logs }) })
     }
 

@@ -138,6 +138,15 @@ impl WorkQueue {
         self.database.change(Job::Extend(held(work), until)).await.map(drop)
     }
 
+    /// Gives back at once what the process before this one held, where no other can hold anything: the data folder's
+    /// database has one process, and it is starting. On a shared database leases run out.
+    pub(crate) async fn recover(&self) -> Result<(), StoreError> {
+        if self.database.is_shared() {
+            return Ok(());
+        }
+        self.database.change(Job::GiveBackAll(self.clock.now())).await.map(drop)
+    }
+
     /// How full a queue is. Reads the whole queue's index.
     ///
     /// # Errors
@@ -311,6 +320,12 @@ pub(crate) async fn extend(
     let args = [Arg::Int(held.id), Arg::Int(held.lease), Arg::Int(until.millis())];
     let done = session.execute(sql, &args).await?;
     Ok(settled(held, done > 0, Answer::Done))
+}
+
+/// Gives back every held item within an open transaction.
+pub(crate) async fn give_back_all(session: &mut Session, now: Timestamp) -> Result<(), sqlx::Error> {
+    let sql = "UPDATE work SET due = $1, lease = 0 WHERE lease > 0";
+    session.execute(sql, &[Arg::Int(now.millis())]).await.map(drop)
 }
 
 fn settled(held: Held, done: bool, answer: Answer) -> Result<Answer, StoreError> {

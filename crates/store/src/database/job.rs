@@ -24,6 +24,8 @@ pub(crate) enum Job {
     Retry(Held, Timestamp, Option<Bytes>),
     /// Hold work for longer.
     Extend(Held, Timestamp),
+    /// Give back all work that anybody holds.
+    GiveBackAll(Timestamp),
 }
 
 /// Work, as far as its claim proves it.
@@ -65,6 +67,7 @@ impl Job {
             Self::Complete(held) => work::complete(session, *held).await,
             Self::Retry(held, due, body) => work::retry(session, *held, *due, body.as_deref()).await,
             Self::Extend(held, until) => work::extend(session, *held, *until).await,
+            Self::GiveBackAll(now) => work::give_back_all(session, *now).await.map(|()| Ok(Answer::Done)),
         }
     }
 
@@ -88,6 +91,7 @@ impl Job {
             Self::Complete(_) => "complete work",
             Self::Retry(..) => "give work back",
             Self::Extend(..) => "extend a claim",
+            Self::GiveBackAll(_) => "give back what a dead process held",
         }
     }
 }

@@ -41,6 +41,23 @@ async fn closing_makes_what_waits_and_opening_again_finds_it() {
 }
 
 #[tokio::test]
+async fn opening_gives_back_what_the_process_before_held() {
+    let store = TestStore::sqlite().await;
+    let work = |body| NewWork { queue: "q", body: Bytes::from_static(body), due: store.clock.now() };
+    store.work().enqueue(vec![work(b"held"), work(b"free")]).await.unwrap();
+    let hour = std::time::Duration::from_secs(3600);
+    let held = store.work().claim("q", 1, hour).await.unwrap();
+    store.close().await;
+    let again = store.reopened().await;
+    assert!(again.work().complete(&held[0]).await.is_err(), "the claim died with its process");
+    let taken = again.work().claim("q", 9, hour).await.unwrap();
+    assert_eq!(
+        taken.iter().map(|work| (&work.body[..], work.attempts)).collect::<Vec<_>>(),
+        [(&b"held"[..], 2), (&b"free"[..], 1)]
+    );
+}
+
+#[tokio::test]
 async fn a_data_folder_has_one_store_until_it_is_closed() {
     let TestStore { store, config, .. } = &TestStore::sqlite().await;
     let refused = Store::open(config).await.unwrap_err();
