@@ -168,12 +168,12 @@ impl Edge {
         })?;
         let mut invocation = Invocation::new(target.function.clone(), event, Trigger::Http);
         invocation.id = id;
-        invocation.trace = trace;
+        invocation.trace = trace.clone();
         let mut response = match target.mode {
             InvokeMode::Buffered => self.whole(invocation).await?,
             InvokeMode::ResponseStream => self.stream(invocation, parts.method == Method::HEAD).await?,
         };
-        finish(&mut response, id);
+        finish(&mut response, id, &trace);
         if let Some(cors) = &target.cors {
             cors::apply(cors, &parts.headers, response.headers_mut());
         }
@@ -252,9 +252,11 @@ fn trace_of(headers: &HeaderMap) -> TraceHeader {
 }
 
 /// What every response of a function carries, and what some statuses must not.
-fn finish(response: &mut Response<AnswerBody>, id: RequestId) {
-    if let Ok(id) = HeaderValue::try_from(id.to_string()) {
-        response.headers_mut().insert("x-amzn-requestid", id);
+fn finish(response: &mut Response<AnswerBody>, id: RequestId, trace: &TraceHeader) {
+    for (name, text) in [("x-amzn-requestid", id.to_string()), ("x-amzn-trace-id", trace.0.clone())] {
+        if let Ok(value) = HeaderValue::try_from(text) {
+            response.headers_mut().insert(name, value);
+        }
     }
     if has_no_body(response.status()) {
         *response.body_mut() = AnswerBody::empty();

@@ -11,6 +11,7 @@ use ebb_model::limits;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipWriter};
 
+use super::MANIFEST;
 use super::error::ProjectError;
 use super::handler::BOOTSTRAP;
 
@@ -47,7 +48,6 @@ fn left_out(name: &str) -> Option<&'static str> {
         ".git" | ".hg" | ".svn" => Some("version control"),
         "__pycache__" => Some("made again by Python"),
         ".DS_Store" => Some("made by the desktop"),
-        "ebb.toml" => Some("describes the app and is no part of it"),
         _ if name == ".env" || name.starts_with(".env.") => Some("may hold secrets: pass it with --env-file"),
         _ => None,
     }
@@ -85,6 +85,10 @@ impl Files {
                 self.ignored.push((path, "its name is not UTF-8"));
                 continue;
             };
+            if name == MANIFEST {
+                // It describes the app, may hold settings of other functions, and is no part of any.
+                continue;
+            }
             if let Some(reason) = left_out(&name) {
                 self.ignored.push((path, reason));
                 continue;

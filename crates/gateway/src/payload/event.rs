@@ -258,11 +258,20 @@ impl Serialize for Headers<'_> {
         if !source.headers.contains_key(http::header::HOST) {
             map.serialize_entry("host", source.domain)?;
         }
-        map.serialize_entry("x-amzn-trace-id", &source.trace.0)?;
+        map.serialize_entry("x-amzn-trace-id", &trace_header(source))?;
         map.serialize_entry("x-forwarded-for", &forwarded_for(source))?;
         map.serialize_entry("x-forwarded-port", &source.port.to_string())?;
         map.serialize_entry("x-forwarded-proto", "http")?;
         map.end()
+    }
+}
+
+/// The caller's own trace header, else the root of the trace that was begun here: that much the service shows.
+fn trace_header(source: &EventSource<'_>) -> String {
+    match (source.headers.get("x-amzn-trace-id").map(text_of), source.trace.root()) {
+        (Some(own), _) if own == source.trace.0 => own,
+        (_, Some(root)) => format!("Root={root}"),
+        (_, None) => source.trace.0.clone(),
     }
 }
 

@@ -34,7 +34,7 @@ fn event(case: &Case<'_>) -> Value {
         domain: "abc.lambda-url.us-east-1.localhost",
         api_id: "abc",
         request_id: RequestId::parse("f47ac10b-58cc-4372-a567-0e02b2c3d479").unwrap(),
-        trace: &TraceHeader("Root=1-0-0".into()),
+        trace: &TraceHeader("Root=1-0-0;Parent=0;Sampled=0".into()),
         now: Timestamp(1_795_579_506_789),
         caller: case.caller.as_ref(),
     })
@@ -56,6 +56,7 @@ fn the_whole_event() {
             ("content-type", "text/plain; charset=utf-8"),
             ("x-forwarded-for", "10.0.0.1"),
             ("connection", "keep-alive"),
+            ("x-amzn-trace-id", "nonsense"),
         ],
         body: b"Hello from client!",
         caller: None,
@@ -101,6 +102,13 @@ fn the_whole_event() {
             "isBase64Encoded": false
         })
     );
+}
+
+#[test]
+fn a_callers_trace_is_shown_as_it_is() {
+    let own = "Root=1-0-0;Parent=0;Sampled=0";
+    let shown = event(&Case { headers: &[("x-amzn-trace-id", own)], ..PLAIN });
+    assert_eq!(shown["headers"]["x-amzn-trace-id"], own);
 }
 
 #[test]
