@@ -28,7 +28,7 @@ use next::{Attempt, Next, Policy};
 const QUEUE: &str = "invoke";
 /// How long a claim holds. Short, so that the events of a server that died are soon taken up again; held on to by
 /// [`HEARTBEAT`] while an event runs.
-const LEASE: Duration = Duration::from_secs(20);
+const LEASE: Duration = Duration::from_secs(15);
 /// How often a claim is renewed.
 const HEARTBEAT: Duration = Duration::from_secs(5);
 /// Events claimed at one time.

@@ -138,3 +138,6 @@ impl ResponseSink {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -236,7 +236,10 @@ async fn run(shared: Arc<Shared>, admitted: Admitted, delivery: Delivery, mut re
         Ok(executed)
     };
     match stages.instrument(span.clone()).await {
-        Ok(executed) => settle::settle(&shared, executed, reply).instrument(span).await,
+        Ok(executed) => {
+            let settle = settle::settle(&shared, executed, reply).instrument(debug_span!("settle"));
+            settle.instrument(span).await;
+        }
         Err(Ended::ClientGone) => tracing::debug!("the client went away before there was an instance"),
         // A caller that went away does not hear of it.
         Err(Ended::Failed(error)) => drop(reply.send(Err(error))),
