@@ -51,6 +51,8 @@ pub struct Limits {
     pub head_timeout: Duration,
     /// Time between two pieces of a request's body; more is 408.
     pub body_timeout: Duration,
+    /// Time in which a client must read some of what was sent to it; more ends the connection.
+    pub write_timeout: Duration,
     /// Time that running requests get at a shutdown.
     pub drain_timeout: Duration,
 }
@@ -65,6 +67,7 @@ impl Default for Limits {
             discarded_bytes: 32 * 1024 * 1024,
             head_timeout: Duration::from_secs(30),
             body_timeout: Duration::from_secs(30),
+            write_timeout: Duration::from_secs(60),
             drain_timeout: Duration::from_secs(15),
         }
     }

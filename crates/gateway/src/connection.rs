@@ -18,6 +18,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::Limits;
 use crate::edge::{Connection, Edge};
+use crate::write_deadline::WriteDeadline;
 
 /// How every HTTP/2 connection with prior knowledge begins (RFC 9113, section 3.4).
 const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -110,11 +111,12 @@ pub(crate) async fn serve(
     if !matches!(stopping.run_until_cancelled(begun).await, Some(Ok(()))) {
         return;
     }
+    let io = WriteDeadline::new(TokioIo::new(stream), edge.config.limits.write_timeout);
     let service = service_fn(move |request| {
         let edge = edge.clone();
         async move { Ok::<_, Infallible>(edge.handle(request, ends).await) }
     });
-    let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
+    let connection = builder.serve_connection(io, service).into_owned();
     if let Err(error) = watcher.watch(connection).await {
         tracing::debug!(peer = %ends.peer, %error, "a connection ended early");
     }

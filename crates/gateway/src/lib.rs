@@ -25,6 +25,7 @@ mod server;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod write_deadline;
 
 pub use config::{GatewayConfig, Limits};
 pub use ports::{

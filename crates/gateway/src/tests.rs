@@ -456,6 +456,26 @@ async fn a_stream_that_breaks_is_cut_not_ended() {
 }
 
 #[tokio::test]
+async fn a_client_that_reads_nothing_is_let_go() {
+    let (dropped, seen) = oneshot::channel::<()>();
+    let dropped = std::sync::Mutex::new(Some(dropped));
+    let fake = streamed(move |sender| {
+        let held = dropped.lock().unwrap().take();
+        async move {
+            let _held = held;
+            sender.send(head(None)).await.unwrap();
+            while sender.send(chunk(&[0; 64 * 1024])).await.is_ok() {}
+            Ok(())
+        }
+    });
+    let limits = Limits { write_timeout: Duration::from_millis(50), ..Limits::default() };
+    let server = Server::start(fake, limits).await;
+    let mut stream = server.connect().await;
+    stream.write_all(format!("GET / HTTP/1.1\r\nhost: {URL}\r\n\r\n").as_bytes()).await.unwrap();
+    assert!(seen.await.is_err(), "the invocation's future was not dropped");
+}
+
+#[tokio::test]
 async fn a_client_that_leaves_gives_the_invocation_up() {
     let (dropped, seen) = oneshot::channel::<()>();
     let dropped = std::sync::Mutex::new(Some(dropped));
