@@ -117,6 +117,12 @@ impl FakeRuntime {
         self.lock().started
     }
 
+    /// How many instances became ready.
+    #[must_use]
+    pub fn ready(&self) -> usize {
+        self.lock().instances.len()
+    }
+
     /// The ids of all events that instances had.
     #[must_use]
     pub fn ids(&self) -> Vec<RequestId> {
@@ -267,7 +273,9 @@ impl Instance for FakeInstance {
             let act: Act = serde_json::from_slice(&event.payload).unwrap_or_default();
             let count = {
                 let mut events = self.events();
-                assert!(!events.running, "one event at a time");
+                if events.running {
+                    self.note("overlap");
+                }
                 events.running = true;
                 events.count += 1;
                 events.count

@@ -6,4 +6,5 @@ mod failures;
 mod lifecycle;
 mod logging;
 mod provisioned;
+mod stress;
 mod world;
