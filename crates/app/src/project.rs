@@ -6,10 +6,11 @@ mod handler;
 mod manifest;
 mod pack;
 mod platform;
+mod sdk;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
@@ -85,6 +86,8 @@ pub struct Packed {
     pub plan: Plan,
     /// Each package once.
     pub packages: Vec<Package>,
+    /// Layers with an AWS SDK that functions import and do not package, as `ebb runtimes add` names them.
+    pub sdks: BTreeSet<&'static str>,
 }
 
 impl Packed {
@@ -95,7 +98,8 @@ impl Packed {
             let plan =
                 Plan { app: self.plan.app.clone(), functions: vec![function.clone()], ignored: Vec::new() };
             let packages = self.packages.iter().filter(|package| package.digest == function.package);
-            (function.name.clone(), Self { plan, packages: packages.cloned().collect() })
+            let sdks = self.sdks.clone();
+            (function.name.clone(), Self { plan, packages: packages.cloned().collect(), sdks })
         };
         self.plan.functions.iter().map(single).collect()
     }
@@ -156,7 +160,7 @@ impl Project {
         progress: &mut dyn FnMut(&str),
     ) -> Result<Packed, ProjectError> {
         let mut plan = Plan { app: self.name.clone(), functions: Vec::new(), ignored: Vec::new() };
-        let mut packages: Vec<Package> = Vec::new();
+        let (mut packages, mut sdks) = (Vec::<Package>::new(), BTreeSet::new());
         for function in &self.functions {
             let packed = match known.get(&function.name) {
                 Some(packed) => packed.clone(),
@@ -164,6 +168,7 @@ impl Project {
             };
             plan.functions.extend(packed.plan.functions);
             plan.ignored.extend(packed.plan.ignored);
+            sdks.extend(packed.sdks);
             for package in packed.packages {
                 if !packages.iter().any(|known| known.digest == package.digest) {
                     packages.push(package);
@@ -171,7 +176,7 @@ impl Project {
             }
         }
         plan.check()?;
-        Ok(Packed { plan, packages })
+        Ok(Packed { plan, packages, sdks })
     }
 
     fn pack_function(
@@ -189,6 +194,7 @@ impl Project {
             handler::infer(&function.package, function.runtime.as_deref(), function.handler.as_deref())?;
         let pack::Zipped { zip, ignored } = pack::zip(&function.package)?;
         let digest = Digest::of(&zip);
+        let sdks = sdk::wanted(&function.package, &inferred.runtime).into_iter().collect();
         let planned = PlannedFunction {
             name: function.name.clone(),
             runtime: inferred.runtime,
@@ -207,6 +213,7 @@ impl Project {
         Ok(Packed {
             plan: Plan { app: self.name.clone(), functions: vec![planned], ignored },
             packages: vec![Package { digest, zip }],
+            sdks,
         })
     }
 

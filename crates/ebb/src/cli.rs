@@ -15,6 +15,7 @@ mod logs;
 mod output;
 mod remove;
 mod runtimes;
+mod sdk;
 mod server;
 #[cfg(test)]
 mod tests;

@@ -15,7 +15,7 @@ use http::Method;
 use super::client::{Client, encode};
 use super::confirm::confirm;
 use super::output::{Output, Progress, Style};
-use super::{ClientArgs, Failure, env_file};
+use super::{ClientArgs, Failure, env_file, sdk};
 
 /// Paths that are listed as left out.
 const SHOWN_IGNORED: usize = 10;
@@ -48,6 +48,11 @@ pub(crate) async fn run(args: DeployArgs) -> Result<ExitCode, Failure> {
     let progress = output.progress();
     let mut packed = pack(&project, BTreeMap::new(), &progress).await?;
     add_environment(&mut packed, args.env_file.as_deref())?;
+    if !args.dry_run {
+        progress.end();
+        sdk::offer(output, &packed, &args.client, args.yes).await?;
+    }
+    let progress = output.progress();
     progress.say(&format!("deploying {}", packed.plan.app));
     if !args.yes && !args.dry_run {
         let planned = send(&client, &packed, true).await?;

@@ -17,7 +17,7 @@ use super::deploy;
 use super::logs::{LogOutput, Tail};
 use super::output::{Output, Style};
 use super::server::{Server, data_folder};
-use super::{ClientArgs, Failure};
+use super::{ClientArgs, Failure, sdk};
 use crate::config::ServeArgs;
 use child::ChildServer;
 pub(crate) use child::end_with_parent;
@@ -69,6 +69,7 @@ async fn develop(
         env_file: args.env_file.as_deref(),
         folder: &args.folder,
         name: args.name.as_deref(),
+        data: args.serve.data.clone(),
         client: client.clone(),
         output,
         project,
@@ -113,12 +114,10 @@ async fn server(
     started: &mut Option<ChildServer>,
 ) -> Result<Client, Failure> {
     let data = data_folder(args.serve.data.as_deref())?;
-    if args.serve.data.is_none() {
+    let named = ClientArgs { data: args.serve.data.clone(), json: false };
+    if Server::local_data(&named).is_none() {
         // A server that the environment names is used as it is.
-        let named = ["EBB_ENDPOINT", "AWS_ENDPOINT_URL"].iter().any(|name| std::env::var_os(name).is_some());
-        if named {
-            return Client::connect(&ClientArgs::default()).await;
-        }
+        return Client::connect(&named).await;
     }
     if let Some(server) = Server::of_data(&data)
         && let Ok(client) = Client::to(server).await
@@ -140,6 +139,7 @@ struct Session<'a> {
     env_file: Option<&'a Path>,
     folder: &'a Path,
     name: Option<&'a str>,
+    data: Option<PathBuf>,
     client: Client,
     output: Output,
     project: Project,
@@ -152,6 +152,11 @@ impl Session<'_> {
         let begun = Instant::now();
         let progress = self.output.progress();
         let mut packed = deploy::pack(&self.project, self.packed.clone(), &progress).await?;
+        if self.packed.is_empty() {
+            progress.end();
+            let data = ClientArgs { data: self.data.clone(), json: false };
+            sdk::offer(self.output, &packed, &data, false).await?;
+        }
         self.packed = packed.by_function();
         deploy::add_environment(&mut packed, self.env_file)?;
         progress.say("deploying");

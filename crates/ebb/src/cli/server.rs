@@ -59,6 +59,12 @@ impl Server {
         Ok(Self { endpoint, credentials, region })
     }
 
+    /// The data folder of the server, where it is on this machine: unless the environment names a server.
+    pub(crate) fn local_data(args: &ClientArgs) -> Option<PathBuf> {
+        let named = ["EBB_ENDPOINT", "AWS_ENDPOINT_URL"].iter().any(|name| std::env::var_os(name).is_some());
+        if args.data.is_none() && named { None } else { data_folder(args.data.as_deref()).ok() }
+    }
+
     /// The server of a data folder, where one has left its address there. It may have ended since.
     pub(crate) fn of_data(data: &Path) -> Option<Self> {
         let endpoint = endpoint_of(data).ok()?;

@@ -1,0 +1,73 @@
+//! Whether a function imports the AWS SDK without packaging it.
+//!
+//! Lambda's managed runtimes bring it; here it is a layer that is installed once. Reads the text of sources only, so
+//! it may miss an import that is made up at run time, and take one in a comment for real.
+
+use std::fs;
+use std::path::Path;
+
+/// The layer that a function wants: a name that `ebb runtimes add` knows.
+pub(super) fn wanted(package: &Path, runtime: &str) -> Option<&'static str> {
+    let (layer, extensions, packaged, words): (_, &[&str], _, &[&str]) = match runtime {
+        _ if runtime.starts_with("python") => (
+            "python-sdk",
+            &["py"],
+            "boto3",
+            &["import boto3", "from boto3", "import botocore", "from botocore"],
+        ),
+        _ if runtime.starts_with("nodejs") => {
+            ("node-sdk", &["mjs", "js", "cjs", "ts", "mts"], "node_modules/@aws-sdk", &["@aws-sdk/"])
+        }
+        _ => return None,
+    };
+    (!package.join(packaged).exists() && mentions(package, extensions, words, 0)).then_some(layer)
+}
+
+/// Whether a source below `folder` has one of these words. Packages of others are not looked into, nor folders nested
+/// deeper than anybody's own sources are.
+fn mentions(folder: &Path, extensions: &[&str], words: &[&str], depth: u32) -> bool {
+    let Ok(entries) = fs::read_dir(folder) else { return false };
+    entries.flatten().any(|entry| {
+        let path = entry.path();
+        let name = entry.file_name();
+        if path.is_dir() {
+            let own = name != "node_modules" && !name.to_string_lossy().starts_with('.');
+            return own && depth < 6 && mentions(&path, extensions, words, depth + 1);
+        }
+        let is_source =
+            path.extension().is_some_and(|extension| extensions.iter().any(|known| extension == *known));
+        is_source && fs::read_to_string(&path).is_ok_and(|text| words.iter().any(|word| text.contains(word)))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(files: &[(&str, &str)], runtime: &str, expected: Option<&str>) {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            let path = folder.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        assert_eq!(wanted(folder.path(), runtime), expected, "{files:?}");
+    }
+
+    #[test]
+    fn imports_that_are_not_packaged_are_found() {
+        check(&[("app.py", "import boto3\n")], "python3.11", Some("python-sdk"));
+        check(
+            &[("app.py", "x = 1\n"), ("lib/db.py", "from botocore import config\n")],
+            "python",
+            Some("python-sdk"),
+        );
+        check(&[("app.py", "import boto3\n"), ("boto3/__init__.py", "")], "python3.11", None);
+        check(&[("app.py", "import json\n")], "python3.11", None);
+        let import = "import { S3Client } from \"@aws-sdk/client-s3\";";
+        check(&[("index.mjs", import)], "nodejs20.x", Some("node-sdk"));
+        check(&[("index.mjs", import), ("node_modules/@aws-sdk/client-s3/x.js", "")], "nodejs", None);
+        check(&[("index.mjs", ""), ("node_modules/other/x.js", import)], "nodejs", None);
+        check(&[("bootstrap", import)], "provided.al2023", None);
+    }
+}
