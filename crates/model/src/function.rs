@@ -36,6 +36,9 @@ pub struct Function {
     /// Instances kept warm, by version or alias.
     #[serde(default)]
     pub provisioned_concurrency: BTreeMap<Qualifier, u32>,
+    /// When each entry of `provisioned_concurrency` was last set.
+    #[serde(default)]
+    pub provisioned_modified: BTreeMap<Qualifier, Timestamp>,
     /// Function URLs, by alias; `$LATEST` stands for the unqualified function.
     #[serde(default)]
     pub urls: BTreeMap<Qualifier, FunctionUrl>,

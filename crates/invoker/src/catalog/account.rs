@@ -1,0 +1,55 @@
+//! What the account may use and does use.
+
+use std::collections::HashMap;
+
+use ebb_model::{Digest, limits};
+
+use super::Catalog;
+
+/// Packages of an account, in bytes. Source: the Lambda developer guide, "Lambda quotas" (2026-11).
+const TOTAL_CODE_BYTES: u64 = 75 * 1024 * 1024 * 1024;
+
+/// Limits of an account, and its use of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AccountSettings {
+    /// Packages of all versions and layers, in bytes, at most.
+    pub total_code_limit: u64,
+    /// Code and layers of one function unpacked, in bytes.
+    pub unzipped_limit: u64,
+    /// A package in a request, in bytes.
+    pub zipped_limit: u64,
+    /// Simultaneous invocations.
+    pub concurrency: u32,
+    /// Those that no function has set aside.
+    pub unreserved_concurrency: u32,
+    /// Packages of all versions and layers, in bytes.
+    pub total_code: u64,
+    /// Functions.
+    pub functions: u64,
+}
+
+impl Catalog {
+    /// The limits of the account, and what is used of them.
+    #[must_use]
+    pub fn account_settings(&self) -> AccountSettings {
+        let snapshot = self.snapshot();
+        let mut packages: HashMap<Digest, u64> = HashMap::new();
+        for function in snapshot.functions.values() {
+            for version in std::iter::once(&function.latest).chain(function.versions.values()) {
+                packages.insert(version.code.digest, version.code.size);
+            }
+        }
+        for layer in snapshot.layers.values() {
+            packages.extend(layer.versions.values().map(|version| (version.digest, version.size)));
+        }
+        AccountSettings {
+            total_code_limit: TOTAL_CODE_BYTES,
+            unzipped_limit: limits::UNZIPPED_BYTES,
+            zipped_limit: limits::ZIP_UPLOAD_BYTES as u64,
+            concurrency: limits::ACCOUNT_CONCURRENCY,
+            unreserved_concurrency: self.unreserved_concurrency(),
+            total_code: packages.values().sum(),
+            functions: snapshot.functions.len() as u64,
+        }
+    }
+}
