@@ -1,0 +1,5 @@
+//! The services: a folder each, a file for each operation or family of operations.
+
+pub mod lambda;
+pub mod logs;
+pub mod sts;

@@ -1,0 +1,29 @@
+//! The AWS wire protocols, without any service: signatures, routing, bodies, errors.
+//!
+//! A service is an [`Api`]: a table from operations to handlers, in one protocol. A handler takes its state and a
+//! [`Call`] (who asks, with what) and gives a response or an [`AwsError`]. Nothing outside this module writes a wire
+//! error, reads a signature or knows where a request id goes.
+
+pub mod credentials;
+pub mod event_stream;
+pub mod sigv4;
+
+mod api;
+mod body;
+mod call;
+mod error;
+mod identify;
+mod json;
+mod paths;
+mod query;
+mod query_string;
+
+pub use api::{Api, ApiBuilder, Operation};
+pub use body::{Body, BodyError, channel_body, empty_body, full_body, read_body};
+pub use call::{Call, PathParameters, Principal, RequestContext};
+pub use error::{AwsError, Fault};
+pub use identify::Protocol;
+pub(crate) use identify::{Identified, identify};
+pub use json::{empty_response, json_response};
+pub use query::{escape_xml, xml_response};
+pub use query_string::QueryString;

@@ -1,0 +1,102 @@
+//! The api port: the AWS protocols on `/`, ebb's own API and health below `/_ebb/`. The same service answers the
+//! calls that instances make.
+
+use std::convert::Infallible;
+use std::io;
+use std::time::Duration;
+
+use ebb_aws::AwsService;
+use ebb_aws::wire::Body;
+use ebb_console::Console;
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// Time that running requests get when the server stops.
+const DRAIN: Duration = Duration::from_secs(12);
+/// Time for the head of a request to arrive.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// Pause after an accept failed for want of something (file descriptors, mostly).
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// The largest upload to ebb's own API: a packed app.
+const UPLOAD_BYTES: usize = 300 * 1024 * 1024;
+
+/// The service behind the api port. A cheap handle: clone it for each connection.
+#[derive(Clone)]
+pub(crate) struct ApiPort {
+    aws: AwsService,
+    console: Console,
+}
+
+impl ApiPort {
+    pub(crate) fn new(aws: AwsService, console: Console) -> Self {
+        Self { aws, console }
+    }
+
+    /// Serves connections until `stop`, then lets running requests end.
+    pub(crate) async fn serve(&self, listener: TcpListener, stop: CancellationToken) -> io::Result<()> {
+        let (tasks, graceful) = (TaskTracker::new(), GracefulShutdown::new());
+        loop {
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                () = stop.cancelled() => break,
+            };
+            match accepted {
+                Ok((stream, _)) => {
+                    tasks.spawn(self.clone().connection(stream, graceful.watcher()));
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+        tasks.close();
+        let drained = async {
+            graceful.shutdown().await;
+            tasks.wait().await;
+        };
+        if timeout(DRAIN, drained).await.is_err() {
+            tracing::warn!(left = tasks.len(), "requests were still running when the api port stopped");
+        }
+        Ok(())
+    }
+
+    /// Serves one connection to its end.
+    pub(crate) async fn connection(self, stream: TcpStream, watcher: Watcher) {
+        // Small answers must not wait for the acknowledgement of the last; a socket that cannot be set still works.
+        let _ = stream.set_nodelay(true);
+        let mut builder = auto::Builder::new(TokioExecutor::new());
+        builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
+        builder.http2().timer(TokioTimer::new());
+        let service = service_fn(|request| {
+            let port = self.clone();
+            async move { Ok::<_, Infallible>(port.answer(request).await) }
+        });
+        let connection = builder.serve_connection(TokioIo::new(stream), service);
+        // A client that breaks off is no event: whoever waits for the answer is gone.
+        let _ = watcher.watch(connection.into_owned()).await;
+    }
+
+    async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
+        let path = request.uri().path();
+        if !path.starts_with("/_ebb/") {
+            return self.aws.handle(request).await;
+        }
+        if ebb_console::is_open(path) {
+            let (parts, _) = request.into_parts();
+            return self.console.handle(Request::from_parts(parts, bytes::Bytes::new())).await;
+        }
+        match self.aws.open(request, UPLOAD_BYTES).await {
+            Ok(request) => self.console.handle(request).await,
+            Err(refusal) => refusal,
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! `ebb serve`: puts the platform together, runs it until it is told to stop, and takes it apart in order.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use ebb_aws::wire::credentials::KeyRing;
+use ebb_gateway::{Gateway, GatewayConfig};
+use ebb_invoker::catalog::{Catalog, CatalogConfig};
+use ebb_invoker::{Invoker, InvokerConfig, InvokerParts};
+use ebb_model::{Clock, SystemClock};
+use ebb_runtime::{Engine, EngineConfig};
+use ebb_sandbox::{Launcher, Network};
+use ebb_store::{Store, StoreConfig};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::api_port::ApiPort;
+use crate::config::{Config, LogSetting, NetworkSetting};
+use crate::wiring::{self, Authenticator, LateControl, Routes};
+
+/// Runs the platform until SIGTERM or SIGINT. Call it before any thread exists: it starts the launcher first.
+///
+/// # Errors
+/// Where the platform cannot start: the data folder is held, an address is taken, the machine has no namespaces.
+pub(crate) fn run(config: &Config) -> Result<()> {
+    log_to_standard_error(config.log);
+    let launcher = Launcher::start().context("the sandbox launcher does not start")?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        // Signals that come while it starts must not kill it half-way.
+        let stop = stop_signal()?;
+        let platform = Platform::start(config, launcher).await?;
+        stop.cancelled().await;
+        tracing::info!("stopping");
+        platform.stop().await;
+        Ok(())
+    })
+}
+
+/// Everything that runs.
+struct Platform {
+    store: Store,
+    invoker: Invoker,
+    api: Port,
+    edge: Port,
+    /// Connections that instances have to the control API.
+    control: Arc<LateControl>,
+}
+
+/// A listener that is being served.
+struct Port {
+    serving: tokio::task::JoinHandle<()>,
+    stop: CancellationToken,
+}
+
+impl Platform {
+    async fn start(config: &Config, launcher: Launcher) -> Result<Self> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        for warning in launcher.support().warnings {
+            tracing::warn!("{warning}");
+        }
+        let store = Store::open(&StoreConfig {
+            data: config.data.clone(),
+            database: config.database.clone(),
+            blobs: config.blobs.clone(),
+        })
+        .await?;
+        let api_listener = listen(config.api).await?;
+        let edge_listener = listen(config.edge).await?;
+        let addresses = (api_listener.local_addr()?, edge_listener.local_addr()?);
+        let keys = KeyRing::open(&config.data.join("credentials"), config.account.clone(), clock.clone())?;
+
+        let control = Arc::new(LateControl::default());
+        let engine = Engine::new(
+            EngineConfig {
+                data: config.data.clone(),
+                launcher,
+                network: network(config.network),
+                clock: clock.clone(),
+            },
+            control.clone(),
+        )?;
+        let engine = Arc::new(engine);
+        let catalog = Catalog::open(CatalogConfig {
+            store: store.clone(),
+            clock: clock.clone(),
+            account: config.account.clone(),
+            region: config.region.clone(),
+            runtime: engine.clone(),
+        })
+        .await?;
+        let invoker = Invoker::new(InvokerParts {
+            config: InvokerConfig {
+                keep_warm: config.keep_warm,
+                memory_budget_mib: config.memory_budget_mib,
+                ..InvokerConfig::default()
+            },
+            store: store.clone(),
+            catalog,
+            runtime: engine.clone(),
+            credentials: Arc::new(keys.clone()),
+            clock: clock.clone(),
+        });
+        let edge_port = addresses.1.port();
+        let apps = wiring::apps(config, &store, &invoker, &engine, &clock, edge_port).await?;
+        let aws = wiring::aws(config, &keys, &clock, &invoker, edge_port);
+        let console = wiring::console(config, &store, &invoker, &apps, edge_port);
+        let api_port = ApiPort::new(aws.clone(), console);
+        control.set(api_port.clone());
+        let gateway = Gateway::new(
+            GatewayConfig::new(&config.domain, config.region.clone(), config.account.clone()),
+            invoker.clone(),
+            Arc::new(Authenticator(aws)),
+            Arc::new(Routes(apps)),
+        );
+        let platform = Self {
+            store,
+            invoker,
+            api: Port::serve("api", |stop| async move { api_port.serve(api_listener, stop).await }),
+            edge: Port::serve("edge", |stop| async move { gateway.serve(edge_listener, stop).await }),
+            control,
+        };
+        announce(&config.data, addresses)?;
+        Ok(platform)
+    }
+
+    /// New requests are refused first, running ones end, then instances, then what is not yet written.
+    async fn stop(self) {
+        self.api.stop.cancel();
+        self.edge.stop.cancel();
+        let (api, edge) = tokio::join!(self.api.serving, self.edge.serving);
+        for ended in [api, edge] {
+            if let Err(error) = ended {
+                tracing::error!(%error, "a listener ended badly");
+            }
+        }
+        self.invoker.shutdown().await;
+        self.control.stop().await;
+        self.store.close().await;
+    }
+}
+
+impl Port {
+    fn serve<F>(name: &'static str, serve: impl FnOnce(CancellationToken) -> F) -> Self
+    where
+        F: Future<Output = std::io::Result<()>> + Send + 'static,
+    {
+        let stop = CancellationToken::new();
+        let serving = serve(stop.clone());
+        let serving = tokio::spawn(async move {
+            if let Err(error) = serving.await {
+                tracing::error!(port = name, %error, "a listener failed");
+            }
+        });
+        Self { serving, stop }
+    }
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))
+}
+
+fn network(setting: NetworkSetting) -> Network {
+    match setting {
+        NetworkSetting::Outbound => Network::Outbound,
+        NetworkSetting::Loopback => Network::Loopback,
+    }
+}
+
+/// Says where the server listens: in `endpoints.json` for programs, on standard error for people.
+fn announce(data: &Path, (api, edge): (SocketAddr, SocketAddr)) -> Result<()> {
+    let text = serde_json::json!({ "api": format!("http://{api}"), "edge": format!("http://{edge}") }).to_string();
+    // Renamed into place, so that whoever waits for the file never reads half of it.
+    let (part, file) = (data.join("endpoints.json.part"), data.join("endpoints.json"));
+    std::fs::write(&part, text).and_then(|()| std::fs::rename(&part, &file)).with_context(|| file.display().to_string())?;
+    tracing::info!("ready: api http://{api}, edge http://{edge}, data {}", data.display());
+    Ok(())
+}
+
+/// Cancelled by the first SIGTERM or SIGINT.
+fn stop_signal() -> Result<CancellationToken> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let stop = CancellationToken::new();
+    let stopped = stop.clone();
+    // Lives as long as the process: the runtime is dropped when it ends.
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        stopped.cancel();
+    });
+    Ok(stop)
+}
+
+fn log_to_standard_error(setting: LogSetting) {
+    let level = match setting {
+        LogSetting::Error => tracing::Level::ERROR,
+        LogSetting::Warn => tracing::Level::WARN,
+        LogSetting::Info => tracing::Level::INFO,
+        LogSetting::Debug => tracing::Level::DEBUG,
+        LogSetting::Trace => tracing::Level::TRACE,
+    };
+    tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_ansi(false).init();
+}

@@ -1,0 +1,199 @@
+//! Adapters where two crates of one layer need each other: the consumer owns the trait, this is the implementation.
+
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use ebb_app::{AppError, Apps, AppsConfig, Plan, Target};
+use ebb_aws::api::lambda::{self, EdgeAddress, Lambda};
+use ebb_aws::api::sts;
+use ebb_aws::wire::credentials::KeyRing;
+use ebb_aws::{AwsConfig, AwsService};
+use ebb_console::{AppPort, AppPortError, Console, ConsoleParts, LogPatterns, MessageTest};
+use ebb_gateway::{AppRoutes, AuthenticationError, Caller, RequestAuthenticator, RouteMatch, RouteTarget, SignedRequest};
+use ebb_invoker::{Boxed, Invoker};
+use ebb_model::{Clock, Digest, FunctionReference, InvokeMode};
+use ebb_runtime::{ControlApi, Engine};
+use ebb_store::Store;
+use http::Method;
+use hyper_util::server::graceful::GracefulShutdown;
+use serde::Serialize;
+use tokio::net::TcpStream;
+use tokio_util::task::TaskTracker;
+
+use crate::api_port::ApiPort;
+use crate::config::Config;
+
+/// The control API of instances. The engine needs it before the services that it leads to exist, which need the
+/// engine: it is set once, when they do.
+#[derive(Default)]
+pub(crate) struct LateControl {
+    port: OnceLock<ApiPort>,
+    connections: TaskTracker,
+    graceful: GracefulShutdown,
+}
+
+impl LateControl {
+    /// Connects it; before, connections are closed.
+    pub(crate) fn set(&self, port: ApiPort) {
+        // It is set once, by the one who made it.
+        let _ = self.port.set(port);
+    }
+
+    /// Waits for the connections; each ends with its instance.
+    pub(crate) async fn stop(&self) {
+        self.connections.close();
+        self.connections.wait().await;
+    }
+}
+
+impl ControlApi for LateControl {
+    fn serve(&self, connection: TcpStream) {
+        if let Some(port) = self.port.get() {
+            self.connections.spawn(port.clone().connection(connection, self.graceful.watcher()));
+        }
+    }
+}
+
+/// Every AWS service that is built.
+pub(crate) fn aws(
+    config: &Config,
+    keys: &KeyRing,
+    clock: &Arc<dyn Clock>,
+    invoker: &Invoker,
+    edge_port: u16,
+) -> AwsService {
+    let aws = AwsConfig { region: config.region.clone(), account: config.account.clone(), scheme: "http" };
+    let edge = EdgeAddress { scheme: "http", domain: config.domain.clone(), port: edge_port };
+    let state = Lambda { invoker: invoker.clone(), keys: keys.clone(), edge };
+    AwsService::new(aws, keys.clone(), clock.clone(), vec![lambda::api(state), sts::api()])
+}
+
+/// Lets the gateway ask the AWS protocols who signed a request.
+pub(crate) struct Authenticator(pub(crate) AwsService);
+
+impl RequestAuthenticator for Authenticator {
+    fn authenticate(&self, request: &SignedRequest<'_>) -> Result<Caller, AuthenticationError> {
+        let (mut parts, ()) = http::Request::new(()).into_parts();
+        parts.method = request.method.clone();
+        parts.uri = request.uri.clone();
+        parts.headers = request.headers.clone();
+        let key = self.0.authenticate(&parts, request.body).map_err(|error| AuthenticationError(error.to_string()))?;
+        Ok(Caller { access_key: String::new(), account: key.account().clone(), arn: key.arn(), user_id: key.user_id() })
+    }
+}
+
+/// The apps, with the runtimes that the engine finds on this machine.
+pub(crate) async fn apps(
+    config: &Config,
+    store: &Store,
+    invoker: &Invoker,
+    engine: &Arc<Engine>,
+    clock: &Arc<dyn Clock>,
+    edge_port: u16,
+) -> Result<Apps, AppError> {
+    let engine = engine.clone();
+    Apps::open(AppsConfig {
+        catalog: invoker.catalog().clone(),
+        store: store.clone(),
+        clock: clock.clone(),
+        domain: config.domain.clone(),
+        port: edge_port,
+        preferred: Box::new(move || engine.report().exact()),
+    })
+    .await
+}
+
+/// ebb's own API.
+pub(crate) fn console(config: &Config, store: &Store, invoker: &Invoker, apps: &Apps, edge_port: u16) -> Console {
+    Console::new(ConsoleParts {
+        invoker: invoker.clone(),
+        store: store.clone(),
+        apps: Arc::new(Deployer(apps.clone())),
+        patterns: Arc::new(Patterns),
+        region: config.region.clone(),
+        domain: config.domain.clone(),
+        port: edge_port,
+    })
+}
+
+/// Lets the gateway ask where the requests of apps go.
+pub(crate) struct Routes(pub(crate) Apps);
+
+impl AppRoutes for Routes {
+    fn route(&self, app: &str, method: &Method, path: &str) -> RouteMatch {
+        match self.0.route(app, method.as_str(), path) {
+            Target::NoApp => RouteMatch::NoApp,
+            Target::NoRoute => RouteMatch::NoRoute,
+            Target::Function { function, matched, stream } => RouteMatch::Function(RouteTarget {
+                function: FunctionReference::named(function),
+                matched_prefix: matched,
+                mode: if stream { InvokeMode::ResponseStream } else { InvokeMode::Buffered },
+            }),
+        }
+    }
+}
+
+/// Lets the console deploy apps. Their documents are JSON text on the way.
+struct Deployer(Apps);
+
+impl AppPort for Deployer {
+    fn list(&self) -> Result<Bytes, AppPortError> {
+        json(&self.0.list())
+    }
+
+    fn get(&self, name: &str) -> Result<Bytes, AppPortError> {
+        json(&self.0.get(name).map_err(app_error)?)
+    }
+
+    fn deploy(
+        &self,
+        name: String,
+        plan: Bytes,
+        packages: Vec<Bytes>,
+        dry_run: bool,
+    ) -> Boxed<'_, Result<Bytes, AppPortError>> {
+        Box::pin(async move {
+            let plan: Plan = serde_json::from_slice(&plan).map_err(|error| AppPortError::Invalid(error.to_string()))?;
+            if plan.app != name {
+                return Err(AppPortError::Invalid(format!("the plan is of {}, not of {name}", plan.app)));
+            }
+            json(&self.0.deploy(plan, packages, dry_run).await.map_err(app_error)?)
+        })
+    }
+
+    fn remove(&self, name: String) -> Boxed<'_, Result<Bytes, AppPortError>> {
+        Box::pin(async move { json(&self.0.remove(&name).await.map_err(app_error)?) })
+    }
+
+    fn missing(&self, digests: Bytes) -> Boxed<'_, Result<Bytes, AppPortError>> {
+        Box::pin(async move {
+            let digests: Vec<Digest> =
+                serde_json::from_slice(&digests).map_err(|error| AppPortError::Invalid(error.to_string()))?;
+            json(&self.0.missing(&digests).await.map_err(app_error)?)
+        })
+    }
+}
+
+fn json(value: &impl Serialize) -> Result<Bytes, AppPortError> {
+    serde_json::to_vec(value).map(Bytes::from).map_err(|error| AppPortError::Internal(error.to_string()))
+}
+
+fn app_error(error: AppError) -> AppPortError {
+    let message = error.to_string();
+    match error {
+        _ if error.is_internal() => AppPortError::Internal(message),
+        AppError::NotFound(_) => AppPortError::NotFound(message),
+        AppError::Taken { .. } => AppPortError::Conflict(message),
+        _ => AppPortError::Invalid(message),
+    }
+}
+
+/// Lets the console read the filter patterns of the log service.
+struct Patterns;
+
+impl LogPatterns for Patterns {
+    fn compile(&self, pattern: &str) -> Result<MessageTest, String> {
+        let pattern = pattern.to_owned();
+        Ok(Box::new(move |message| message.contains(&pattern)))
+    }
+}
