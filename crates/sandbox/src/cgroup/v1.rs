@@ -1,0 +1,134 @@
+//! Version 1: a tree for each controller.
+
+use std::fs::{File, OpenOptions};
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Controllers, Entry, cpu_quota, keyed_number, make_folder, number, read, write};
+use crate::error::{Attempt, Fault};
+use crate::spec::{Limits, Usage};
+
+/// A folder in the tree of each controller that could be used. Two may be the same folder (`cpu,cpuacct`).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Hierarchies {
+    pub(crate) memory: Option<PathBuf>,
+    pub(crate) cpu: Option<PathBuf>,
+    pub(crate) cpuacct: Option<PathBuf>,
+    pub(crate) pids: Option<PathBuf>,
+    pub(crate) freezer: Option<PathBuf>,
+}
+
+/// The same shape, one level down.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Group(Hierarchies);
+
+impl Hierarchies {
+    pub(crate) fn controllers(&self) -> Controllers {
+        Controllers {
+            memory: self.memory.is_some(),
+            cpu: self.cpu.is_some(),
+            pids: self.pids.is_some(),
+            freezer: self.freezer.is_some(),
+        }
+    }
+
+    /// Each folder once.
+    pub(crate) fn folders(&self) -> Vec<PathBuf> {
+        let mut folders: Vec<PathBuf> = [&self.memory, &self.cpu, &self.cpuacct, &self.pids, &self.freezer]
+            .into_iter()
+            .flatten()
+            .cloned()
+            .collect();
+        folders.sort();
+        folders.dedup();
+        folders
+    }
+
+    pub(crate) fn create(&self, name: &str) -> Result<Group, Fault> {
+        let below = |folder: &Option<PathBuf>| folder.as_ref().map(|folder| folder.join(name));
+        let group = Self {
+            memory: below(&self.memory),
+            cpu: below(&self.cpu),
+            cpuacct: below(&self.cpuacct),
+            pids: below(&self.pids),
+            freezer: below(&self.freezer),
+        };
+        for folder in group.folders() {
+            make_folder(&folder)?;
+        }
+        Ok(Group(group))
+    }
+}
+
+impl Group {
+    pub(super) fn folders(&self) -> Vec<PathBuf> {
+        self.0.folders()
+    }
+
+    pub(super) fn accounts_memory(&self) -> bool {
+        self.0.memory.is_some()
+    }
+
+    pub(super) fn set_limits(&self, limits: &Limits) -> Result<(), Fault> {
+        if let Some(memory) = &self.0.memory {
+            let bytes = limits.memory_bytes.to_string();
+            write(&memory.join("memory.limit_in_bytes"), &bytes)?;
+            // Memory and swap together: present only where swap is accounted.
+            let with_swap = memory.join("memory.memsw.limit_in_bytes");
+            if with_swap.exists() {
+                write(&with_swap, &bytes)?;
+            }
+        }
+        if let Some(pids) = &self.0.pids {
+            write(&pids.join("pids.max"), &limits.processes.to_string())?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn set_cpu(&self, millis: Option<u32>) -> Result<(), Fault> {
+        let Some(cpu) = &self.0.cpu else { return Ok(()) };
+        let (quota, period) = cpu_quota(millis);
+        write(&cpu.join("cpu.cfs_period_us"), &period.to_string())?;
+        write(&cpu.join("cpu.cfs_quota_us"), &quota.map_or("-1".to_owned(), |quota| quota.to_string()))
+    }
+
+    pub(super) fn entry(&self) -> Result<Entry, Fault> {
+        let tasks =
+            self.folders().iter().map(|folder| open(&folder.join("tasks"))).collect::<Result<_, _>>()?;
+        let freezer_state =
+            self.0.freezer.as_ref().map(|folder| open(&folder.join("freezer.state"))).transpose()?;
+        Ok(Entry::Tasks { tasks, freezer_state })
+    }
+
+    pub(super) fn set_frozen(&self, frozen: bool) -> Result<bool, Fault> {
+        let Some(freezer) = &self.0.freezer else { return Ok(false) };
+        write(&freezer.join("freezer.state"), if frozen { "FROZEN" } else { "THAWED" })?;
+        Ok(true)
+    }
+
+    pub(super) fn is_frozen(&self) -> Result<bool, Fault> {
+        let Some(freezer) = &self.0.freezer else { return Ok(false) };
+        Ok(read(&freezer.join("freezer.state"))?.trim() == "FROZEN")
+    }
+
+    pub(super) fn usage(&self) -> Usage {
+        let file =
+            |folder: &Option<PathBuf>, name: &str| folder.as_deref().map(|folder: &Path| folder.join(name));
+        let value = |path: Option<PathBuf>| path.map_or(0, |path| number(&path));
+        Usage {
+            memory_bytes: value(file(&self.0.memory, "memory.usage_in_bytes")),
+            peak_memory_bytes: value(file(&self.0.memory, "memory.max_usage_in_bytes")),
+            cpu: Duration::from_nanos(value(file(&self.0.cpuacct, "cpuacct.usage"))),
+            out_of_memory_kills: file(&self.0.memory, "memory.oom_control")
+                .and_then(|path| keyed_number(&path, "oom_kill"))
+                .unwrap_or(0),
+        }
+    }
+}
+
+fn open(file: &Path) -> Result<OwnedFd, Fault> {
+    OpenOptions::new().write(true).open(file).map(File::into).attempt(|| format!("open {}", file.display()))
+}

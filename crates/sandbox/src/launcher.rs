@@ -1,0 +1,127 @@
+//! The server's handle of the launcher process.
+
+pub(crate) mod identity;
+pub(crate) mod process;
+pub(crate) mod sources;
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+
+use nix::poll::{PollFd, PollFlags, PollTimeout};
+
+use crate::error::{Fault, SandboxError};
+use crate::sandbox::Sandbox;
+use crate::spec::{SandboxSpec, Support};
+use crate::sys::packet;
+
+/// The single-threaded process that forks every sandbox. Start it before any thread exists.
+///
+/// A cheap handle: clones share the one process, which ends when the last is dropped, and every sandbox with it. It
+/// is bound to no tokio runtime; each sandbox is, to the one that it was created in.
+#[derive(Debug, Clone)]
+pub struct Launcher {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    socket: OwnedFd,
+    support: Support,
+}
+
+impl Launcher {
+    /// What makes this program the launcher: its one argument.
+    pub const ARGUMENT: &str = "sandbox-launcher";
+
+    /// Starts the launcher: this program again with the one argument [`Launcher::ARGUMENT`], whose `main` must call
+    /// [`Launcher::run`] first of all. Blocks for some 10 ms, in which the launcher looks at the machine and tries
+    /// out one sandbox.
+    ///
+    /// # Errors
+    /// When the machine does not let this user make sandboxes at all; the text says what forbids it.
+    pub fn start() -> Result<Self, SandboxError> {
+        let system = |action: &str, source: io::Error| SandboxError::System { action: action.into(), source };
+        let (near, far) = packet::pair().map_err(|error| system("make the launcher's socket", error))?;
+        let child = Command::new("/proc/self/exe")
+            .arg(Self::ARGUMENT)
+            .env_clear()
+            .current_dir("/")
+            .stdin(Stdio::from(far))
+            .stdout(Stdio::null())
+            .spawn()
+            .map_err(|error| system("start the sandbox launcher", error))?;
+        // It ends by itself when the socket closes, and is reaped by whoever reaps this process.
+        drop(child);
+        let greeting = packet::receive::<Result<Support, Fault>>(near.as_fd())
+            .map_err(|error| system("hear from the sandbox launcher", error))?;
+        let Some((greeting, _)) = greeting else { return Err(SandboxError::Gone) };
+        packet::set_nonblocking(&near).map_err(|error| system("prepare the launcher's socket", error))?;
+        Ok(Self { shared: Arc::new(Shared { socket: near, support: greeting? }) })
+    }
+
+    /// The launcher's whole life; never returns. Only for a process that [`Launcher::start`] started, before it has
+    /// threads.
+    pub fn run() -> ! {
+        process::run()
+    }
+
+    /// What this machine lets sandboxes have, and warnings about what it does not.
+    pub fn support(&self) -> Support {
+        self.shared.support.clone()
+    }
+
+    /// Makes a sandbox with nothing running in it. Many may be created at once. Dropping the future abandons the
+    /// sandbox. Must be called within a tokio runtime with I/O and time enabled.
+    ///
+    /// # Errors
+    /// When a mount's source does not exist, a port is asked for twice, or the machine is out of something.
+    pub async fn create(&self, spec: SandboxSpec) -> Result<Sandbox, SandboxError> {
+        check_targets(&spec)?;
+        Sandbox::create(self, spec).await
+    }
+
+    /// Hands a request to the launcher.
+    pub(crate) async fn send(&self, spec: &SandboxSpec, descriptors: &[OwnedFd]) -> Result<(), SandboxError> {
+        loop {
+            match packet::send(self.shared.socket.as_fd(), spec, &packet::borrow(descriptors)) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.wait_for_room().await?,
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Err(SandboxError::Gone),
+                other => {
+                    let action = "send to the sandbox launcher".to_owned();
+                    return other.map_err(|source| SandboxError::System { action, source });
+                }
+            }
+        }
+    }
+
+    /// Rare (hundreds of unread requests), so a blocking thread does, and the handle needs no runtime of its own.
+    async fn wait_for_room(&self) -> Result<(), SandboxError> {
+        const PATIENCE_MILLISECONDS: u16 = 1_000;
+        let shared = self.shared.clone();
+        let wait = move || {
+            let mut polled = [PollFd::new(shared.socket.as_fd(), PollFlags::POLLOUT)];
+            nix::poll::poll(&mut polled, PollTimeout::from(PATIENCE_MILLISECONDS))
+        };
+        // Whatever ended the wait, the next send tells how things stand.
+        tokio::task::spawn_blocking(wait).await.map(|_| ()).map_err(|_| SandboxError::Gone)
+    }
+}
+
+fn check_targets(spec: &SandboxSpec) -> Result<(), SandboxError> {
+    spec.mounts.iter().try_for_each(|mount| check_target(mount.target()))
+}
+
+/// Targets are absolute and go only downwards.
+pub(crate) fn check_target(target: &std::path::Path) -> Result<(), SandboxError> {
+    let mut parts = target.components();
+    let absolute = parts.next() == Some(std::path::Component::RootDir);
+    if absolute && parts.all(|part| matches!(part, std::path::Component::Normal(_))) {
+        return Ok(());
+    }
+    Err(SandboxError::System {
+        action: format!("mount on {}: not an absolute path without ..", target.display()),
+        source: io::ErrorKind::InvalidInput.into(),
+    })
+}

@@ -1,0 +1,489 @@
+//! The launcher process: one loop that makes sandboxes, opens what they mount, and cleans up after them.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::PathBuf;
+
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use nix::unistd::Pid;
+
+use super::identity::{self, Identities};
+use super::sources;
+use crate::cgroup::place::Surroundings;
+use crate::cgroup::{self, Entry, Group, Hierarchy};
+use crate::error::{Attempt, Fault};
+use crate::message::{Instruction, LeaseRequest, Report};
+use crate::network::Networks;
+use crate::seccomp::Filters;
+use crate::spec::{Limits, Mount, Network, SandboxSpec, Support};
+use crate::supervisor::Blueprint;
+use crate::sys::clone::{self, Side};
+use crate::sys::packet;
+use crate::system;
+
+/// How many cgroups are kept ready.
+const READY_GROUPS: usize = 16;
+/// How often a cgroup that would not go is tried again.
+const RETRY_MILLISECONDS: u16 = 10;
+/// How long the launcher stays after the server to see everything end.
+const FAREWELL_ROUNDS: u32 = 500;
+
+const NAMESPACES: i32 =
+    libc::CLONE_NEWUSER | libc::CLONE_NEWNS | libc::CLONE_NEWPID | libc::CLONE_NEWIPC | libc::CLONE_NEWUTS;
+
+/// See [`Launcher::run`](super::Launcher::run).
+pub(crate) fn run() -> ! {
+    let code = match take_socket() {
+        Ok(server) => match LauncherProcess::prepare(server) {
+            Ok(mut launcher) => launcher.serve(),
+            Err(()) => 1,
+        },
+        Err(_) => 2,
+    };
+    std::process::exit(code)
+}
+
+/// The server's socket came as standard input, which becomes /dev/null.
+fn take_socket() -> io::Result<OwnedFd> {
+    let socket = io::stdin().as_fd().try_clone_to_owned()?;
+    let null = fs::File::open("/dev/null")?;
+    nix::unistd::dup2_stdin(&null)?;
+    Ok(socket)
+}
+
+#[derive(Debug)]
+struct LauncherProcess {
+    server: OwnedFd,
+    epoll: Epoll,
+    hierarchy: Hierarchy,
+    networks: Networks,
+    identities: Identities,
+    filters: Filters,
+    /// The common part of `/etc`.
+    etc: Vec<Mount>,
+    live: HashMap<u64, Live>,
+    ready_groups: Vec<Group>,
+    /// Folders of groups whose processes are still ending.
+    leftovers: Vec<PathBuf>,
+    next: u64,
+    /// Whether there is something to prepare for later requests.
+    ahead: bool,
+}
+
+/// One sandbox.
+#[derive(Debug)]
+struct Live {
+    pid: Pid,
+    process: OwnedFd,
+    lease: OwnedFd,
+    lifeline: OwnedFd,
+    group: Group,
+    slot: Option<u32>,
+    /// The supervisor was reaped, which the kernel allows only after everything inside is gone.
+    ended: bool,
+    /// The server has closed its end.
+    released: bool,
+}
+
+/// What woke the loop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Source {
+    Server,
+    Lease(u64),
+    Process(u64),
+}
+
+impl Source {
+    fn token(self) -> u64 {
+        match self {
+            Self::Server => 0,
+            Self::Lease(id) => id * 2 + 2,
+            Self::Process(id) => id * 2 + 3,
+        }
+    }
+
+    fn of(token: u64) -> Self {
+        match token {
+            0 => Self::Server,
+            even if even % 2 == 0 => Self::Lease(even / 2 - 1),
+            odd => Self::Process(odd / 2 - 1),
+        }
+    }
+}
+
+impl LauncherProcess {
+    /// Looks at the machine, tries one sandbox, and tells the server what there is. An error was told, too.
+    fn prepare(server: OwnedFd) -> Result<Self, ()> {
+        let (greeting, launcher) = match Self::set_up(&server) {
+            Ok((launcher, support)) => (Ok(support), Ok(launcher)),
+            Err(fault) => (Err(fault), Err(())),
+        };
+        packet::send(server.as_fd(), &greeting, &[]).map_err(|_| ())?;
+        launcher
+    }
+
+    fn set_up(server: &OwnedFd) -> Result<(Self, Support), Fault> {
+        let server = server.try_clone().attempt(|| "copy the server's socket".into())?;
+        // Away from the terminal: its interrupt is for the server, which ends this process in its own time.
+        let _ = nix::unistd::setsid();
+        raise_descriptor_limit();
+        let surroundings = Surroundings::of_this_process().attempt(|| "read /proc/self/cgroup".into())?;
+        let (hierarchy, reasons) = surroundings.find();
+        let identities = Identities::establish()?;
+        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).attempt(|| "make an epoll".into())?;
+        let mut launcher = Self {
+            server,
+            epoll,
+            hierarchy,
+            networks: Networks::new()?,
+            identities,
+            filters: Filters::compile().attempt(|| "compile the system call filter".into())?,
+            etc: system::etc_mounts(),
+            live: HashMap::new(),
+            ready_groups: Vec::new(),
+            leftovers: Vec::new(),
+            next: 0,
+            ahead: true,
+        };
+        launcher.watch(launcher.server.as_fd(), Source::Server)?;
+        let reasons = launcher.try_out(reasons)?;
+        let support = launcher.support(&reasons);
+        Ok((launcher, support))
+    }
+
+    /// Makes one sandbox as they all will be. If only the cgroup is in the way, goes on without.
+    fn try_out(&mut self, mut reasons: Vec<String>) -> Result<Vec<String>, Fault> {
+        if let Err(fault) = self.try_once() {
+            if matches!(self.hierarchy, Hierarchy::None) {
+                return Err(fault);
+            }
+            self.try_without_groups(fault, &mut reasons)?;
+        }
+        Ok(reasons)
+    }
+
+    fn try_without_groups(&mut self, fault: Fault, reasons: &mut Vec<String>) -> Result<(), Fault> {
+        let unusable = std::mem::replace(&mut self.hierarchy, Hierarchy::None);
+        unusable.folders().iter().for_each(|folder| {
+            cgroup::remove_empty(folder);
+        });
+        self.try_once()?;
+        reasons.push(crate::SandboxError::from(fault).to_string());
+        Ok(())
+    }
+
+    fn try_once(&mut self) -> Result<(), Fault> {
+        let spec = SandboxSpec {
+            name: "probe".into(),
+            mounts: Vec::new(),
+            tmp_bytes: 1 << 20,
+            limits: Limits { memory_bytes: 64 << 20, cpu_millis: Some(1000), processes: 16, open_files: 64 },
+            network: Network::Loopback,
+            listen: Vec::new(),
+        };
+        let socket = || packet::pair().attempt(|| "make a socket".into());
+        let ((control, control_far), (lease, lease_far)) = (socket()?, socket()?);
+        self.create(&spec, control_far, lease_far)?;
+        let report = packet::receive(control.as_fd()).attempt(|| "hear from a sandbox".into())?;
+        drop(lease);
+        match report {
+            Some((Report::Ready { .. }, _)) => Ok(()),
+            Some((Report::Failed(fault), _)) => Err(fault),
+            _ => Err(Fault { action: "try out a sandbox".into(), errno: libc::EPIPE }),
+        }
+    }
+
+    fn support(&self, reasons: &[String]) -> Support {
+        let controllers = self.hierarchy.controllers();
+        let mut warnings = Vec::new();
+        let because = if reasons.is_empty() { String::new() } else { format!(" ({})", reasons.join("; ")) };
+        let mut missing = |there: bool, text: &str| {
+            if !there {
+                warnings.push(format!("{text}{because}"));
+            }
+        };
+        missing(
+            controllers.memory,
+            "No memory cgroup: memory limits are sampled ten times a second and can be overrun for a moment; \
+             run as root, or under `systemd-run --user --scope -p Delegate=yes`",
+        );
+        missing(
+            controllers.cpu,
+            "No cpu cgroup: a function may use every core whatever its memory size; run as root, or delegate the \
+             cpu controller to this user",
+        );
+        missing(
+            controllers.freezer,
+            "No freezer cgroup: idle instances are stopped by signals, which programs can notice; run as root, or \
+             delegate a cgroup to this user",
+        );
+        Support {
+            memory_limit: controllers.memory,
+            cpu_limit: controllers.cpu,
+            freezer: controllers.freezer,
+            outbound_network: false,
+            separate_users: self.identities.are_separate(),
+            warnings,
+        }
+    }
+
+    /// Until the server is gone and everything is cleaned up.
+    fn serve(&mut self) -> i32 {
+        // The socket is the only bond to the server, and a sure one: it closes however the server dies. A signal at the
+        // parent's death would come too early (when the thread ends that started this process) and would end this
+        // process before it can thaw and remove what is left. Supervisors watch the server's end by themselves, too.
+        while let Ok(true) = self.turn() {}
+        self.farewell();
+        0
+    }
+
+    /// Waits for and handles what happens next. False when the server is gone.
+    fn turn(&mut self) -> Result<bool, Fault> {
+        let mut events = [EpollEvent::empty(); 64];
+        let timeout = match (self.ahead, self.leftovers.is_empty()) {
+            (true, _) => EpollTimeout::ZERO,
+            (false, false) => EpollTimeout::from(RETRY_MILLISECONDS),
+            (false, true) => EpollTimeout::NONE,
+        };
+        let count = match self.epoll.wait(&mut events, timeout) {
+            Err(nix::Error::EINTR) => 0,
+            other => other.attempt(|| "wait for requests".into())?,
+        };
+        if count == 0 {
+            self.leftovers.retain(|folder| !cgroup::remove_empty(folder));
+            // An error is met again, and reported, by the request that needs this.
+            self.ahead = self.ahead && self.work_ahead().unwrap_or(false);
+        }
+        for event in &events[..count] {
+            match Source::of(event.data()) {
+                Source::Server => {
+                    if !self.accept()? {
+                        return Ok(false);
+                    }
+                }
+                Source::Lease(id) => self.serve_lease(id),
+                Source::Process(id) => self.reap(id),
+            }
+        }
+        Ok(true)
+    }
+
+    /// Does one small thing that makes a later request cheaper; false when there is nothing left to do.
+    fn work_ahead(&mut self) -> Result<bool, Fault> {
+        if self.ready_groups.len() < READY_GROUPS {
+            let group = self.new_group()?;
+            self.ready_groups.push(group);
+            return Ok(true);
+        }
+        self.networks.prepare()
+    }
+
+    fn new_group(&mut self) -> Result<Group, Fault> {
+        self.next += 1;
+        self.hierarchy.create(&format!("s{}", self.next))
+    }
+
+    /// Takes one request. False when the server is gone.
+    fn accept(&mut self) -> Result<bool, Fault> {
+        let received = packet::receive::<SandboxSpec>(self.server.as_fd());
+        let Some((spec, descriptors)) = received.attempt(|| "receive a request".into())? else {
+            return Ok(false);
+        };
+        self.ahead = true;
+        let Ok([control, lease]) = <[OwnedFd; 2]>::try_from(descriptors) else { return Ok(true) };
+        let to_server = control.try_clone();
+        if let (Err(fault), Ok(to_server)) = (self.create(&spec, control, lease), to_server) {
+            // A server that does not listen any more needs no answer.
+            drop(packet::send(to_server.as_fd(), &Report::Failed(fault), &[]));
+        }
+        Ok(true)
+    }
+
+    fn create(&mut self, spec: &SandboxSpec, control: OwnedFd, lease: OwnedFd) -> Result<(), Fault> {
+        let mut placements = sources::open_devices()?;
+        let own_etc = system::own_etc_files(&spec.name, "");
+        for mount in self.etc.iter().chain(&own_etc).chain(&spec.mounts) {
+            placements.push(sources::open(mount)?);
+        }
+        let slot = self.identities.take()?;
+        let group = match self.ready_groups.pop() {
+            Some(group) => group,
+            None => self.new_group()?,
+        };
+        let born = self.give_birth(spec, control, &group, slot, placements);
+        match born {
+            Ok((pid, process, lifeline)) => {
+                let live = Live { pid, process, lease, lifeline, group, slot, ended: false, released: false };
+                self.adopt(live)
+            }
+            Err(fault) => {
+                self.clean_up(&group, slot);
+                Err(fault)
+            }
+        }
+    }
+
+    fn give_birth(
+        &mut self,
+        spec: &SandboxSpec,
+        control: OwnedFd,
+        group: &Group,
+        slot: Option<u32>,
+        placements: Vec<sources::Opened>,
+    ) -> Result<(Pid, OwnedFd, OwnedFd), Fault> {
+        group.set_limits(&spec.limits)?;
+        let entry = group.entry()?;
+        let (lifeline, far) = packet::pair().attempt(|| "make a socket".into())?;
+        let namespace = self.networks.take()?;
+        let side = self.networks.fork_within(&namespace, || {
+            let folder = if let Entry::Clone(folder) = &entry { Some(folder.as_fd()) } else { None };
+            clone::fork_into(NAMESPACES, folder)
+        })?;
+        match side {
+            Side::Child => Blueprint {
+                name: spec.name.clone(),
+                control,
+                lifeline: far,
+                group: group.clone(),
+                entry,
+                separate_users: slot.is_some(),
+                placements,
+                tmp_bytes: spec.tmp_bytes,
+                limits: spec.limits,
+                listen: spec.listen.clone(),
+                filters: self.filters.clone(),
+            }
+            .live(),
+            Side::Parent { pid, pidfd } => {
+                let begun = identity::map(pid, slot).and_then(|()| {
+                    packet::send(lifeline.as_fd(), &Instruction::Begin, &[])
+                        .attempt(|| "begin the sandbox".into())
+                });
+                if let Err(fault) = begun {
+                    drop(clone::signal(pidfd.as_fd(), libc::SIGKILL));
+                    let _ = nix::sys::wait::waitpid(pid, None);
+                    return Err(fault);
+                }
+                Ok((pid, pidfd, lifeline))
+            }
+        }
+    }
+
+    fn adopt(&mut self, live: Live) -> Result<(), Fault> {
+        self.next += 1;
+        let id = self.next;
+        let watched = self
+            .watch(live.lease.as_fd(), Source::Lease(id))
+            .and_then(|()| self.watch(live.process.as_fd(), Source::Process(id)));
+        self.live.insert(id, live);
+        if watched.is_err() {
+            self.release(id);
+        }
+        watched
+    }
+
+    fn watch(&self, descriptor: std::os::fd::BorrowedFd<'_>, source: Source) -> Result<(), Fault> {
+        let event = EpollEvent::new(EpollFlags::EPOLLIN, source.token());
+        self.epoll.add(descriptor, event).attempt(|| "watch a descriptor".into())
+    }
+
+    fn serve_lease(&mut self, id: u64) {
+        let Some(live) = self.live.get(&id) else { return };
+        match packet::receive::<LeaseRequest>(live.lease.as_fd()) {
+            Ok(Some((LeaseRequest::Mount { request, mount }, _))) => {
+                let sent = match sources::open(&mount) {
+                    Ok((placement, tree)) => {
+                        let trees: Vec<OwnedFd> = tree.into_iter().collect();
+                        let instruction = Instruction::Place { request, placement };
+                        packet::send(live.lifeline.as_fd(), &instruction, &packet::borrow(&trees))
+                    }
+                    Err(fault) => {
+                        packet::send(live.lifeline.as_fd(), &Instruction::Refuse { request, fault }, &[])
+                    }
+                };
+                // A supervisor that is gone is reaped in another turn, and the server sees its socket closed.
+                drop(sent);
+            }
+            Ok(None) | Err(_) => self.release(id),
+        }
+    }
+
+    /// Kills a sandbox that nobody holds any more.
+    fn release(&mut self, id: u64) {
+        let Some(live) = self.live.get_mut(&id) else { return };
+        // Not watched any more: a closed socket would wake the loop for ever.
+        let _ = self.epoll.delete(&live.lease);
+        live.released = true;
+        live.kill();
+        self.finish(id);
+    }
+
+    fn reap(&mut self, id: u64) {
+        let Some(live) = self.live.get_mut(&id) else { return };
+        // Its descriptor says that it ended, so this does not block.
+        let _ = nix::sys::wait::waitpid(live.pid, None);
+        let _ = self.epoll.delete(&live.process);
+        live.ended = true;
+        self.finish(id);
+    }
+
+    /// Forgets a sandbox that is both ended and released; until then its group tells what it used.
+    fn finish(&mut self, id: u64) {
+        let Some(live) = self.live.get(&id) else { return };
+        if live.ended && live.released {
+            let (group, slot) = (live.group.clone(), live.slot);
+            self.clean_up(&group, slot);
+            // Closes the lease: the server takes that for the end.
+            self.live.remove(&id);
+        }
+    }
+
+    fn clean_up(&mut self, group: &Group, slot: Option<u32>) {
+        self.leftovers.extend(group.folders().into_iter().filter(|folder| !cgroup::remove_empty(folder)));
+        if let Some(slot) = slot {
+            self.identities.give_back(slot);
+        }
+    }
+
+    /// Kills everything, waits for it, and removes what it leaves.
+    fn farewell(&mut self) {
+        let ids: Vec<u64> = self.live.keys().copied().collect();
+        ids.into_iter().for_each(|id| self.release(id));
+        self.leftovers.extend(self.ready_groups.drain(..).flat_map(|group| group.folders()));
+        let mut events = [EpollEvent::empty(); 64];
+        let _ = self.epoll.delete(&self.server);
+        for _ in 0..FAREWELL_ROUNDS {
+            self.leftovers.retain(|folder| !cgroup::remove_empty(folder));
+            if self.live.is_empty() && self.leftovers.is_empty() {
+                break;
+            }
+            let count = self.epoll.wait(&mut events, EpollTimeout::from(RETRY_MILLISECONDS)).unwrap_or(0);
+            for event in &events[..count] {
+                if let Source::Process(id) = Source::of(event.data()) {
+                    self.reap(id);
+                }
+            }
+        }
+        self.hierarchy.folders().iter().for_each(|folder| {
+            cgroup::remove_empty(folder);
+        });
+    }
+}
+
+impl Live {
+    fn kill(&self) {
+        // The one error is that it is gone already.
+        drop(clone::signal(self.process.as_fd(), libc::SIGKILL));
+        self.group.release();
+    }
+}
+
+/// Sandboxes cost a few descriptors each.
+fn raise_descriptor_limit() {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
+    }
+}

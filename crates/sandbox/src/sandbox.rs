@@ -1,0 +1,191 @@
+//! The server's handles of a live sandbox and of the processes in it.
+
+use std::io;
+use std::net::TcpListener;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+use std::time::Duration;
+
+use nix::sys::socket::{Shutdown, shutdown};
+use tokio::io::unix::AsyncFd;
+
+use crate::cgroup::Group;
+use crate::control::{Control, Exit, late, send};
+use crate::error::{Fault, SandboxError};
+use crate::launcher::{Launcher, check_target};
+use crate::message::{LeaseRequest, Order, Program, Report};
+use crate::spec::{Command, ExitStatus, Mount, SandboxSpec, Usage};
+use crate::sys::packet;
+
+/// How long the kernel may take to freeze: a process in an uninterruptible call holds it up.
+const FREEZE_PATIENCE: Duration = Duration::from_secs(5);
+/// How long the last process may take to end after it was killed.
+const END_PATIENCE: Duration = Duration::from_secs(10);
+
+/// A live sandbox. Dropping it kills everything inside.
+#[derive(Debug)]
+pub struct Sandbox {
+    control: Arc<Control>,
+    /// Closing it is the order to kill; the launcher closes the other end when all is gone.
+    lease: AsyncFd<OwnedFd>,
+    group: Group,
+    listeners: Vec<TcpListener>,
+}
+
+impl Sandbox {
+    pub(crate) async fn create(launcher: &Launcher, spec: SandboxSpec) -> Result<Self, SandboxError> {
+        let action = || format!("make the sockets of sandbox {}", spec.name);
+        let system = |source: io::Error| SandboxError::System { action: action(), source };
+        let (control, control_far) = packet::pair().map_err(system)?;
+        let (lease, lease_far) = packet::pair().map_err(system)?;
+        let control = Arc::new(Control::new(control).map_err(system)?);
+        let lease = packet::register(lease).map_err(system)?;
+        launcher.send(&spec, &[control_far, lease_far]).await?;
+        let (group, listeners) = match control.first_report().await? {
+            (Report::Ready { group }, listeners) => (group, listeners),
+            (Report::Failed(fault), _) => return Err(fault.into()),
+            _ => return Err(SandboxError::Gone),
+        };
+        let listeners: Vec<TcpListener> = listeners.into_iter().map(TcpListener::from).collect();
+        listeners.iter().try_for_each(|listener| listener.set_nonblocking(true)).map_err(system)?;
+        // Ends with the supervisor, and so with this sandbox.
+        drop(tokio::spawn(control.clone().read_reports()));
+        Ok(Self { control, lease, group, listeners })
+    }
+
+    /// The listening sockets of [`SandboxSpec::listen`], in its order, non-blocking; taken once.
+    pub fn take_listeners(&mut self) -> Vec<TcpListener> {
+        std::mem::take(&mut self.listeners)
+    }
+
+    /// Starts a program and returns when it is executed. Its end is only known through the [`Process`]; dropping that
+    /// does not end it.
+    ///
+    /// # Errors
+    /// When it cannot be executed (with the path in the text), or the sandbox is gone. While frozen by a version 2
+    /// cgroup this waits for the thaw.
+    pub async fn spawn(&self, command: Command) -> Result<Process, SandboxError> {
+        let (descriptors, numbers): (Vec<OwnedFd>, Vec<i32>) = command.descriptors.into_iter().unzip();
+        let what = format!("start {}", command.program.display());
+        let mut program = Some(Program {
+            path: command.program,
+            args: command.args,
+            env: command.env,
+            directory: command.directory,
+            descriptors: numbers,
+        });
+        let deliver = async |request| {
+            let Some(program) = program.take() else { return Err(SandboxError::Gone) };
+            self.control.order(&Order::Spawn { request, program }, &descriptors).await
+        };
+        let answer = self.control.request(true, &what, deliver).await?;
+        let exit = answer.exit.ok_or(SandboxError::Gone)?;
+        Ok(Process { pid: answer.number, control: self.control.clone(), exit })
+    }
+
+    /// Adds a mount while it runs: how a booted instance gets its code.
+    ///
+    /// # Errors
+    /// When the source cannot be opened, or the target lies in another mount and does not exist there.
+    pub async fn mount(&self, mount: Mount) -> Result<(), SandboxError> {
+        check_target(mount.target())?;
+        let what = format!("mount on {}", mount.target().display());
+        let deliver = async |request| {
+            let message = LeaseRequest::Mount { request, mount };
+            send(&self.lease, &message, &[], "send to the sandbox launcher").await
+        };
+        self.control.request(false, &what, deliver).await.map(|_| ())
+    }
+
+    /// Stops every program, and returns when all stand still.
+    pub async fn freeze(&self) -> Result<(), SandboxError> {
+        if !self.group.set_frozen(true)? {
+            return self.signal_all(libc::SIGSTOP).await;
+        }
+        let frozen = async {
+            while !self.group.is_frozen()? {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            Ok::<_, Fault>(())
+        };
+        match tokio::time::timeout(FREEZE_PATIENCE, frozen).await {
+            Ok(result) => Ok(result?),
+            Err(_) => {
+                self.group.set_frozen(false)?;
+                Err(late("freeze the sandbox"))
+            }
+        }
+    }
+
+    /// Lets every program go on.
+    pub async fn thaw(&self) -> Result<(), SandboxError> {
+        if self.group.set_frozen(false)? { Ok(()) } else { self.signal_all(libc::SIGCONT).await }
+    }
+
+    /// Changes [`Limits::cpu_millis`](crate::Limits::cpu_millis); without a cpu cgroup nothing happens.
+    pub async fn set_cpu(&self, millis: Option<u32>) -> Result<(), SandboxError> {
+        Ok(self.group.set_cpu(millis)?)
+    }
+
+    /// What all of its programs have used until now; to be asked before [`Sandbox::destroy`].
+    pub fn usage(&self) -> Usage {
+        let counted = self.group.usage();
+        let watched = self.control.used();
+        let memory = if self.group.accounts_memory() { counted } else { watched };
+        Usage { cpu: counted.cpu.max(watched.cpu), ..memory }
+    }
+
+    /// Kills every process inside and waits until the last is gone.
+    pub async fn destroy(&self) {
+        // An error means that the launcher has closed it already.
+        let _ = shutdown_sending(&self.lease);
+        let closed = async {
+            loop {
+                let Ok(mut ready) = self.lease.readable().await else { return };
+                let received = ready.try_io(|lease| packet::receive::<()>(lease.as_fd()));
+                if received.is_ok() {
+                    return;
+                }
+            }
+        };
+        // A process that cannot end for so long hangs in the kernel; the launcher goes on waiting for it.
+        drop(tokio::time::timeout(END_PATIENCE, closed).await);
+    }
+
+    async fn signal_all(&self, signal: i32) -> Result<(), SandboxError> {
+        let deliver = async |request| self.control.order(&Order::SignalAll { request, signal }, &[]).await;
+        self.control.request(false, "signal all processes", deliver).await.map(|_| ())
+    }
+}
+
+fn shutdown_sending(lease: &AsyncFd<OwnedFd>) -> nix::Result<()> {
+    use std::os::fd::AsRawFd;
+    shutdown(lease.as_raw_fd(), Shutdown::Write)
+}
+
+/// A process started in a sandbox.
+#[derive(Debug)]
+pub struct Process {
+    pid: u32,
+    control: Arc<Control>,
+    exit: Exit,
+}
+
+impl Process {
+    /// Its pid inside the sandbox.
+    pub fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    /// How it ended. Cancel safe; may be called by several, and again. Killed by signal 9 when the sandbox went.
+    pub async fn wait(&self) -> ExitStatus {
+        let mut exit = self.exit.clone();
+        let ended = exit.wait_for(Option::is_some).await;
+        ended.ok().and_then(|status| *status).unwrap_or(ExitStatus::Signal(libc::SIGKILL))
+    }
+
+    /// Sends it a signal; one that has ended already is no error. While frozen, it takes effect at the thaw.
+    pub async fn signal(&self, signal: i32) -> Result<(), SandboxError> {
+        self.control.order(&Order::Signal { pid: self.pid, signal }, &[]).await
+    }
+}

@@ -1,0 +1,146 @@
+//! The root of a sandbox: a small read-only memory file system with mounts in it.
+
+use std::fs;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::sys::stat::{SFlag, fstat};
+
+use crate::error::{Attempt, Fault};
+use crate::message::Placement;
+use crate::sys::tree;
+
+/// Folders that later mounts go to, and that programs expect.
+const FOLDERS: &[&str] = &["/proc", "/dev/shm", "/tmp", "/var/task", "/var/runtime", "/opt", "/etc"];
+/// Room for what [`Placement::File`]s hold.
+const ROOT_OPTIONS: &str = "mode=755,size=256m";
+const SHARED_MEMORY_OPTIONS: &str = "mode=1777,size=64m";
+
+/// The finished root, which stays writable here and for nobody else.
+#[derive(Debug)]
+pub(super) struct Root {
+    /// A second mount of the root's own file system. Programs have no way to it.
+    writable: OwnedFd,
+}
+
+impl Root {
+    /// Replaces the host's root. Everything comes from `placements`: the host's paths are out of reach from then on.
+    pub(super) fn build(
+        name: &str,
+        tmp_bytes: u64,
+        placements: Vec<(Placement, Option<OwnedFd>)>,
+    ) -> Result<Self, Fault> {
+        enter_empty_root()?;
+        nix::unistd::sethostname(name).attempt(|| format!("set the host name {name}"))?;
+        let root = Self { writable: tree::again(Path::new("/")).attempt(|| "mount the root again".into())? };
+        for folder in FOLDERS {
+            root.make_folders(Path::new(folder))?;
+        }
+        let tmp_options = format!("mode=1777,size={tmp_bytes}");
+        mount_tmpfs("/tmp", &tmp_options, MsFlags::MS_NOSUID | MsFlags::MS_NODEV)?;
+        mount_tmpfs(
+            "/dev/shm",
+            SHARED_MEMORY_OPTIONS,
+            MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC,
+        )?;
+        for (placement, tree) in placements {
+            root.place(&placement, tree.as_ref())?;
+        }
+        let top = nix::fcntl::open(
+            "/",
+            nix::fcntl::OFlag::O_PATH | nix::fcntl::OFlag::O_CLOEXEC,
+            nix::sys::stat::Mode::empty(),
+        )
+        .attempt(|| "open the root".into())?;
+        tree::make_read_only(&top).attempt(|| "make the root read-only".into())?;
+        Ok(root)
+    }
+
+    /// Adds one thing; also while programs run.
+    pub(super) fn place(&self, placement: &Placement, mount: Option<&OwnedFd>) -> Result<(), Fault> {
+        match placement {
+            Placement::Tree { target } => {
+                let mount =
+                    mount.ok_or_else(|| Fault { action: "receive a mount".into(), errno: libc::EBADF })?;
+                self.make_target(mount, target)?;
+                tree::attach(mount.as_fd(), target).attempt(|| format!("mount on {}", target.display()))
+            }
+            Placement::Symlink { points_to, target } => {
+                self.make_parent(target)?;
+                std::os::unix::fs::symlink(points_to, self.inside(target))
+                    .attempt(|| format!("make the link {}", target.display()))
+            }
+            Placement::File { content, target } => {
+                self.make_parent(target)?;
+                let path = self.inside(target);
+                let write = || {
+                    fs::write(&path, content)?;
+                    fs::set_permissions(&path, fs::Permissions::from_mode(0o555))
+                };
+                write().attempt(|| format!("write {}", target.display()))
+            }
+        }
+    }
+
+    /// An empty folder or file to mount on, unless something is there already.
+    fn make_target(&self, mount: &OwnedFd, target: &Path) -> Result<(), Fault> {
+        if fs::symlink_metadata(target).is_ok() {
+            return Ok(());
+        }
+        let kind = fstat(mount).attempt(|| format!("look at what goes to {}", target.display()))?.st_mode;
+        if kind & SFlag::S_IFMT.bits() == SFlag::S_IFDIR.bits() {
+            return self.make_folders(target);
+        }
+        self.make_parent(target)?;
+        fs::write(self.inside(target), b"").attempt(|| format!("make {}", target.display()))
+    }
+
+    fn make_parent(&self, target: &Path) -> Result<(), Fault> {
+        target.parent().map_or(Ok(()), |parent| self.make_folders(parent))
+    }
+
+    fn make_folders(&self, folder: &Path) -> Result<(), Fault> {
+        match fs::create_dir_all(self.inside(folder)) {
+            Err(error) if !folder.is_dir() => {
+                Err(error).attempt(|| format!("make the folder {}", folder.display()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The same path where it can be written. What is mounted over the root is not seen there, so a folder or file
+    /// below another mount cannot be made: mounts are read-only.
+    fn inside(&self, target: &Path) -> PathBuf {
+        let below = target.strip_prefix("/").unwrap_or(target);
+        PathBuf::from(format!("/proc/self/fd/{}", self.writable.as_raw_fd())).join(below)
+    }
+}
+
+/// A new root with nothing but `/proc` of this process namespace, and the old one gone.
+fn enter_empty_root() -> Result<(), Fault> {
+    let none = None::<&str>;
+    mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none)
+        .attempt(|| "detach the mounts from the host's".into())?;
+    mount_tmpfs("/tmp", ROOT_OPTIONS, MsFlags::MS_NOSUID | MsFlags::MS_NODEV)?;
+    nix::unistd::chdir("/tmp").attempt(|| "enter the new root".into())?;
+    fs::create_dir("proc").attempt(|| "make /proc".into())?;
+    // The kernel only allows it while the host's own /proc is in sight.
+    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
+    mount(Some("proc"), "proc", Some("proc"), flags, Some("hidepid=2")).attempt(|| {
+        "mount /proc (a container engine that covers parts of its own /proc forbids this; run it with \
+         --security-opt systempaths=unconfined)"
+            .into()
+    })?;
+    nix::unistd::pivot_root(".", ".").attempt(|| "change the root".into())?;
+    umount2(".", MntFlags::MNT_DETACH).attempt(|| "leave the old root".into())?;
+    nix::unistd::chdir("/").attempt(|| "enter the new root".into())
+}
+
+fn mount_tmpfs(target: &str, options: &str, flags: MsFlags) -> Result<(), Fault> {
+    mount(Some("tmpfs"), target, Some("tmpfs"), flags, Some(options))
+        .map_err(io::Error::from)
+        .attempt(|| format!("mount a tmpfs on {target}"))
+}
