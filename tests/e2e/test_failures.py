@@ -40,7 +40,7 @@ def test_handlers_that_fail(server, runtime, source, kind, message):
     ("python3.11", {"app.py": "x = 1\n"}, "other.handler", "Runtime.ImportModuleError"),
     ("python3.11", {"app.py": "x = 1\n"}, "nodot", "Runtime.MalformedHandlerName"),
     ("nodejs20.x", {"index.mjs": "export const x = 1;"}, "index.handler", "Runtime.HandlerNotFound"),
-    ("nodejs20.x", {"index.mjs": "import 'not-there'; export const handler = 1;"}, "index.handler",
+    ("nodejs20.x", {"index.js": "require('not-there'); exports.handler = 1;"}, "index.handler",
      "Runtime.ImportModuleError"),
     ("nodejs20.x", {"index.js": "exports.handler = async ( => 1"}, "index.handler", "Runtime.UserCodeSyntaxError"),
     ("nodejs20.x", {"index.mjs": "process.exit(3);"}, "index.handler", "Runtime.ExitError"),

@@ -16,8 +16,8 @@ use http::{Request, Response};
 use crate::wire::credentials::KeyRing;
 use crate::wire::sigv4::{Authorization, SignedRequest, verify};
 use crate::wire::{
-    Api, AwsError, Body, BodyError, Call, Identified, Operation, PathParameters, Principal, Protocol, QueryString,
-    RequestContext, read_body,
+    Api, AwsError, Body, BodyError, Call, Identified, Operation, PathParameters, Principal, Protocol,
+    QueryString, RequestContext, read_body,
 };
 
 /// What a server is, for the services.
@@ -115,7 +115,11 @@ impl AwsService {
     ///
     /// # Errors
     /// The refusal, ready to be sent: the caller's body was too large, or its signature was not right.
-    pub async fn open<B>(&self, request: Request<B>, body_limit: usize) -> Result<Request<Bytes>, Response<Body>>
+    pub async fn open<B>(
+        &self,
+        request: Request<B>,
+        body_limit: usize,
+    ) -> Result<Request<Bytes>, Response<Body>>
     where
         B: http_body::Body<Data = Bytes> + Send,
         B::Error: Into<BodyError>,
@@ -264,9 +268,9 @@ fn find_operation<'a>(
 ) -> Option<(&'a Operation, PathParameters)> {
     match api.protocol {
         Protocol::RestJson | Protocol::RestXml => api.routed(&parts.method, parts.uri.path(), query),
-        Protocol::Json { .. } => {
-            api.named(identified.operation.as_deref()?).map(|operation| (operation, PathParameters::default()))
-        }
+        Protocol::Json { .. } => api
+            .named(identified.operation.as_deref()?)
+            .map(|operation| (operation, PathParameters::default())),
         Protocol::Query { .. } => None,
     }
 }
@@ -283,9 +287,14 @@ fn by_action<'a>(
         Protocol::Query { .. } => {
             let form = QueryString::parse_form(std::str::from_utf8(body).unwrap_or_default());
             let action = form.get("Action").or_else(|| query.get("Action"));
-            action.ok_or_else(|| {
-                AwsError::client("MissingAction", "The request is missing an action: the parameter Action.")
-            })?.to_owned()
+            action
+                .ok_or_else(|| {
+                    AwsError::client(
+                        "MissingAction",
+                        "The request is missing an action: the parameter Action.",
+                    )
+                })?
+                .to_owned()
         }
         Protocol::Json { .. } => identified.operation.clone().ok_or_else(|| {
             AwsError::client("UnknownOperationException", "The request has no X-Amz-Target header.")

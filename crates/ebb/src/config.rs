@@ -119,7 +119,8 @@ impl Config {
         let region = args.region.clone().or(file.region).unwrap_or_else(|| "us-east-1".to_owned());
         let region = Region::parse(&region).map_err(|error| problems.push(format!("region: {error}"))).ok();
         let account = file.account.unwrap_or_else(|| "000000000000".to_owned());
-        let account = AccountId::parse(&account).map_err(|error| problems.push(format!("account: {error}"))).ok();
+        let account =
+            AccountId::parse(&account).map_err(|error| problems.push(format!("account: {error}"))).ok();
         let data = args.data.clone().or(file.data).or_else(default_data);
         if data.is_none() {
             problems.push("data: HOME is not set, so give the data folder with --data".to_owned());
@@ -186,13 +187,18 @@ mod tests {
         check("region = \"eu-west-1\"\nkeep_warm_seconds = 5\nnetwork = \"loopback\"", Ok(()));
         check("colour = true", Err("colour unknown"));
         check("network = \"lan\"", Err("lan outbound loopback"));
-        check("region = \"EU\"\nkeep_warm_seconds = 0\naccount = \"1\"", Err("region keep_warm_seconds account"));
+        check(
+            "region = \"EU\"\nkeep_warm_seconds = 0\naccount = \"1\"",
+            Err("region keep_warm_seconds account"),
+        );
     }
 
     #[test]
     fn the_command_line_overrides_the_file() {
-        let args = ServeArgs { data: Some("/a".into()), region: Some("eu-north-1".into()), ..ServeArgs::default() };
-        let file = toml::from_str("data = \"/b\"\nregion = \"us-west-2\"\naccount = \"123456789012\"").unwrap();
+        let args =
+            ServeArgs { data: Some("/a".into()), region: Some("eu-north-1".into()), ..ServeArgs::default() };
+        let file =
+            toml::from_str("data = \"/b\"\nregion = \"us-west-2\"\naccount = \"123456789012\"").unwrap();
         let config = Config::from_parts(&args, file).unwrap();
         assert_eq!((config.data, config.region.as_str()), ("/a".into(), "eu-north-1"));
         assert_eq!(config.account.as_str(), "123456789012");

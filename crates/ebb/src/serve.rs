@@ -172,10 +172,13 @@ fn network(setting: NetworkSetting) -> Network {
 
 /// Says where the server listens: in `endpoints.json` for programs, on standard error for people.
 fn announce(data: &Path, (api, edge): (SocketAddr, SocketAddr)) -> Result<()> {
-    let text = serde_json::json!({ "api": format!("http://{api}"), "edge": format!("http://{edge}") }).to_string();
+    let text =
+        serde_json::json!({ "api": format!("http://{api}"), "edge": format!("http://{edge}") }).to_string();
     // Renamed into place, so that whoever waits for the file never reads half of it.
     let (part, file) = (data.join("endpoints.json.part"), data.join("endpoints.json"));
-    std::fs::write(&part, text).and_then(|()| std::fs::rename(&part, &file)).with_context(|| file.display().to_string())?;
+    std::fs::write(&part, text)
+        .and_then(|()| std::fs::rename(&part, &file))
+        .with_context(|| file.display().to_string())?;
     tracing::info!("ready: api http://{api}, edge http://{edge}, data {}", data.display());
     Ok(())
 }

@@ -9,7 +9,9 @@ use ebb_aws::api::sts;
 use ebb_aws::wire::credentials::KeyRing;
 use ebb_aws::{AwsConfig, AwsService};
 use ebb_console::{AppPort, AppPortError, Console, ConsoleParts, LogPatterns, MessageTest};
-use ebb_gateway::{AppRoutes, AuthenticationError, Caller, RequestAuthenticator, RouteMatch, RouteTarget, SignedRequest};
+use ebb_gateway::{
+    AppRoutes, AuthenticationError, Caller, RequestAuthenticator, RouteMatch, RouteTarget, SignedRequest,
+};
 use ebb_invoker::{Boxed, Invoker};
 use ebb_model::{Clock, Digest, FunctionReference, InvokeMode};
 use ebb_runtime::{ControlApi, Engine};
@@ -77,8 +79,16 @@ impl RequestAuthenticator for Authenticator {
         parts.method = request.method.clone();
         parts.uri = request.uri.clone();
         parts.headers = request.headers.clone();
-        let key = self.0.authenticate(&parts, request.body).map_err(|error| AuthenticationError(error.to_string()))?;
-        Ok(Caller { access_key: String::new(), account: key.account().clone(), arn: key.arn(), user_id: key.user_id() })
+        let key = self
+            .0
+            .authenticate(&parts, request.body)
+            .map_err(|error| AuthenticationError(error.to_string()))?;
+        Ok(Caller {
+            access_key: String::new(),
+            account: key.account().clone(),
+            arn: key.arn(),
+            user_id: key.user_id(),
+        })
     }
 }
 
@@ -104,7 +114,13 @@ pub(crate) async fn apps(
 }
 
 /// ebb's own API.
-pub(crate) fn console(config: &Config, store: &Store, invoker: &Invoker, apps: &Apps, edge_port: u16) -> Console {
+pub(crate) fn console(
+    config: &Config,
+    store: &Store,
+    invoker: &Invoker,
+    apps: &Apps,
+    edge_port: u16,
+) -> Console {
     Console::new(ConsoleParts {
         invoker: invoker.clone(),
         store: store.clone(),
@@ -153,7 +169,8 @@ impl AppPort for Deployer {
         dry_run: bool,
     ) -> Boxed<'_, Result<Bytes, AppPortError>> {
         Box::pin(async move {
-            let plan: Plan = serde_json::from_slice(&plan).map_err(|error| AppPortError::Invalid(error.to_string()))?;
+            let plan: Plan =
+                serde_json::from_slice(&plan).map_err(|error| AppPortError::Invalid(error.to_string()))?;
             if plan.app != name {
                 return Err(AppPortError::Invalid(format!("the plan is of {}, not of {name}", plan.app)));
             }
@@ -178,6 +195,7 @@ fn json(value: &impl Serialize) -> Result<Bytes, AppPortError> {
     serde_json::to_vec(value).map(Bytes::from).map_err(|error| AppPortError::Internal(error.to_string()))
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is given to map_err")]
 fn app_error(error: AppError) -> AppPortError {
     let message = error.to_string();
     match error {

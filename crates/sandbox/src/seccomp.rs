@@ -63,7 +63,7 @@ fn rules() -> io::Result<Vec<(i64, Vec<SeccompRule>)>> {
         ALLOWED.iter().chain(ALLOWED_HERE).chain(ALLOWED_UNNAMED).map(|call| (*call, Vec::new())).collect();
     rules.push((libc::SYS_clone, vec![all(vec![no_bits(0, NAMESPACES)?])?]));
     // Faking terminal input, and the console's own copy and paste.
-    rules.push((libc::SYS_ioctl, vec![all(vec![not(1, libc::TIOCSTI as u64)?, not(1, 0x541C)?])?]));
+    rules.push((libc::SYS_ioctl, vec![all(vec![not(1, libc::TIOCSTI)?, not(1, 0x541C)?])?]));
     rules.push((libc::SYS_personality, any(0, &[0, 0x8, 0x2_0000, 0x2_0008, 0xFFFF_FFFF])?));
     let families =
         [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK].map(|family| family as u64);

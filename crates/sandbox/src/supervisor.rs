@@ -86,7 +86,7 @@ impl Blueprint {
         kept.extend(self.placements.iter().filter_map(|(_, tree)| Some(tree.as_ref()?.as_raw_fd())));
         match &self.entry {
             Entry::Tasks { tasks, freezer_state } => {
-                kept.extend(tasks.iter().chain(freezer_state).map(AsRawFd::as_raw_fd))
+                kept.extend(tasks.iter().chain(freezer_state).map(AsRawFd::as_raw_fd));
             }
             Entry::Clone(folder) => kept.push(folder.as_raw_fd()),
             Entry::Nowhere => {}

@@ -145,12 +145,7 @@ fn functions_table(builder: ApiBuilder<Lambda>) -> ApiBuilder<Lambda> {
             "UpdateFunctionConfiguration",
             update::configuration,
         )
-        .route(
-            Method::POST,
-            "/2015-03-31/functions/{FunctionName}/invocations",
-            "Invoke",
-            invoke::invoke,
-        )
+        .route(Method::POST, "/2015-03-31/functions/{FunctionName}/invocations", "Invoke", invoke::invoke)
         .body_limit(PAYLOAD_BODY_BYTES)
         .route(
             Method::POST,
@@ -165,7 +160,12 @@ fn functions_table(builder: ApiBuilder<Lambda>) -> ApiBuilder<Lambda> {
             "InvokeAsync",
             invoke::invoke_async,
         )
-        .route(Method::POST, "/2015-03-31/functions/{FunctionName}/versions", "PublishVersion", versions::publish)
+        .route(
+            Method::POST,
+            "/2015-03-31/functions/{FunctionName}/versions",
+            "PublishVersion",
+            versions::publish,
+        )
         .route(
             Method::GET,
             "/2015-03-31/functions/{FunctionName}/versions",
@@ -175,7 +175,12 @@ fn functions_table(builder: ApiBuilder<Lambda>) -> ApiBuilder<Lambda> {
         .route(Method::POST, "/2015-03-31/functions/{FunctionName}/aliases", "CreateAlias", aliases::create)
         .route(Method::GET, "/2015-03-31/functions/{FunctionName}/aliases", "ListAliases", aliases::list)
         .route(Method::GET, "/2015-03-31/functions/{FunctionName}/aliases/{Name}", "GetAlias", aliases::get)
-        .route(Method::PUT, "/2015-03-31/functions/{FunctionName}/aliases/{Name}", "UpdateAlias", aliases::update)
+        .route(
+            Method::PUT,
+            "/2015-03-31/functions/{FunctionName}/aliases/{Name}",
+            "UpdateAlias",
+            aliases::update,
+        )
         .route(
             Method::DELETE,
             "/2015-03-31/functions/{FunctionName}/aliases/{Name}",
@@ -228,7 +233,12 @@ fn configuration_table(builder: ApiBuilder<Lambda>) -> ApiBuilder<Lambda> {
         )
         .route(Method::PUT, PROVISIONED, "PutProvisionedConcurrencyConfig", concurrency::put_provisioned)
         .route(Method::GET, PROVISIONED, "GetProvisionedConcurrencyConfig", concurrency::get_provisioned)
-        .route(Method::DELETE, PROVISIONED, "DeleteProvisionedConcurrencyConfig", concurrency::delete_provisioned)
+        .route(
+            Method::DELETE,
+            PROVISIONED,
+            "DeleteProvisionedConcurrencyConfig",
+            concurrency::delete_provisioned,
+        )
         .route(
             Method::GET,
             "/2019-09-30/functions/{FunctionName}/provisioned-concurrency?List=ALL",
@@ -251,7 +261,12 @@ fn layers_table(builder: ApiBuilder<Lambda>) -> ApiBuilder<Lambda> {
     const POLICY: &str = "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}/policy";
     builder
         .route(Method::GET, "/2018-10-31/layers", "ListLayers", layers::list)
-        .route(Method::GET, "/2018-10-31/layers?find=LayerVersion", "GetLayerVersionByArn", layers::get_by_arn)
+        .route(
+            Method::GET,
+            "/2018-10-31/layers?find=LayerVersion",
+            "GetLayerVersionByArn",
+            layers::get_by_arn,
+        )
         .route(Method::POST, VERSIONS, "PublishLayerVersion", layers::publish)
         .body_limit(PACKAGE_BODY_BYTES)
         .route(Method::GET, VERSIONS, "ListLayerVersions", layers::list_versions)

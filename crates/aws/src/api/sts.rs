@@ -9,7 +9,9 @@ const NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
 /// The service. Operations that are not built answer with an error that names them.
 #[must_use]
 pub fn api() -> Api {
-    Api::query("sts", NAMESPACE, "InternalFailure", ()).operation("GetCallerIdentity", get_caller_identity).build()
+    Api::query("sts", NAMESPACE, "InternalFailure", ())
+        .operation("GetCallerIdentity", get_caller_identity)
+        .build()
 }
 
 async fn get_caller_identity((): (), call: Call) -> Result<Response<Body>, AwsError> {

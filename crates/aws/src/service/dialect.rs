@@ -27,18 +27,22 @@ impl Dialect {
     /// A request that is not signed at all.
     pub(super) fn unsigned(self) -> AwsError {
         match self.protocol {
-            Protocol::Query { .. } => {
-                self.forbidden("MissingAuthenticationToken", "Request is missing Authentication Token".to_owned())
-            }
+            Protocol::Query { .. } => self.forbidden(
+                "MissingAuthenticationToken",
+                "Request is missing Authentication Token".to_owned(),
+            ),
             Protocol::RestXml => self.forbidden("AccessDenied", "Access Denied".to_owned()),
-            _ => self.forbidden("MissingAuthenticationTokenException", "Missing Authentication Token".to_owned()),
+            _ => self
+                .forbidden("MissingAuthenticationTokenException", "Missing Authentication Token".to_owned()),
         }
     }
 
     /// A key that is not accepted.
     pub(super) fn key_error(self, error: KeyError) -> AwsError {
         let (json, query, s3) = match error {
-            KeyError::Invalid => ("UnrecognizedClientException", "InvalidClientTokenId", "InvalidAccessKeyId"),
+            KeyError::Invalid => {
+                ("UnrecognizedClientException", "InvalidClientTokenId", "InvalidAccessKeyId")
+            }
             KeyError::Expired => ("ExpiredTokenException", "ExpiredToken", "ExpiredToken"),
         };
         self.forbidden(self.choose(json, query, s3), error.to_string())
@@ -60,8 +64,11 @@ impl Dialect {
                 }
             }
             SignatureError::Mismatch | SignatureError::Invalid(_) | SignatureError::PresignedExpired => {
-                let code =
-                    self.choose("InvalidSignatureException", "SignatureDoesNotMatch", "SignatureDoesNotMatch");
+                let code = self.choose(
+                    "InvalidSignatureException",
+                    "SignatureDoesNotMatch",
+                    "SignatureDoesNotMatch",
+                );
                 self.forbidden(code, message)
             }
         }

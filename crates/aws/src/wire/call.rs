@@ -65,7 +65,7 @@ impl Principal {
 
 /// The id of a role, in the form of IAM's (`AROA` and 17 letters or digits); the same name has always the same id.
 #[must_use]
-pub fn role_id(role: &str) -> String {
+pub(super) fn role_id(role: &str) -> String {
     let digest = ebb_model::Digest::of(role.as_bytes()).to_string().to_ascii_uppercase();
     format!("AROA{}", &digest[..17])
 }

@@ -65,7 +65,11 @@ impl KeyRing {
     ///
     /// # Errors
     /// [`CredentialsFileError`] where the file cannot be read, written or understood.
-    pub fn open(path: &Path, account: AccountId, clock: Arc<dyn Clock>) -> Result<Self, CredentialsFileError> {
+    pub fn open(
+        path: &Path,
+        account: AccountId,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, CredentialsFileError> {
         let root = match file::read(path)? {
             Some(root) => root,
             None => {

@@ -36,7 +36,7 @@ pub struct AwsError {
     /// Further headers, such as `Retry-After`.
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// What went wrong inside; logged with the request id and never sent.
-    pub detail: Option<String>,
+    pub detail: Option<Box<str>>,
 }
 
 impl AwsError {
@@ -68,7 +68,7 @@ impl AwsError {
             StatusCode::INTERNAL_SERVER_ERROR,
             "An internal error occurred; the server's log has the detail under this request id.",
         );
-        error.detail = Some(detail.to_string());
+        error.detail = Some(detail.to_string().into());
         error
     }
 

@@ -16,7 +16,10 @@ const STRING: u8 = 7;
 /// An event: `:message-type: event`, its type, the type of its content, and the content.
 #[must_use]
 pub fn event(event_type: &str, content_type: &str, payload: &[u8]) -> Bytes {
-    encode(&[(":event-type", event_type), (":content-type", content_type), (":message-type", "event")], payload)
+    encode(
+        &[(":event-type", event_type), (":content-type", content_type), (":message-type", "event")],
+        payload,
+    )
 }
 
 /// A modelled error in the middle of a stream; `payload` is its JSON.

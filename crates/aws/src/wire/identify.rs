@@ -24,7 +24,7 @@ pub enum Protocol {
 
 /// What a request says of itself before anything is verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Identified {
+pub(crate) struct Identified {
     /// The service by its signing name, or by the prefix of its target; empty where nothing tells.
     pub service: String,
     /// The operation, where the protocol puts it into a header.
@@ -45,10 +45,12 @@ pub(crate) fn identify(method: &Method, path: &str, headers: &HeaderMap, scope: 
     let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let protocol = if operation.is_some() {
         let json_1_0 = content_type.starts_with("application/x-amz-json-1.0");
-        let content_type =
-            if json_1_0 { "application/x-amz-json-1.0" } else { "application/x-amz-json-1.1" };
+        let content_type = if json_1_0 { "application/x-amz-json-1.0" } else { "application/x-amz-json-1.1" };
         Protocol::Json { content_type }
-    } else if content_type.starts_with("application/x-www-form-urlencoded") && method == Method::POST && path == "/" {
+    } else if content_type.starts_with("application/x-www-form-urlencoded")
+        && method == Method::POST
+        && path == "/"
+    {
         Protocol::Query { namespace: "https://ebb.invalid/doc/" }
     } else if service == "s3" {
         Protocol::RestXml

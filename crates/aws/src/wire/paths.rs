@@ -28,12 +28,11 @@ impl Route {
             Some((path, query)) => (path, Some(query.split_once('=').unwrap_or((query, "")))),
             None => (template, None),
         };
-        let segments = split(path).map(|text| {
-            match text.strip_prefix('{').and_then(|text| text.strip_suffix('}')) {
+        let segments =
+            split(path).map(|text| match text.strip_prefix('{').and_then(|text| text.strip_suffix('}')) {
                 Some(name) => name.strip_suffix('+').map_or(Segment::Parameter(name), Segment::Rest),
                 None => Segment::Literal(text),
-            }
-        });
+            });
         Self { method, segments: segments.collect(), query }
     }
 
@@ -87,7 +86,8 @@ mod tests {
     fn check(template: &'static str, path: &str, query: &str, expected: Option<&[(&str, &str)]>) {
         let found = Route::new(Method::GET, template).matches(&Method::GET, path, &QueryString::parse(query));
         let found = found.map(|found| found.0);
-        let expected = expected.map(|pairs| pairs.iter().map(|(k, v)| (*k, (*v).to_owned())).collect::<Vec<_>>());
+        let expected =
+            expected.map(|pairs| pairs.iter().map(|(k, v)| (*k, (*v).to_owned())).collect::<Vec<_>>());
         assert_eq!(found, expected, "{template} against {path}?{query}");
     }
 

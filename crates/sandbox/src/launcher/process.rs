@@ -36,7 +36,7 @@ const NAMESPACES: i32 =
 /// See [`Launcher::run`](super::Launcher::run).
 pub(crate) fn run() -> ! {
     let code = match take_socket() {
-        Ok(server) => match LauncherProcess::prepare(server) {
+        Ok(server) => match LauncherProcess::prepare(&server) {
             Ok(mut launcher) => launcher.serve(),
             Err(()) => 1,
         },
@@ -115,8 +115,8 @@ impl Source {
 
 impl LauncherProcess {
     /// Looks at the machine, tries one sandbox, and tells the server what there is. An error was told, too.
-    fn prepare(server: OwnedFd) -> Result<Self, ()> {
-        let (greeting, launcher) = match Self::set_up(&server) {
+    fn prepare(server: &OwnedFd) -> Result<Self, ()> {
+        let (greeting, launcher) = match Self::set_up(server) {
             Ok((launcher, support)) => (Ok(support), Ok(launcher)),
             Err(fault) => (Err(fault), Err(())),
         };

@@ -67,10 +67,11 @@ impl Watch {
         self.usage.memory_bytes = total;
         self.usage.peak_memory_bytes = self.usage.peak_memory_bytes.max(total);
         self.usage.cpu = self.usage.cpu.max(cpu);
-        if let (true, Some(pid)) = (total > self.limit, largest.1) {
-            if kill(Pid::from_raw(pid), Signal::SIGKILL).is_ok() {
-                self.usage.out_of_memory_kills += 1;
-            }
+        if total > self.limit
+            && let Some(pid) = largest.1
+            && kill(Pid::from_raw(pid), Signal::SIGKILL).is_ok()
+        {
+            self.usage.out_of_memory_kills += 1;
         }
     }
 
@@ -99,5 +100,5 @@ fn processor_time(pid: i32) -> Option<Duration> {
 }
 
 fn time(value: nix::sys::time::TimeVal) -> Duration {
-    Duration::from_micros(u64::try_from(value.tv_sec() * 1_000_000 + i64::from(value.tv_usec())).unwrap_or(0))
+    Duration::from_micros(u64::try_from(value.tv_sec() * 1_000_000 + value.tv_usec()).unwrap_or(0))
 }

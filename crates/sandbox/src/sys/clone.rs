@@ -60,11 +60,3 @@ pub(crate) fn signal(pidfd: BorrowedFd<'_>, signal: i32) -> io::Result<()> {
         other => other.map(|_| ()),
     }
 }
-
-/// A descriptor that becomes readable when this process ends.
-pub(crate) fn open_process(pid: Pid) -> io::Result<OwnedFd> {
-    // SAFETY: takes no pointers.
-    let fd = check(unsafe { libc::syscall(libc::SYS_pidfd_open, pid.as_raw(), 0) })?;
-    // SAFETY: the kernel made this descriptor for this process just now.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd as libc::c_int) })
-}

@@ -165,7 +165,10 @@ impl FunctionConfiguration {
             environment: Some(&settings.environment)
                 .filter(|variables| !variables.is_empty())
                 .map(|variables| Environment { variables: variables.clone() }),
-            dead_letter_config: settings.dead_letter.clone().map(|target_arn| DeadLetterConfig { target_arn }),
+            dead_letter_config: settings
+                .dead_letter
+                .clone()
+                .map(|target_arn| DeadLetterConfig { target_arn }),
             layers: layers(settings),
             stored: settings.stored.clone(),
             state: None,

@@ -167,7 +167,8 @@ impl SettingsMembers {
 
 /// The service answers with the VPC that the subnets are in; ebb has none. No subnets take the setting away.
 fn vpc_config(mut config: Value) -> Value {
-    let subnets = config.get("SubnetIds").and_then(Value::as_array).is_some_and(|subnets| !subnets.is_empty());
+    let subnets =
+        config.get("SubnetIds").and_then(Value::as_array).is_some_and(|subnets| !subnets.is_empty());
     match config.as_object_mut() {
         Some(members) if subnets => {
             members.insert("VpcId".to_owned(), "".into());

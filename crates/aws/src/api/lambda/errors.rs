@@ -14,14 +14,18 @@ impl From<CatalogError> for AwsError {
             CatalogError::InvalidParameter(_) | CatalogError::NotBuilt(_) => {
                 Self::client("InvalidParameterValueException", message)
             }
-            CatalogError::NotFound(_) => Self::new("ResourceNotFoundException", StatusCode::NOT_FOUND, message),
+            CatalogError::NotFound(_) => {
+                Self::new("ResourceNotFoundException", StatusCode::NOT_FOUND, message)
+            }
             CatalogError::ProvisionedConcurrencyNotFound => {
                 Self::new("ProvisionedConcurrencyConfigNotFoundException", StatusCode::NOT_FOUND, message)
             }
             CatalogError::CodeSigningConfigNotFound(_) => {
                 Self::new("CodeSigningConfigNotFoundException", StatusCode::NOT_FOUND, message)
             }
-            CatalogError::Conflict(_) => Self::new("ResourceConflictException", StatusCode::CONFLICT, message),
+            CatalogError::Conflict(_) => {
+                Self::new("ResourceConflictException", StatusCode::CONFLICT, message)
+            }
             CatalogError::StaleRevision { .. } => {
                 Self::new("PreconditionFailedException", StatusCode::PRECONDITION_FAILED, message)
             }
@@ -29,7 +33,9 @@ impl From<CatalogError> for AwsError {
                 Self::new("RequestEntityTooLargeException", StatusCode::PAYLOAD_TOO_LARGE, message)
             }
             CatalogError::PolicyTooLong { .. } => Self::client("PolicyLengthExceededException", message),
-            CatalogError::OtherAccount(_) => Self::new("AccessDeniedException", StatusCode::FORBIDDEN, message),
+            CatalogError::OtherAccount(_) => {
+                Self::new("AccessDeniedException", StatusCode::FORBIDDEN, message)
+            }
             CatalogError::Store(_) | CatalogError::Package(_) => Self::internal(message),
         }
     }
@@ -39,7 +45,9 @@ impl From<InvokeError> for AwsError {
     fn from(error: InvokeError) -> Self {
         let message = error.to_string();
         match error {
-            InvokeError::NotFound(_) => Self::new("ResourceNotFoundException", StatusCode::NOT_FOUND, message),
+            InvokeError::NotFound(_) => {
+                Self::new("ResourceNotFoundException", StatusCode::NOT_FOUND, message)
+            }
             InvokeError::NotReady(_) => Self::new("ResourceConflictException", StatusCode::CONFLICT, message),
             InvokeError::Throttled(reason) => {
                 Self::new("TooManyRequestsException", StatusCode::TOO_MANY_REQUESTS, message)

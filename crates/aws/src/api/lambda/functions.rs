@@ -62,7 +62,10 @@ pub(super) async fn get_function(lambda: Lambda, call: Call) -> Result<Response<
     json_response(StatusCode::OK, &response)
 }
 
-pub(super) async fn get_function_configuration(lambda: Lambda, call: Call) -> Result<Response<Body>, AwsError> {
+pub(super) async fn get_function_configuration(
+    lambda: Lambda,
+    call: Call,
+) -> Result<Response<Body>, AwsError> {
     let target = lambda.target(&call)?;
     let (_, version) = lambda.catalog().version(&target)?;
     let arn = lambda.catalog().arn(&target.name, target.qualifier.as_ref());
@@ -81,7 +84,9 @@ pub(super) async fn list_functions(lambda: Lambda, call: Call) -> Result<Respons
     let snapshot = lambda.catalog().snapshot();
     // Functions here have no copies in other regions, so asking for those of one master region changes nothing
     // unless it is another.
-    let elsewhere = query.get("MasterRegion").is_some_and(|region| region != "ALL" && region != call.context.region.as_str());
+    let elsewhere = query
+        .get("MasterRegion")
+        .is_some_and(|region| region != "ALL" && region != call.context.region.as_str());
     let mut functions: Vec<_> = snapshot.functions.values().filter(|_| !elsewhere).collect();
     functions.sort_by(|one, other| one.name.cmp(&other.name));
     let versions = functions.into_iter().flat_map(|function| {

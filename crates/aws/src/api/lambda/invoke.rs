@@ -72,7 +72,8 @@ fn client_context(text: &str) -> Result<String, AwsError> {
         )));
     }
     let decoded = STANDARD.decode(text).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-    let object = decoded.filter(|json| serde_json::from_str::<Value>(json).is_ok_and(|value| value.is_object()));
+    let object =
+        decoded.filter(|json| serde_json::from_str::<Value>(json).is_ok_and(|value| value.is_object()));
     object.ok_or_else(|| refused("Client context must be a valid Base64-encoded JSON object.".to_owned()))
 }
 

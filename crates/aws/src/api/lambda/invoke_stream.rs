@@ -43,7 +43,10 @@ struct Answer {
     first: Option<StreamPart>,
 }
 
-pub(super) async fn invoke_with_response_stream(lambda: Lambda, call: Call) -> Result<Response<Body>, AwsError> {
+pub(super) async fn invoke_with_response_stream(
+    lambda: Lambda,
+    call: Call,
+) -> Result<Response<Body>, AwsError> {
     let (invocation, kind) = read(&lambda, &call)?;
     match kind {
         InvocationType::RequestResponse => {}
@@ -89,7 +92,9 @@ fn executed_version(lambda: &Lambda, call: &Call) -> Option<String> {
     let target = lambda.target(call).ok()?;
     let (function, version) = lambda.catalog().version(&target).ok()?;
     let weighted = match &target.qualifier {
-        Some(Qualifier::Alias(name)) => function.aliases.get(name).is_some_and(|alias| !alias.weights.is_empty()),
+        Some(Qualifier::Alias(name)) => {
+            function.aliases.get(name).is_some_and(|alias| !alias.weights.is_empty())
+        }
         _ => false,
     };
     Some(version.version.to_string()).filter(|_| !weighted)

@@ -177,7 +177,8 @@ pub(super) async fn list_versions(lambda: Lambda, call: Call) -> Result<Response
 pub(super) async fn list(lambda: Lambda, call: Call) -> Result<Response<Body>, AwsError> {
     let page = Page::read(&call)?;
     let query = &call.context.query;
-    let layers = lambda.catalog().layers(query.get("CompatibleRuntime"), query.get("CompatibleArchitecture"))?;
+    let layers =
+        lambda.catalog().layers(query.get("CompatibleRuntime"), query.get("CompatibleArchitecture"))?;
     let (layers, next_marker) = page.cut(layers, |(arn, _)| arn.name.to_string());
     let show = |(arn, version): &(ebb_model::LayerArn, std::sync::Arc<LayerVersion>)| LayersListItem {
         layer_name: arn.name.to_string(),
@@ -218,6 +219,7 @@ pub(super) async fn remove_permission(lambda: Lambda, call: Call) -> Result<Resp
 
 pub(super) async fn get_policy(lambda: Lambda, call: Call) -> Result<Response<Body>, AwsError> {
     let policy = lambda.catalog().layer_policy(call.path.get("LayerName"), version_number(&call)?)?;
-    let response = LayerPolicyResponse { policy: document(&policy)?, revision_id: policy.revision.to_string() };
+    let response =
+        LayerPolicyResponse { policy: document(&policy)?, revision_id: policy.revision.to_string() };
     json_response(StatusCode::OK, &response)
 }

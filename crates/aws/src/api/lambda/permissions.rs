@@ -97,7 +97,6 @@ pub(super) async fn remove(lambda: Lambda, call: Call) -> Result<Response<Body>,
 
 pub(super) async fn get(lambda: Lambda, call: Call) -> Result<Response<Body>, AwsError> {
     let policy = lambda.catalog().policy(&lambda.target(&call)?)?;
-    let response =
-        GetPolicyResponse { policy: document(&policy)?, revision_id: policy.revision.to_string() };
+    let response = GetPolicyResponse { policy: document(&policy)?, revision_id: policy.revision.to_string() };
     json_response(StatusCode::OK, &response)
 }

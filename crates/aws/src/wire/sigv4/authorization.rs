@@ -64,14 +64,16 @@ impl Authorization {
     }
 
     fn from_header(value: &str, headers: &HeaderMap) -> Result<Self, SignatureError> {
-        let fields = value.strip_prefix(ALGORITHM).filter(|rest| rest.starts_with([' ', '\t'])).ok_or_else(|| {
-            incomplete(format!("Unsupported AWS 'algorithm': expected '{ALGORITHM}'."))
-        })?;
+        let fields = value
+            .strip_prefix(ALGORITHM)
+            .filter(|rest| rest.starts_with([' ', '\t']))
+            .ok_or_else(|| incomplete(format!("Unsupported AWS 'algorithm': expected '{ALGORITHM}'.")))?;
         let field = |name: &str| {
-            let found = fields.split(',').find_map(|field| field.trim().strip_prefix(name)?.strip_prefix('='));
-            found.filter(|value| !value.is_empty()).ok_or_else(|| {
-                incomplete(format!("Authorization header requires '{name}' parameter."))
-            })
+            let found =
+                fields.split(',').find_map(|field| field.trim().strip_prefix(name)?.strip_prefix('='));
+            found
+                .filter(|value| !value.is_empty())
+                .ok_or_else(|| incomplete(format!("Authorization header requires '{name}' parameter.")))
         };
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let (date, signed_at) = match text("x-amz-date") {
@@ -99,7 +101,9 @@ impl Authorization {
             let mut values = query.all(name);
             match (values.next(), values.next()) {
                 (Some(value), None) if !value.is_empty() => Ok(value),
-                (Some(_), Some(_)) => Err(incomplete(format!("AWS query-string parameter '{name}' is given twice."))),
+                (Some(_), Some(_)) => {
+                    Err(incomplete(format!("AWS query-string parameter '{name}' is given twice.")))
+                }
                 _ => Err(incomplete(format!("AWS query-string parameters must include '{name}'."))),
             }
         };
@@ -137,9 +141,8 @@ impl Claims<'_> {
         signed_at: Option<Timestamp>,
         placement: Placement,
     ) -> Result<Authorization, SignatureError> {
-        let signed_at = signed_at.ok_or_else(|| {
-            incomplete(format!("Date must be in ISO-8601 'basic format'. Got '{date}'."))
-        })?;
+        let signed_at = signed_at
+            .ok_or_else(|| incomplete(format!("Date must be in ISO-8601 'basic format'. Got '{date}'.")))?;
         let [access_key_id, scope_day, region, service, "aws4_request"] =
             *self.credential.split('/').collect::<Vec<_>>()
         else {
@@ -183,6 +186,7 @@ fn parse_amz_date(text: &str) -> Option<Timestamp> {
 
 /// Reads the form of the `Date` header (RFC 9110), or that of `X-Amz-Date`.
 fn parse_http_date(text: &str) -> Option<Timestamp> {
-    let rfc = || jiff::fmt::rfc2822::parse(text).ok().map(|date| Timestamp(date.timestamp().as_millisecond()));
+    let rfc =
+        || jiff::fmt::rfc2822::parse(text).ok().map(|date| Timestamp(date.timestamp().as_millisecond()));
     parse_amz_date(text).or_else(rfc)
 }

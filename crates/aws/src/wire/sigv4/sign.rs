@@ -97,7 +97,8 @@ pub fn presign(
         query.push_str(&format!("&X-Amz-Security-Token={}", encode(token.expose())));
     }
     query.push_str("&X-Amz-SignedHeaders=host");
-    let payload_hash = if scope.service == "s3" { super::UNSIGNED_PAYLOAD.to_owned() } else { sha256_hex(b"") };
+    let payload_hash =
+        if scope.service == "s3" { super::UNSIGNED_PAYLOAD.to_owned() } else { sha256_hex(b"") };
     let canonical = canonical_request(
         Parts {
             method: method.as_str(),
