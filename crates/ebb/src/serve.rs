@@ -106,7 +106,7 @@ impl Platform {
         });
         let edge_port = addresses.1.port();
         let apps = wiring::apps(config, &store, &invoker, &engine, &clock, edge_port).await?;
-        let aws = wiring::aws(config, &keys, &clock, &invoker, edge_port);
+        let aws = wiring::aws(config, &keys, &clock, &store, &invoker, edge_port);
         let console = wiring::console(config, &store, &invoker, &apps, edge_port);
         let api_port = ApiPort::new(aws.clone(), console);
         control.set(api_port.clone());

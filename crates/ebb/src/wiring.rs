@@ -5,13 +5,14 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use ebb_app::{AppError, Apps, AppsConfig, Plan, Target};
 use ebb_aws::api::lambda::{self, EdgeAddress, Lambda};
-use ebb_aws::api::sts;
+use ebb_aws::api::{logs, sts};
 use ebb_aws::wire::credentials::KeyRing;
 use ebb_aws::{AwsConfig, AwsService};
 use ebb_console::{AppPort, AppPortError, Console, ConsoleParts, LogPatterns, MessageTest};
 use ebb_gateway::{
     AppRoutes, AuthenticationError, Caller, RequestAuthenticator, RouteMatch, RouteTarget, SignedRequest,
 };
+use ebb_invoker::logs::FilterPattern;
 use ebb_invoker::{Boxed, Invoker};
 use ebb_model::{Clock, Digest, FunctionReference, InvokeMode};
 use ebb_runtime::{ControlApi, Engine};
@@ -61,13 +62,19 @@ pub(crate) fn aws(
     config: &Config,
     keys: &KeyRing,
     clock: &Arc<dyn Clock>,
+    store: &Store,
     invoker: &Invoker,
     edge_port: u16,
 ) -> AwsService {
     let aws = AwsConfig { region: config.region.clone(), account: config.account.clone(), scheme: "http" };
     let edge = EdgeAddress { scheme: "http", domain: config.domain.clone(), port: edge_port };
     let state = Lambda { invoker: invoker.clone(), keys: keys.clone(), edge };
-    AwsService::new(aws, keys.clone(), clock.clone(), vec![lambda::api(state), sts::api()])
+    AwsService::new(
+        aws,
+        keys.clone(),
+        clock.clone(),
+        vec![lambda::api(state), logs::api(store.logs().clone()), sts::api()],
+    )
 }
 
 /// Lets the gateway ask the AWS protocols who signed a request.
@@ -211,7 +218,7 @@ struct Patterns;
 
 impl LogPatterns for Patterns {
     fn compile(&self, pattern: &str) -> Result<MessageTest, String> {
-        let pattern = pattern.to_owned();
-        Ok(Box::new(move |message| message.contains(&pattern)))
+        let pattern = FilterPattern::parse(pattern).map_err(|error| error.to_string())?;
+        Ok(Box::new(move |message| pattern.matches(message)))
     }
 }

@@ -28,6 +28,7 @@ mod execute;
 mod failure;
 mod follow;
 pub mod log_stream;
+pub mod logs;
 mod metering;
 mod platform_log;
 mod port;

@@ -1,1 +1,78 @@
-//! CloudWatch Logs.
+//! CloudWatch Logs: what functions print. JSON 1.1, target `Logs_20140328`; shapes are those of the public model
+//! (`logs/2014-03-28/service-2.json`, 2026-11).
+//!
+//! `groups.rs` has groups and streams, `events.rs` what is in them. Everything else is in the store.
+
+mod events;
+mod groups;
+
+use ebb_store::logs::{LogError, LogStore, Subject};
+use http::{Response, StatusCode};
+
+use crate::wire::{Api, AwsError, Body, json_response};
+
+/// The service. Operations that are not built answer with an error that names them.
+#[must_use]
+pub fn api(logs: LogStore) -> Api {
+    Api::json("logs", "application/x-amz-json-1.1", "Logs_20140328", "ServiceUnavailableException", logs)
+        .operation("CreateLogGroup", groups::create_group)
+        .operation("DeleteLogGroup", groups::delete_group)
+        .operation("DescribeLogGroups", groups::describe_groups)
+        .operation("CreateLogStream", groups::create_stream)
+        .operation("DeleteLogStream", groups::delete_stream)
+        .operation("DescribeLogStreams", groups::describe_streams)
+        .operation("PutRetentionPolicy", groups::put_retention)
+        .operation("DeleteRetentionPolicy", groups::delete_retention)
+        .operation("TagLogGroup", groups::tag_group)
+        .operation("UntagLogGroup", groups::untag_group)
+        .operation("ListTagsLogGroup", groups::list_group_tags)
+        .operation("TagResource", groups::tag_resource)
+        .operation("UntagResource", groups::untag_resource)
+        .operation("ListTagsForResource", groups::list_resource_tags)
+        .operation("PutLogEvents", events::put)
+        .operation("GetLogEvents", events::get)
+        .operation("FilterLogEvents", events::filter)
+        .build()
+}
+
+fn log_error(error: LogError) -> AwsError {
+    match error {
+        LogError::Exists(subject) => AwsError::client(
+            "ResourceAlreadyExistsException",
+            format!("The specified {subject} already exists"),
+        ),
+        LogError::Missing(subject) => missing(subject),
+        LogError::Io { .. } | LogError::Closed => AwsError::internal(error),
+    }
+}
+
+fn missing(subject: Subject) -> AwsError {
+    AwsError::client("ResourceNotFoundException", format!("The specified {subject} does not exist."))
+}
+
+fn invalid(message: impl Into<String>) -> AwsError {
+    AwsError::client("InvalidParameterException", message)
+}
+
+/// The answer of operations that have nothing to say.
+fn done() -> Result<Response<Body>, AwsError> {
+    json_response(StatusCode::OK, &serde_json::json!({}))
+}
+
+/// The group that a request names, by name or by ARN.
+fn group_name(name: Option<String>, identifier: Option<String>) -> Result<String, AwsError> {
+    match (name, identifier) {
+        (Some(name), None) if !name.is_empty() => Ok(name),
+        (None, Some(identifier)) => Ok(of_arn(&identifier).to_owned()),
+        (Some(_), Some(_)) => Err(invalid("LogGroup name and identifier cannot both be given")),
+        _ => Err(invalid("Exactly one of logGroupName and logGroupIdentifier must be given")),
+    }
+}
+
+/// The group's name in `arn:aws:logs:REGION:ACCOUNT:log-group:NAME[:*]`; a plain name is itself.
+fn of_arn(text: &str) -> &str {
+    match text.split_once(":log-group:") {
+        Some((_, name)) => name.strip_suffix(":*").unwrap_or(name),
+        None => text,
+    }
+}

@@ -1,6 +1,14 @@
 //! Tests of the catalog against a real store (SQLite in a temporary folder) and a runtime that only says what it has.
 
+mod aliases;
+mod concurrency;
+mod functions;
+mod layers;
 mod lifecycle;
+mod permissions;
+mod references;
+mod urls;
+mod validation;
 
 use std::collections::BTreeMap;
 use std::io::Write as _;

@@ -1,0 +1,274 @@
+//! Groups and streams.
+
+use std::collections::BTreeMap;
+
+use ebb_store::logs::{GroupInfo, LogStore, StreamInfo};
+use http::{Response, StatusCode};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{done, group_name, invalid, log_error, of_arn};
+use crate::wire::{AwsError, Body, Call, RequestContext, json_response};
+
+/// Days that a retention policy may name. Source: the API reference, `PutRetentionPolicy`.
+const RETENTION_DAYS: [u32; 23] = [
+    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
+    4383,
+];
+/// The longest page, and the one where none is asked.
+const PAGE: usize = 50;
+
+/// What these operations take, each its own part of it.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Request {
+    log_group_name: Option<String>,
+    log_group_identifier: Option<String>,
+    log_stream_name: Option<String>,
+    log_group_name_prefix: Option<String>,
+    log_group_name_pattern: Option<String>,
+    log_stream_name_prefix: Option<String>,
+    order_by: Option<String>,
+    #[serde(default)]
+    descending: bool,
+    next_token: Option<String>,
+    limit: Option<usize>,
+    retention_in_days: Option<u32>,
+    tags: Option<serde_json::Value>,
+    tag_keys: Option<Vec<String>>,
+    resource_arn: Option<String>,
+}
+
+impl Request {
+    fn group(&self) -> Result<String, AwsError> {
+        group_name(self.log_group_name.clone(), self.log_group_identifier.clone())
+    }
+
+    fn stream(&self) -> Result<&str, AwsError> {
+        self.log_stream_name
+            .as_deref()
+            .filter(|name| !name.is_empty())
+            .ok_or_else(|| invalid("logStreamName is missing"))
+    }
+
+    /// The group that `resourceArn` names.
+    fn resource(&self) -> Result<&str, AwsError> {
+        self.resource_arn.as_deref().map(of_arn).ok_or_else(|| invalid("resourceArn is missing"))
+    }
+
+    fn tags(&self) -> Result<BTreeMap<String, String>, AwsError> {
+        let tags = self.tags.clone().unwrap_or_else(|| json!({}));
+        serde_json::from_value(tags).map_err(|_| invalid("tags is a map of texts"))
+    }
+
+    /// The names of tags to take away: `UntagLogGroup` calls them `tags`, `UntagResource` `tagKeys`.
+    fn tag_names(&self) -> Result<Vec<String>, AwsError> {
+        match (&self.tag_keys, &self.tags) {
+            (Some(keys), _) => Ok(keys.clone()),
+            (None, Some(tags)) => {
+                serde_json::from_value(tags.clone()).map_err(|_| invalid("tags is a list of texts"))
+            }
+            (None, None) => Ok(Vec::new()),
+        }
+    }
+
+    /// The page of `all` that is asked for, and the token of the next.
+    fn page<T>(&self, all: Vec<T>) -> Result<(Vec<T>, Option<String>), AwsError> {
+        let limit = self.limit.unwrap_or(PAGE);
+        if !(1..=PAGE).contains(&limit) {
+            return Err(invalid(format!("limit: {limit} is not between 1 and {PAGE}")));
+        }
+        let start: usize = match &self.next_token {
+            Some(token) => token.parse().map_err(|_| invalid("The specified nextToken is invalid."))?,
+            None => 0,
+        };
+        let next = (start + limit < all.len()).then(|| (start + limit).to_string());
+        Ok((all.into_iter().skip(start).take(limit).collect(), next))
+    }
+}
+
+pub(super) async fn create_group(logs: LogStore, call: Call) -> Result<Response<Body>, AwsError> {
+    let request: Request = call.json()?;
+    let name = request.group()?;
+    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '/' | '.' | '#');
+    if name.len() > 512 || !name.chars().all(legal) {
+        return Err(invalid(format!(
+            "1 validation error detected: Value '{name}' at 'logGroupName' failed to satisfy constraint: \
+             Member must satisfy regular expression pattern: [\\.\\-_/#A-Za-z0-9]+"
+        )));
+    }
+    logs.create_group(&name, request.tags()?).await.map_err(log_error)?;
+    done()
+}
+
+pub(super) async fn delete_group(logs: LogStore, call: Call) -> Result<Response<Body>, AwsError> {
+    logs.delete_group(&call.json::<Request>()?.group()?).await.map_err(log_error)?;
+    done()
+}
+
+pub(super) async fn describe_groups(logs: LogStore, call: Call) -> Result<Response<Body>, AwsError> {
+    let request: Request = call.json()?;
+    let mut groups = logs.groups().await.map_err(log_error)?;
+    if let Some(prefix) = &request.log_group_name_prefix {
+        groups.retain(|group| group.name.starts_with(prefix.as_str()));
+    }
+    if let Some(pattern) = &request.log_group_name_pattern {
+        groups.retain(|group| group.name.contains(pattern.as_str()));
+    }
+    let (page, next) = request.page(groups)?;
+    let shown: Vec<_> = page.iter().map(|group| show_group(group, &call.context)).collect();
+    json_response(StatusCode::OK, &with_token(json!({ "logGroups": shown }), next))
+}
+
+fn show_group(group: &GroupInfo, context: &RequestContext) -> serde_json::Value {
+    let arn = format!("arn:aws:logs:{}:{}:log-group:{}", context.region, context.account, group.name);
+    let mut shown = json!({
+        "logGroupName": group.name,
+        "creationTime": group.created.millis(),
+        "metricFilterCount": 0,
+        "arn": format!("{arn}:*"),
+        "logGroupArn": arn,
+        "storedBytes": group.stored_bytes,
+        "logGroupClass": "STANDARD",
+    });
+    if let Some(days) = group.retention_days {
+        shown["retentionInDays"] = days.into();
+    }
+    shown
+}
+
+pub(super) async fn create_stream(logs: LogStore, call: Call) -> Result<Response<Body>, AwsError> {
+    let request: Request = call.json()?;
+    let stream = request.stream()?;
+    if stream.len() > 512 || stream.contains([':', '*']) {
+        return Err(invalid(format!(
+            "1 validation error detected: Value '{stream}' at 'logStreamName' failed to satisfy constraint: \
+             Member must satisfy regular expression pattern: [^:*]*"
+        )));
+    }
+    logs.create_stream(&request.group()?, stream).await.map_err(log_error)?;
+    done()
+}
+
+pub(super) async fn delete_stream(logs: LogStore, call: Call) -> Result<Response<Body>, AwsError> {
+    let request: Request = call.json()?;
+    logs.delete_stream(&request.group()?, request.stream()?).await.map_err(log_error)?;
+    done()
+}
+
+pub(super) async fn describe_streams(logs: LogStore, call: Call) -> Result<Response<Body>, AwsError> {
+    let request: Request = call.json()?;
+    let group = request.group()?;
+    let mut streams = logs.streams(&group).await.map_err(log_error)?;
+    if let Some(prefix) = &request.log_stream_name_prefix {
+        streams.retain(|stream| stream.name.starts_with(prefix.as_str()));
+    }
+    match request.order_by.as_deref() {
+        None | Some("LogStreamName") => streams.sort_by(|a, b| a.name.cmp(&b.name)),
+        Some("LastEventTime") if request.log_stream_name_prefix.is_none() => {
+            streams.sort_by_key(|stream| stream.events.map(|(_, last)| last));
+        }
+        Some("LastEventTime") => {
+            return Err(invalid("Cannot order by LastEventTime with a logStreamNamePrefix."));
+        }
+        Some(other) => {
+            return Err(invalid(format!("orderBy: {other} is neither LogStreamName nor LastEventTime")));
+        }
+    }
+    if request.descending {
+        streams.reverse();
+    }
+    let (page, next) = request.page(streams)?;
+    let shown: Vec<_> = page.iter().map(|stream| show_stream(stream, &group, &call.context)).collect();
+    json_response(StatusCode::OK, &with_token(json!({ "logStreams": shown }), next))
+}
+
+fn show_stream(stream: &StreamInfo, group: &str, context: &RequestContext) -> serde_json::Value {
+    let (region, account, name) = (&context.region, &context.account, &stream.name);
+    let mut shown = json!({
+        "logStreamName": name,
+        "creationTime": stream.created.millis(),
+        "arn": format!("arn:aws:logs:{region}:{account}:log-group:{group}:log-stream:{name}"),
+        "storedBytes": 0,
+        "uploadSequenceToken": "1",
+    });
+    if let Some((first, last)) = stream.events {
+        shown["firstEventTimestamp"] = first.millis().into();
+        shown["lastEventTimestamp"] = last.millis().into();
+    }
+    if let Some(ingested) = stream.last_ingestion {
+        shown["lastIngestionTime"] = ingested.millis().into();
+    }
+    shown
+}
+
+pub(super) async fn put_retention(logs: LogStore, call: Call) -> Result<Response<Body>, AwsError> {
+    let request: Request = call.json()?;
+    let days = request.retention_in_days.ok_or_else(|| invalid("retentionInDays is missing"))?;
+    if !RETENTION_DAYS.contains(&days) {
+        return Err(invalid(format!("retentionInDays: {days} is not one of {RETENTION_DAYS:?}")));
+    }
+    logs.set_retention(&request.group()?, Some(days)).await.map_err(log_error)?;
+    done()
+}
+
+pub(super) async fn delete_retention(logs: LogStore, call: Call) -> Result<Response<Body>, AwsError> {
+    logs.set_retention(&call.json::<Request>()?.group()?, None).await.map_err(log_error)?;
+    done()
+}
+
+pub(super) async fn tag_group(logs: LogStore, call: Call) -> Result<Response<Body>, AwsError> {
+    let request: Request = call.json()?;
+    tag(&logs, &request.group()?, request.tags()?).await
+}
+
+pub(super) async fn tag_resource(logs: LogStore, call: Call) -> Result<Response<Body>, AwsError> {
+    let request: Request = call.json()?;
+    tag(&logs, request.resource()?, request.tags()?).await
+}
+
+async fn tag(
+    logs: &LogStore,
+    group: &str,
+    tags: BTreeMap<String, String>,
+) -> Result<Response<Body>, AwsError> {
+    logs.change_tags(group, move |own| own.extend(tags)).await.map_err(log_error)?;
+    done()
+}
+
+pub(super) async fn untag_group(logs: LogStore, call: Call) -> Result<Response<Body>, AwsError> {
+    let request: Request = call.json()?;
+    untag(&logs, &request.group()?, request.tag_names()?).await
+}
+
+pub(super) async fn untag_resource(logs: LogStore, call: Call) -> Result<Response<Body>, AwsError> {
+    let request: Request = call.json()?;
+    untag(&logs, request.resource()?, request.tag_names()?).await
+}
+
+async fn untag(logs: &LogStore, group: &str, names: Vec<String>) -> Result<Response<Body>, AwsError> {
+    logs.change_tags(group, move |own| own.retain(|name, _| !names.contains(name)))
+        .await
+        .map_err(log_error)?;
+    done()
+}
+
+pub(super) async fn list_group_tags(logs: LogStore, call: Call) -> Result<Response<Body>, AwsError> {
+    list_tags(&logs, &call.json::<Request>()?.group()?).await
+}
+
+pub(super) async fn list_resource_tags(logs: LogStore, call: Call) -> Result<Response<Body>, AwsError> {
+    list_tags(&logs, call.json::<Request>()?.resource()?).await
+}
+
+async fn list_tags(logs: &LogStore, group: &str) -> Result<Response<Body>, AwsError> {
+    let group = logs.group(group).await.map_err(log_error)?;
+    json_response(StatusCode::OK, &json!({ "tags": group.tags }))
+}
+
+fn with_token(mut answer: serde_json::Value, next: Option<String>) -> serde_json::Value {
+    if let Some(next) = next {
+        answer["nextToken"] = next.into();
+    }
+    answer
+}
