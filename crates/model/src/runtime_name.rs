@@ -20,7 +20,7 @@ pub enum RuntimeFamily {
     Ruby(u16),
 }
 
-/// A Lambda runtime identifier that ebb knows, such as `python3.11`. Inside, its place in [`KNOWN`].
+/// A Lambda runtime identifier that ebb knows, such as `python3.11`. Inside, its place in the table of all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct RuntimeName(u8);
