@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use ebb_model::{
-    Function, FunctionName, FunctionReference, FunctionVersion, InvalidReference, Qualifier, Version,
+    Function, FunctionName, FunctionReference, FunctionVersion, InvalidName, InvalidReference, Qualifier,
+    Version,
 };
 
 use super::{Catalog, CatalogError, NotFound, Violations};
@@ -84,9 +85,7 @@ impl Catalog {
         mut violations: Violations,
     ) -> CatalogError {
         if let InvalidReference::Part(part) = error
-            && part.what == "function name"
-            && part.value.len() > 64
-            && part.value.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+            && is_long_name(part)
             && violations.is_empty()
         {
             let suffix = qualifier.map(|qualifier| format!(":{qualifier}")).unwrap_or_default();
@@ -109,9 +108,13 @@ impl Catalog {
         let mut violations = Violations::new();
         violations.length("functionName", text, &(1..=140));
         match FunctionReference::parse(text) {
-            Ok(_) if !violations.is_empty() => Err(CatalogError::Validation(violations)),
-            Ok(_) => self.locate(text, None).map(|target| target.name),
-            Err(InvalidReference::Part(part)) if part.value.len() > 64 && violations.is_empty() => {
+            Ok(_) => {
+                violations.finish()?;
+                self.locate(text, None).map(|target| target.name)
+            }
+            Err(InvalidReference::Part(part)) if is_long_name(&part) => {
+                violations.finish()?;
+                let mut violations = Violations::new();
                 violations.length("functionName", &part.value, &(1..=64));
                 Err(CatalogError::InvalidParameter(violations.to_string()))
             }
@@ -160,6 +163,13 @@ impl Catalog {
     pub(super) fn no_alias(&self, target: &Target) -> NotFound {
         NotFound::AliasArn(self.arn(&target.name, target.qualifier.as_ref()).to_string())
     }
+}
+
+/// Whether a name has the right form and is only too long.
+fn is_long_name(part: &InvalidName) -> bool {
+    part.what == "function name"
+        && part.value.len() > 64
+        && part.value.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
 }
 
 /// A version of a function by number.
