@@ -183,3 +183,6 @@ impl fmt::Display for LayerVersionArn {
         write!(f, "{}:{}", self.layer, self.version)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -286,7 +286,7 @@ impl Digest {
     /// [`InvalidName`] for anything else.
     pub fn parse_hex(value: &str) -> Result<Self, InvalidName> {
         let invalid = || InvalidName { what: "digest", value: value.to_owned(), pattern: "[0-9a-f]{64}" };
-        if value.len() != 64 || !value.is_ascii() {
+        if value.len() != 64 || !value.bytes().all(|b| b.is_ascii_hexdigit()) {
             return Err(invalid());
         }
         let mut bytes = [0; 32];
@@ -328,3 +328,6 @@ impl From<Digest> for String {
         value.to_string()
     }
 }
+
+#[cfg(test)]
+mod tests;
