@@ -7,6 +7,7 @@ use ebb_app::{AppError, Apps, AppsConfig, Plan, Target};
 use ebb_aws::api::lambda::{self, EdgeAddress, Lambda};
 use ebb_aws::api::{logs, sts};
 use ebb_aws::wire::credentials::KeyRing;
+use ebb_aws::wire::sigv4::Authorization;
 use ebb_aws::{AwsConfig, AwsService};
 use ebb_console::{AppPort, AppPortError, Console, ConsoleParts, LogPatterns, MessageTest};
 use ebb_gateway::{
@@ -86,16 +87,14 @@ impl RequestAuthenticator for Authenticator {
         parts.method = request.method.clone();
         parts.uri = request.uri.clone();
         parts.headers = request.headers.clone();
+        let query = parts.uri.query().unwrap_or_default();
+        let authorization = Authorization::read(&parts.headers, query).ok().flatten();
+        let access_key = authorization.map(|authorization| authorization.access_key_id).unwrap_or_default();
         let key = self
             .0
             .authenticate(&parts, request.body)
             .map_err(|error| AuthenticationError(error.to_string()))?;
-        Ok(Caller {
-            access_key: String::new(),
-            account: key.account().clone(),
-            arn: key.arn(),
-            user_id: key.user_id(),
-        })
+        Ok(Caller { access_key, account: key.account().clone(), arn: key.arn(), user_id: key.user_id() })
     }
 }
 
