@@ -42,7 +42,7 @@ impl Api {
         let streaming = mode == Some(b"streaming");
         let answer = match self.core.answer(&EventName::RequestId(id), false) {
             Ok(answer) => answer,
-            Err(why) => return refused(&why),
+            Err(why) => return refuse(request, &why).await,
         };
         if mode.is_some() && !streaming {
             let object = error_object("Runtime.InvalidResponseModeHeader", "Invalid function response mode");
@@ -58,7 +58,7 @@ impl Api {
     pub(super) async fn invocation_error(&self, id: &str, request: Request<Incoming>) -> Response<Body> {
         let answer = match self.core.answer(&EventName::RequestId(id), true) {
             Ok(answer) => answer,
-            Err(why) => return refused(&why),
+            Err(why) => return refuse(request, &why).await,
         };
         let kind = error_type(request.headers());
         let (object, response) = match read(request.into_body()).await {
@@ -173,6 +173,13 @@ async fn fail(answer: &Answer, object: Bytes) {
 }
 
 /// Reads a body whole, up to what a buffered answer may be.
+/// Reads what was sent before it refuses it: a connection with an unread body is closed under the client's next request.
+async fn refuse(request: Request<Incoming>, why: &Refused) -> Response<Body> {
+    // However the body ends, the refusal is the answer.
+    let _ = read(request.into_body()).await;
+    refused(why)
+}
+
 async fn read(mut body: Incoming) -> Result<Bytes, Unread> {
     let mut collected = bytes::BytesMut::new();
     let mut size = 0u64;
