@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 use super::Api;
 use super::answers::{Body, accepted, error, refused, too_large, truncated, with_bytes};
 use crate::core::{Answer, Part, Verdict};
-use crate::lifecycle::{EventName, Lifecycle};
+use crate::lifecycle::{EventName, Lifecycle, Refused};
 
 const RESPONSE_MODE: &str = "lambda-runtime-function-response-mode";
 const ERROR_TYPE: &str = "lambda-runtime-function-error-type";
