@@ -1,16 +1,29 @@
 //! Filter patterns of the log service. Source: the CloudWatch Logs user guide, "Filter pattern syntax" (2026-11).
+//!
+//! A pattern is terms (`ERROR -debug ?a ?b "disk full" %4\d\d%`), a condition on JSON (`{ $.level = "error" }`) or
+//! space-delimited fields (`[ip, ..., status = 4*]`). Reading takes time linear in its length, matching time linear
+//! in that of the message; nothing in either can make it panic or run away.
 
+mod cursor;
+mod expression;
 mod fields;
 mod json;
+mod operand;
+mod regex;
 mod terms;
 #[cfg(test)]
 mod tests;
 
-/// A filter pattern that was read: terms, a JSON condition, or space-delimited fields.
-#[derive(Debug, Clone, PartialEq)]
+use std::fmt;
+
+/// The longest pattern, in bytes. Source: the API reference, `FilterLogEvents`.
+const MAX_PATTERN: usize = 1024;
+
+/// A filter pattern that was read. Shown, it is a pattern that means the same.
+#[derive(Debug, Clone)]
 pub struct FilterPattern(Kind);
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 enum Kind {
     Terms(terms::Terms),
     Json(json::Condition),
@@ -20,7 +33,7 @@ enum Kind {
 /// A text that is no filter pattern.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("Invalid filter pattern: {0}")]
-pub struct InvalidPattern(pub(crate) String);
+pub struct InvalidPattern(String);
 
 impl FilterPattern {
     /// Reads a pattern. The empty one matches everything.
@@ -28,9 +41,12 @@ impl FilterPattern {
     /// # Errors
     /// [`InvalidPattern`] says what is wrong.
     pub fn parse(text: &str) -> Result<Self, InvalidPattern> {
+        if text.len() > MAX_PATTERN {
+            return Err(InvalidPattern(format!("it is longer than {MAX_PATTERN} bytes")));
+        }
         let text = text.trim();
         if let Some(inner) = enclosed(text, '{', '}') {
-            return json::Condition::parse(inner?).map(Kind::Json).map(Self);
+            return json::parse(inner?).map(Kind::Json).map(Self);
         }
         if let Some(inner) = enclosed(text, '[', ']') {
             return fields::Fields::parse(inner?).map(Kind::Fields).map(Self);
@@ -43,10 +59,18 @@ impl FilterPattern {
     pub fn matches(&self, message: &str) -> bool {
         match &self.0 {
             Kind::Terms(terms) => terms.matches(message),
-            Kind::Json(condition) => {
-                serde_json::from_str(message).is_ok_and(|document| condition.matches(&document))
-            }
+            Kind::Json(condition) => json::matches(condition, message),
             Kind::Fields(fields) => fields.matches(message),
+        }
+    }
+}
+
+impl fmt::Display for FilterPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Kind::Terms(terms) => terms.fmt(f),
+            Kind::Json(condition) => write!(f, "{{ {condition} }}"),
+            Kind::Fields(fields) => write!(f, "[{fields}]"),
         }
     }
 }
@@ -55,19 +79,4 @@ impl FilterPattern {
 fn enclosed(text: &str, open: char, close: char) -> Option<Result<&str, InvalidPattern>> {
     let rest = text.strip_prefix(open)?;
     Some(rest.strip_suffix(close).ok_or_else(|| InvalidPattern(format!("{open} without {close} at the end"))))
-}
-
-/// Matches a text in which `*` stands for anything.
-fn wildcard(pattern: &str, text: &str) -> bool {
-    let mut parts = pattern.split('*');
-    let first = parts.next().unwrap_or_default();
-    let Some(mut rest) = text.strip_prefix(first) else { return false };
-    let Some(last) = parts.next_back() else { return rest.is_empty() };
-    for part in parts {
-        match rest.find(part) {
-            Some(at) => rest = &rest[at + part.len()..],
-            None => return false,
-        }
-    }
-    rest.ends_with(last)
 }

@@ -1,99 +1,121 @@
-//! Patterns of space-delimited events: `[ip, user, ..., status = 4*, bytes > 1000]`.
+//! Patterns of space-delimited events: `[ip, user, ..., status = 4* || status = 5*, bytes > 1000]`.
 
-use super::json::Comparison;
-use super::{InvalidPattern, wildcard};
+use std::fmt;
 
-/// What each field must be; `None` stands for `...`, any number of fields.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Fields(Vec<Option<Vec<Test>>>);
+use super::InvalidPattern;
+use super::cursor::Cursor;
+use super::expression::Expression;
+use super::operand::{Test, number};
 
-#[derive(Debug, Clone, PartialEq)]
-enum Test {
-    Number(Comparison, f64),
-    Text { equal: bool, pattern: String },
+#[derive(Debug, Clone)]
+pub(super) struct Fields(Vec<Field>);
+
+#[derive(Debug, Clone)]
+enum Field {
+    /// `...`: any number of fields.
+    Gap,
+    One(Expression<Named>),
+}
+
+/// A field by a name that is for people only, and what it must be, where that matters.
+#[derive(Debug, Clone)]
+struct Named {
+    name: String,
+    test: Option<Test>,
 }
 
 impl Fields {
     pub(super) fn parse(text: &str) -> Result<Self, InvalidPattern> {
-        let fields: Vec<_> =
-            text.split(',').map(|field| parse_field(field.trim())).collect::<Result<_, _>>()?;
-        if fields.iter().filter(|field| field.is_none()).count() > 1 {
-            return Err(InvalidPattern("... may stand once".into()));
+        let mut cursor = Cursor::new(text);
+        let mut fields = Vec::new();
+        loop {
+            fields.push(match cursor.take_spaced("...") {
+                true => Field::Gap,
+                false => Field::One(Expression::read(&mut cursor, &Named::read)?),
+            });
+            if !cursor.take_spaced(",") {
+                break;
+            }
         }
-        Ok(Self(fields))
+        if cursor.is_empty() { Ok(Self(fields)) } else { Err(cursor.unexpected()) }
     }
 
     pub(super) fn matches(&self, message: &str) -> bool {
         let values = split(message);
-        let fits = |(tests, value): (&Option<Vec<Test>>, &String)| {
-            tests.iter().flatten().all(|test| test.holds(value))
-        };
-        match self.0.iter().position(Option::is_none) {
-            None => values.len() == self.0.len() && self.0.iter().zip(&values).all(fits),
-            Some(gap) => {
-                let after = self.0.len() - gap - 1;
-                values.len() >= gap + after
-                    && self.0.iter().take(gap).zip(&values).all(fits)
-                    && self.0.iter().rev().take(after).zip(values.iter().rev()).all(fits)
+        // Which counts of values the fields so far can stand for.
+        let mut reachable = vec![false; values.len() + 1];
+        reachable[0] = true;
+        for field in &self.0 {
+            reachable = match field {
+                Field::Gap => {
+                    let first = reachable.iter().position(|reachable| *reachable);
+                    (0..reachable.len()).map(|count| first.is_some_and(|first| count >= first)).collect()
+                }
+                Field::One(expression) => {
+                    let step = |(value, reachable): (&String, &bool)| *reachable && holds(expression, value);
+                    std::iter::once(false).chain(values.iter().zip(&reachable).map(step)).collect()
+                }
+            };
+        }
+        reachable.last().copied().unwrap_or(false)
+    }
+}
+
+fn holds(expression: &Expression<Named>, value: &str) -> bool {
+    expression.holds(&|named: &Named| named.test.as_ref().is_none_or(|test| test.holds(value, number(value))))
+}
+
+impl Named {
+    /// `name`, or `name = value`; the name may be missing.
+    fn read(cursor: &mut Cursor<'_>) -> Result<Self, InvalidPattern> {
+        cursor.skip_spaces();
+        let name = cursor.word(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '$')).to_owned();
+        let test = Test::read(cursor)?;
+        Ok(Self { name, test })
+    }
+}
+
+impl fmt::Display for Fields {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, field) in self.0.iter().enumerate() {
+            if index > 0 {
+                f.write_str(", ")?;
+            }
+            match field {
+                Field::Gap => f.write_str("...")?,
+                Field::One(expression) => expression.fmt(f)?,
             }
         }
+        Ok(())
     }
 }
 
-impl Test {
-    fn holds(&self, value: &str) -> bool {
-        match self {
-            Self::Number(comparison, number) => value.parse().is_ok_and(|own| comparison.holds(own, *number)),
-            Self::Text { equal, pattern } => wildcard(pattern, value) == *equal,
+impl fmt::Display for Named {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.test {
+            Some(test) => write!(f, "{} {test}", self.name),
+            None => f.write_str(&self.name),
         }
     }
 }
 
-fn parse_field(text: &str) -> Result<Option<Vec<Test>>, InvalidPattern> {
-    if text == "..." {
-        return Ok(None);
-    }
-    let tests = text.split("&&").map(|part| parse_test(part.trim()));
-    Ok(Some(tests.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect()))
-}
-
-/// `name`, or `name = value`. The name is for people only.
-fn parse_test(text: &str) -> Result<Option<Test>, InvalidPattern> {
-    let Some(at) = text.find(['=', '!', '<', '>']) else { return Ok(None) };
-    let unclear = || InvalidPattern(format!("not understood: {text:?}"));
-    let (comparison, value) = Comparison::read(&text[at..]).ok_or_else(unclear)?;
-    let value = value.trim();
-    if value.starts_with('%') {
-        return Err(InvalidPattern("regular expressions (%…%) are not supported yet".into()));
-    }
-    match (value.parse(), comparison) {
-        (Ok(number), _) => Ok(Some(Test::Number(comparison, number))),
-        (Err(_), Comparison::Equal | Comparison::NotEqual) if !value.is_empty() => {
-            let pattern = value.trim_matches('"').to_owned();
-            Ok(Some(Test::Text { equal: comparison == Comparison::Equal, pattern }))
-        }
-        _ => Err(unclear()),
-    }
-}
-
-/// Splits at spaces; what stands in quotes or brackets is one field.
+/// Splits at spaces; what stands in quotes or brackets is one field, without them.
 fn split(message: &str) -> Vec<String> {
-    let (mut fields, mut field, mut close) = (Vec::new(), String::new(), None);
+    let (mut fields, mut field, mut close) = (Vec::new(), None::<String>, None);
     for c in message.trim().chars() {
         match (close, c) {
             (Some(end), _) if c == end => close = None,
-            (None, '"') => close = Some('"'),
-            (None, '[') => close = Some(']'),
-            (None, _) if c.is_whitespace() => {
-                if !field.is_empty() {
-                    fields.push(std::mem::take(&mut field));
-                }
-            }
-            _ => field.push(c),
+            (Some(_), _) => field.get_or_insert_default().push(c),
+            (None, '"') if field.is_none() => close = Some('"'),
+            (None, '[') if field.is_none() => close = Some(']'),
+            (None, _) if c.is_whitespace() => fields.extend(field.take()),
+            (None, _) => field.get_or_insert_default().push(c),
+        }
+        if close.is_some() {
+            // An empty pair of quotes is a field too.
+            field.get_or_insert_default();
         }
     }
-    if !field.is_empty() {
-        fields.push(field);
-    }
+    fields.extend(field);
     fields
 }
