@@ -164,7 +164,7 @@ impl LogStore {
         self.blocking(Shared::sweep).await
     }
 
-    /// Writes what is buffered, ends the writer thread and saves the index. Later calls fail; appends are dropped.
+    /// Writes what is buffered, ends the writer thread and saves the index. Later appends are dropped and counted.
     pub async fn close(&self) {
         let thread = Arc::clone(&self.thread);
         if tokio::task::spawn_blocking(move || thread.stop()).await.is_err() {
@@ -191,3 +191,6 @@ fn io(action: &'static str, path: &std::path::Path) -> impl FnOnce(std::io::Erro
     let path = path.to_owned();
     move |source| LogError::Io { action, path, source }
 }
+
+#[cfg(test)]
+mod tests;

@@ -20,6 +20,11 @@ pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 pub(crate) struct TestClock(AtomicI64);
 
 impl TestClock {
+    /// A clock that stands at this time, in milliseconds since the epoch.
+    pub(crate) fn at(millis: i64) -> Self {
+        Self(AtomicI64::new(millis))
+    }
+
     /// Moves it on, in milliseconds.
     pub(crate) fn advance(&self, millis: i64) {
         self.0.fetch_add(millis, Ordering::SeqCst);

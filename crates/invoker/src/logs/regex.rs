@@ -24,7 +24,8 @@ impl Regex {
         let mut escaped = false;
         for c in source.chars() {
             let known = c.is_ascii_alphanumeric() || c == ' ' || PLAIN.contains(c) || OPERATORS.contains(c);
-            if !known && !(escaped && c.is_ascii_graphic()) {
+            let meant = escaped && c.is_ascii_graphic();
+            if !(known || meant) {
                 return Err(InvalidPattern(format!("regular expressions cannot hold {c:?}")));
             }
             escaped = c == '\\' && !escaped;

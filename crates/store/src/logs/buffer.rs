@@ -47,7 +47,11 @@ impl Buffer {
         let key = (Arc::clone(group), Arc::clone(stream));
         let bytes = event.message.len() + EVENT_OVERHEAD;
         let mut pending = self.lock();
-        if pending.closed || pending.bytes + bytes > CAPACITY {
+        if pending.closed {
+            self.count_dropped(1);
+            return;
+        }
+        if pending.bytes + bytes > CAPACITY {
             *pending.dropped.entry(key).or_default() += 1;
             self.count_dropped(1);
             return;

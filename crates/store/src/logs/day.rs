@@ -17,6 +17,8 @@ use super::{LogError, frame, io};
 const RUN: u64 = 128 * 1024;
 /// With more pieces than this in a stream's index, neighbours are joined: reading them passes over what lies between.
 const MAX_EXTENTS: usize = 1024;
+/// The index is saved after so many bytes, so that opening after a crash has no more than these to read again.
+const SAVE_EVERY: u64 = 64 * 1024 * 1024;
 /// How much of a file is read at once when it is scanned, in bytes.
 const SCAN: usize = 4 * 1024 * 1024;
 
@@ -100,6 +102,8 @@ pub(super) struct DayFile {
     pub(super) index: DayIndex,
     /// Open for appending, for the day that is written now.
     file: Option<File>,
+    /// The bytes of the file that the saved index covers.
+    saved: u64,
 }
 
 impl DayFile {
@@ -110,7 +114,7 @@ impl DayFile {
 
     /// A day with nothing in it yet.
     pub(super) fn empty(path: PathBuf) -> Self {
-        Self { path, index: DayIndex::default(), file: None }
+        Self { path, index: DayIndex::default(), file: None, saved: 0 }
     }
 
     /// Opens what is there: the saved index where it fits, a scan of the rest. A torn end is cut off.
@@ -118,13 +122,14 @@ impl DayFile {
         let file = open_for_append(&path)?;
         let length = file.metadata().map_err(io("inspect", &path))?.len();
         let mut index = saved_index(&path).filter(|index| index.covered <= length).unwrap_or_default();
+        let saved = index.covered;
         scan(&file, &path, index.covered, length, |block, start, end| index.add(block, start, end))?;
         if index.covered < length {
             let torn = length - index.covered;
             tracing::warn!(path = %path.display(), bytes = torn, "cut a torn end off a log file");
             file.set_len(index.covered).map_err(io("truncate", &path))?;
         }
-        Ok(Self { path, index, file: None })
+        Ok(Self { path, index, file: None, saved })
     }
 
     /// Appends blocks with one write: all of them or none.
@@ -150,12 +155,23 @@ impl DayFile {
             self.index.add(block, start, base + end);
             start = base + end;
         }
+        if self.index.covered - self.saved >= SAVE_EVERY
+            && let Err(error) = self.save_index()
+        {
+            tracing::warn!(%error, "the index of a log file was not saved; opening it will take longer");
+        }
         Ok(())
     }
 
     /// Saves the index, and lets go of the file: for a day that is over, and at the end.
     pub(super) fn settle(&mut self) -> Result<(), LogError> {
         self.file = None;
+        self.save_index()
+    }
+
+    fn save_index(&mut self) -> Result<(), LogError> {
+        // Also where saving fails: not again before another such piece.
+        self.saved = self.index.covered;
         let bytes = serde_json::to_vec(&self.index).expect("an index is plain numbers");
         let mut framed = Vec::with_capacity(bytes.len() + frame::HEADER);
         frame::write(&mut framed, |out| out.extend_from_slice(&bytes));
