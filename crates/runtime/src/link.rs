@@ -17,7 +17,7 @@ use tokio::sync::Mutex;
 
 use crate::core::{Answer, Core, Ended, Part, Report};
 use crate::lifecycle::{EventName, Lifecycle};
-use crate::log_pipe::Log;
+use crate::log_pipe::{Log, LogPipe};
 
 /// What is read from the socket at a time, at first; frames that are larger make the buffer grow.
 const READ_BYTES: usize = 16 * 1024;
@@ -36,16 +36,18 @@ pub(crate) struct Reader {
     ready: Arc<AtomicBool>,
     core: Arc<Core>,
     log: Log,
+    /// What the boot's process prints.
+    output: Arc<LogPipe>,
     /// The streamed answer that it is sending.
     answer: Option<Answer>,
 }
 
 /// The two ends for one boot: writes here, reads there.
-pub(crate) fn connect(stream: UnixStream, core: Arc<Core>, log: Log) -> (Link, Reader) {
+pub(crate) fn connect(stream: UnixStream, core: Arc<Core>, log: Log, output: Arc<LogPipe>) -> (Link, Reader) {
     let (stream, writer) = stream.into_split();
     let ready = Arc::new(AtomicBool::new(false));
     let link = Link { writer: Mutex::new(writer), ready: Arc::clone(&ready) };
-    (link, Reader { stream, ready, core, log, answer: None })
+    (link, Reader { stream, ready, core, log, output, answer: None })
 }
 
 impl Link {
@@ -166,6 +168,8 @@ impl Reader {
     }
 
     fn write(&self, level: Option<ebb_boot::LogLevel>, time_ms: i64, message: &Bytes) {
+        // What was printed before comes first.
+        self.output.drain();
         let message = String::from_utf8_lossy(message);
         let message = message.strip_suffix('\n').unwrap_or(&message).to_owned();
         self.log.stream.write(LogLine { timestamp: Timestamp(time_ms), level: level.map(level_of), message });

@@ -77,11 +77,16 @@ impl LogPipe {
         self.flush();
     }
 
-    /// Takes what stands in the pipe now, and gives what stands without a newline as a line of its own.
-    pub(crate) fn flush(&self) {
+    /// Takes what stands in the pipe now.
+    pub(crate) fn drain(&self) {
         // Reads the descriptor itself rather than asking whether it is known to be readable, so that nothing written
         // before this call is left behind.
         self.read(|buffer| (&self.direct).read(buffer));
+    }
+
+    /// The same, and gives what stands without a newline as a line of its own.
+    pub(crate) fn flush(&self) {
+        self.drain();
         let mut splitter = self.splitter.lock().unwrap_or_else(PoisonError::into_inner);
         splitter.flush(|line| self.log.write(line));
     }

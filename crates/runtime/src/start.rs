@@ -40,6 +40,9 @@ pub(crate) struct Starter<'a> {
     pub(crate) clock: &'a Arc<dyn Clock>,
 }
 
+/// A process, and what it prints.
+type Spawned = (Arc<Process>, Arc<LogPipe>);
+
 /// An instance under construction. Dropping it kills what was started.
 struct Building {
     core: Arc<Core>,
@@ -117,7 +120,7 @@ impl Building {
     async fn start_extension(&mut self, name: String, program: Program) -> Result<(), StartError> {
         let path = program.path.clone();
         let process = match self.spawn(program, Path::new("/"), None).await? {
-            Ok(process) => Arc::new(process),
+            Ok((process, _)) => process,
             Err(why) => {
                 let message = format!("fork/exec {}: {why}", path.display());
                 return Err(refused(&Report { kind: "Extension.LaunchError", message }));
@@ -144,8 +147,8 @@ impl Building {
             }
             None => (None, None),
         };
-        let process = match self.spawn(program, Path::new(TASK_ROOT), theirs).await? {
-            Ok(process) => Arc::new(process),
+        let (process, output) = match self.spawn(program, Path::new(TASK_ROOT), theirs).await? {
+            Ok(spawned) => spawned,
             Err(why) => {
                 return Err(refused(&invalid_entrypoint(format!("fork/exec {}: {why}", path.display()))));
             }
@@ -153,7 +156,7 @@ impl Building {
         let mut link = None;
         let mut reader = None;
         if let Some((stream, handler)) = ours {
-            let (writes, reads) = link::connect(stream, Arc::clone(&self.core), self.log.clone());
+            let (writes, reads) = link::connect(stream, Arc::clone(&self.core), self.log.clone(), output);
             // Where it cannot be written to, it is ending.
             let _ = writes.start(handler, TASK_ROOT.to_owned()).await;
             (link, reader) = (Some(writes), Some(reads));
@@ -174,7 +177,7 @@ impl Building {
         program: Program,
         directory: &Path,
         boot: Option<OwnedFd>,
-    ) -> Result<Result<Process, String>, StartError> {
+    ) -> Result<Result<Spawned, String>, StartError> {
         let (pipe, writer) =
             LogPipe::new(self.log.clone()).map_err(|error| platform("making a pipe", &error))?;
         let error_writer = writer.try_clone().map_err(|error| platform("making a pipe", &error))?;
@@ -189,9 +192,9 @@ impl Building {
         };
         let reading = Arc::clone(&pipe);
         self.tasks.spawn(async move { reading.run().await });
-        self.pipes.push(pipe);
+        self.pipes.push(Arc::clone(&pipe));
         match self.sandbox.spawn(command).await {
-            Ok(process) => Ok(Ok(process)),
+            Ok(process) => Ok(Ok((Arc::new(process), pipe))),
             Err(SandboxError::System { source, .. }) => match cannot_execute(&source) {
                 Some(why) => Ok(Err(why.to_owned())),
                 None => Err(platform("starting a program", &source)),
