@@ -320,3 +320,6 @@ fn log(error: &AwsError, request_id: RequestId, parts: &Parts) {
         tracing::debug!(%request_id, %method, path, %error, "request refused");
     }
 }
+
+#[cfg(test)]
+mod tests;

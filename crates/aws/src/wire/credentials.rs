@@ -188,3 +188,6 @@ fn random_id() -> String {
     let random = ebb_model::RequestId::random().uuid().into_bytes();
     random.iter().map(|byte| char::from(ALPHABET[usize::from(byte & 31)])).collect()
 }
+
+#[cfg(test)]
+mod tests;

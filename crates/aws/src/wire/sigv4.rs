@@ -70,3 +70,6 @@ fn signature(secret: &str, date: &str, scope: SigningScope<'_>, canonical_reques
     let key = hmac_sha256(&key, b"aws4_request");
     hex(&hmac_sha256(&key, text.as_bytes()))
 }
+
+#[cfg(test)]
+mod tests;

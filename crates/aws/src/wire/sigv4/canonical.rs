@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use http::HeaderMap;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode, utf8_percent_encode};
 
 /// All but unreserved characters (RFC 3986, section 2.3).
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
@@ -29,9 +29,10 @@ pub(super) struct Parts<'a> {
 /// The canonical request. S3 signs paths as they are; all others normalise them and encode them twice.
 pub(super) fn canonical_request(parts: Parts<'_>, service: &str) -> String {
     let path = if matches!(service, "s3" | "s3express" | "s3-object-lambda") {
-        encode_path(&percent_decode(parts.path))
+        let segments: Vec<String> = parts.path.split('/').map(recode).collect();
+        segments.join("/")
     } else {
-        encode_path(normalise(parts.path).as_bytes())
+        utf8_percent_encode(&normalise(parts.path), RESERVED_IN_PATH).to_string()
     };
     let mut text = format!("{}\n{path}\n{}\n", parts.method, canonical_query(parts.query));
     for name in parts.signed_headers {
@@ -50,14 +51,6 @@ pub(super) fn canonical_request(parts: Parts<'_>, service: &str) -> String {
 /// Percent-encodes all but unreserved characters.
 pub(super) fn encode(text: &str) -> String {
     utf8_percent_encode(text, RESERVED).to_string()
-}
-
-fn percent_decode(text: &str) -> Vec<u8> {
-    percent_decode_str(text).collect()
-}
-
-fn encode_path(path: &[u8]) -> String {
-    percent_encoding::percent_encode(path, RESERVED_IN_PATH).to_string()
 }
 
 /// Without empty and dot segments (RFC 3986, section 5.2.4, and doubled slashes besides).
@@ -97,8 +90,10 @@ fn canonical_query(raw: &str) -> String {
     pairs.join("&")
 }
 
+/// Encoded as all signers do, however it was sent.
 fn recode(text: &str) -> String {
-    percent_encoding::percent_encode(&percent_decode(text), RESERVED).to_string()
+    let bytes: Vec<u8> = percent_decode_str(text).collect();
+    percent_encode(&bytes, RESERVED).to_string()
 }
 
 /// All values of a header joined by commas, each trimmed and with runs of spaces made one.
