@@ -16,6 +16,8 @@
 
 pub mod api;
 mod service;
+#[cfg(test)]
+mod testing;
 pub mod wire;
 
 pub use service::{AwsConfig, AwsService};

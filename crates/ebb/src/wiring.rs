@@ -74,7 +74,7 @@ pub(crate) fn aws(
         aws,
         keys.clone(),
         clock.clone(),
-        vec![lambda::api(state), logs::api(store.logs().clone()), sts::api()],
+        vec![lambda::api(state), logs::api(store.logs().clone()), sts::api(keys.clone())],
     )
 }
 

@@ -1,10 +1,14 @@
 //! CloudWatch Logs: what functions print. JSON 1.1, target `Logs_20140328`; shapes are those of the public model
 //! (`logs/2014-03-28/service-2.json`, 2026-11).
 //!
-//! `groups.rs` has groups and streams, `events.rs` what is in them. Everything else is in the store.
+//! `groups.rs` has groups and streams, `put.rs` and `events.rs` what is in them. Everything else is in the store.
 
 mod events;
 mod groups;
+mod put;
+#[cfg(test)]
+mod tests;
+mod token;
 
 use ebb_store::logs::{LogError, LogStore, Subject};
 use http::{Response, StatusCode};
@@ -29,9 +33,10 @@ pub fn api(logs: LogStore) -> Api {
         .operation("TagResource", groups::tag_resource)
         .operation("UntagResource", groups::untag_resource)
         .operation("ListTagsForResource", groups::list_resource_tags)
-        .operation("PutLogEvents", events::put)
+        .operation("PutLogEvents", put::put)
         .operation("GetLogEvents", events::get)
         .operation("FilterLogEvents", events::filter)
+        .operation("TestMetricFilter", events::test_filter)
         .build()
 }
 
@@ -52,6 +57,16 @@ fn missing(subject: Subject) -> AwsError {
 
 fn invalid(message: impl Into<String>) -> AwsError {
     AwsError::client("InvalidParameterException", message)
+}
+
+/// A member that must be there.
+fn required(value: Option<String>, name: &str) -> Result<String, AwsError> {
+    value.filter(|value| !value.is_empty()).ok_or_else(|| {
+        invalid(format!(
+            "1 validation error detected: Value null at '{name}' failed to satisfy constraint: Member must not be \
+             null"
+        ))
+    })
 }
 
 /// The answer of operations that have nothing to say.

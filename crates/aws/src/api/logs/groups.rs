@@ -7,7 +7,7 @@ use http::{Response, StatusCode};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{done, group_name, invalid, log_error, of_arn};
+use super::{done, group_name, invalid, log_error, of_arn, required};
 use crate::wire::{AwsError, Body, Call, RequestContext, json_response};
 
 /// Days that a retention policy may name. Source: the API reference, `PutRetentionPolicy`.
@@ -44,11 +44,8 @@ impl Request {
         group_name(self.log_group_name.clone(), self.log_group_identifier.clone())
     }
 
-    fn stream(&self) -> Result<&str, AwsError> {
-        self.log_stream_name
-            .as_deref()
-            .filter(|name| !name.is_empty())
-            .ok_or_else(|| invalid("logStreamName is missing"))
+    fn stream(&self) -> Result<String, AwsError> {
+        required(self.log_stream_name.clone(), "logStreamName")
     }
 
     /// The group that `resourceArn` names.
@@ -108,6 +105,11 @@ pub(super) async fn delete_group(logs: LogStore, call: Call) -> Result<Response<
 
 pub(super) async fn describe_groups(logs: LogStore, call: Call) -> Result<Response<Body>, AwsError> {
     let request: Request = call.json()?;
+    if request.log_group_name_prefix.is_some() && request.log_group_name_pattern.is_some() {
+        return Err(invalid(
+            "LogGroup name prefix and LogGroup name pattern are mutually exclusive parameters.",
+        ));
+    }
     let mut groups = logs.groups().await.map_err(log_error)?;
     if let Some(prefix) = &request.log_group_name_prefix {
         groups.retain(|group| group.name.starts_with(prefix.as_str()));
@@ -146,13 +148,13 @@ pub(super) async fn create_stream(logs: LogStore, call: Call) -> Result<Response
              Member must satisfy regular expression pattern: [^:*]*"
         )));
     }
-    logs.create_stream(&request.group()?, stream).await.map_err(log_error)?;
+    logs.create_stream(&request.group()?, &stream).await.map_err(log_error)?;
     done()
 }
 
 pub(super) async fn delete_stream(logs: LogStore, call: Call) -> Result<Response<Body>, AwsError> {
     let request: Request = call.json()?;
-    logs.delete_stream(&request.group()?, request.stream()?).await.map_err(log_error)?;
+    logs.delete_stream(&request.group()?, &request.stream()?).await.map_err(log_error)?;
     done()
 }
 
