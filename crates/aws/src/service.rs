@@ -176,7 +176,7 @@ impl AwsService {
         let body = read_body(body, limit).await?;
         let principal = inner.verify(parts, &body, &authorization, received, *dialect)?;
 
-        let api = api.ok_or_else(|| unknown_service(&identified, *dialect))?;
+        let api = api.ok_or_else(|| unknown_service(&identified, parts, &query, &body, *dialect))?;
         let (operation, path) = match early {
             Some(found) => found,
             None => by_action(api, parts, &identified, &query, &body)?,
@@ -275,7 +275,7 @@ fn find_operation<'a>(
     }
 }
 
-/// The operation of a query-protocol request, or the error for one that nothing tells.
+/// The operation that only the body tells, or the error for one that nothing tells.
 fn by_action<'a>(
     api: &'a Api,
     parts: &Parts,
@@ -283,33 +283,45 @@ fn by_action<'a>(
     query: &QueryString,
     body: &[u8],
 ) -> Result<(&'a Operation, PathParameters), AwsError> {
-    let name = match api.protocol {
+    let name = asked(api.protocol, parts, identified, query, body).ok_or_else(|| match api.protocol {
         Protocol::Query { .. } => {
-            let form = QueryString::parse_form(std::str::from_utf8(body).unwrap_or_default());
-            let action = form.get("Action").or_else(|| query.get("Action"));
-            action
-                .ok_or_else(|| {
-                    AwsError::client(
-                        "MissingAction",
-                        "The request is missing an action: the parameter Action.",
-                    )
-                })?
-                .to_owned()
+            AwsError::client("MissingAction", "The request is missing an action: the parameter Action.")
         }
-        Protocol::Json { .. } => identified.operation.clone().ok_or_else(|| {
-            AwsError::client("UnknownOperationException", "The request has no X-Amz-Target header.")
-        })?,
-        Protocol::RestJson | Protocol::RestXml => format!("{} {}", parts.method, parts.uri.path()),
-    };
+        _ => AwsError::client("UnknownOperationException", "The request has no X-Amz-Target header."),
+    })?;
     api.named(&name)
         .map(|operation| (operation, PathParameters::default()))
         .ok_or_else(|| AwsError::not_implemented(api.service, &name, api.protocol))
 }
 
-fn unknown_service(identified: &Identified, dialect: Dialect) -> AwsError {
+/// What a request calls its operation; for the REST protocols, method and path.
+fn asked(
+    protocol: Protocol,
+    parts: &Parts,
+    identified: &Identified,
+    query: &QueryString,
+    body: &[u8],
+) -> Option<String> {
+    match protocol {
+        Protocol::Query { .. } => {
+            let form = QueryString::parse_form(std::str::from_utf8(body).unwrap_or_default());
+            form.get("Action").or_else(|| query.get("Action")).map(str::to_owned)
+        }
+        Protocol::Json { .. } => identified.operation.clone(),
+        Protocol::RestJson | Protocol::RestXml => Some(format!("{} {}", parts.method, parts.uri.path())),
+    }
+}
+
+fn unknown_service(
+    identified: &Identified,
+    parts: &Parts,
+    query: &QueryString,
+    body: &[u8],
+    dialect: Dialect,
+) -> AwsError {
     let service = if identified.service.is_empty() { "the service asked for" } else { &identified.service };
-    let operation = identified.operation.as_deref().unwrap_or("*");
-    AwsError::not_implemented(service, operation, dialect.protocol)
+    let operation = asked(dialect.protocol, parts, identified, query, body);
+    AwsError::not_implemented(service, operation.as_deref().unwrap_or("*"), dialect.protocol)
 }
 
 fn log(error: &AwsError, request_id: RequestId, parts: &Parts) {

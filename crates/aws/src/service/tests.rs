@@ -212,7 +212,13 @@ async fn a_service_that_is_not_there_is_named_in_the_form_of_the_request() {
     let headers = [("content-type", FORM)];
     let query =
         Ask { headers: &headers, body: "Action=ListQueues", ..ask(&service, Method::POST, "/", "sns") };
-    assert!(send(&service, query).await.text.starts_with("<ErrorResponse"));
+    let query = send(&service, query).await;
+    assert!(query.text.starts_with("<ErrorResponse"), "{}", query.text);
+    assert!(
+        query.text.contains("<Message>ebb does not implement sns:ListQueues yet</Message>"),
+        "{}",
+        query.text
+    );
     let rest = send(&service, ask(&service, Method::GET, "/bucket", "s3")).await;
     assert!(rest.status == 501 && rest.text.contains("<Code>NotImplemented</Code>"), "{}", rest.text);
 }
