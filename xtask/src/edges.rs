@@ -15,15 +15,17 @@ pub(crate) const CRATES: &[Crate] = &[
     Crate { name: "sandbox", layer: 1, may_use: &["model"] },
     Crate { name: "invoker", layer: 2, may_use: &["model", "store"] },
     Crate { name: "runtime", layer: 3, may_use: &["model", "invoker", "sandbox", "boot"] },
+    Crate { name: "sources", layer: 3, may_use: &["model", "store", "invoker"] },
     Crate { name: "gateway", layer: 4, may_use: &["model", "invoker"] },
-    Crate { name: "aws", layer: 4, may_use: &["model", "store", "invoker"] },
-    Crate { name: "app", layer: 4, may_use: &["model", "store", "invoker"] },
-    Crate { name: "console", layer: 4, may_use: &["model", "store", "invoker"] },
+    Crate { name: "aws", layer: 4, may_use: &["model", "store", "invoker", "sources"] },
+    Crate { name: "app", layer: 4, may_use: &["model", "store", "invoker", "sources"] },
+    Crate { name: "console", layer: 4, may_use: &["model", "store", "invoker", "sources"] },
     Crate {
         name: "ebb",
         layer: 5,
         may_use: &[
-            "model", "store", "boot", "sandbox", "invoker", "runtime", "gateway", "aws", "app", "console",
+            "model", "store", "boot", "sandbox", "invoker", "runtime", "sources", "gateway", "aws", "app",
+            "console",
         ],
     },
 ];

@@ -1,0 +1,7 @@
+//! The event services: each one a service of its own and a trigger of functions.
+//!
+//! **Purpose.** One folder for each service. `service.rs` (or the folder's root file) holds its semantics, `trigger.rs`
+//! its delivery to functions; what is accepted is durable before it is acknowledged.
+//!
+//! **Never.** It knows no wire format of AWS: names, limits and errors are its own types, which `ebb-aws` translates. It
+//! starts no instance: a trigger makes an `Invocation` and calls `Invoker::invoke`.
