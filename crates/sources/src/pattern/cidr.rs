@@ -1,0 +1,36 @@
+//! Ranges of addresses: `10.0.0.0/8`, `2001:db8::/32`.
+
+use std::net::IpAddr;
+
+/// The addresses that share the first bits of one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Cidr {
+    network: IpAddr,
+    prefix: u32,
+}
+
+impl Cidr {
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        let malformed = || format!("malformed CIDR: {text}");
+        let (network, prefix) = text.split_once('/').ok_or_else(malformed)?;
+        let network: IpAddr = network.parse().map_err(|_| malformed())?;
+        let prefix = prefix.parse().map_err(|_| malformed())?;
+        let cidr = Self { network, prefix };
+        if prefix <= bits(network).1 { Ok(cidr) } else { Err(malformed()) }
+    }
+
+    pub(super) fn contains(self, address: IpAddr) -> bool {
+        let ((network, width), (address, other)) = (bits(self.network), bits(address));
+        let shift = width - self.prefix;
+        let head = |bits: u128| bits.checked_shr(shift).unwrap_or(0);
+        width == other && head(network) == head(address)
+    }
+}
+
+/// An address as a number, and how many bits it has.
+fn bits(address: IpAddr) -> (u128, u32) {
+    match address {
+        IpAddr::V4(address) => (address.to_bits().into(), 32),
+        IpAddr::V6(address) => (address.to_bits(), 128),
+    }
+}

@@ -1,0 +1,98 @@
+//! Numbers: equality across notations, and ranges.
+
+use std::cmp::Ordering;
+
+use serde_json::Number;
+
+/// The bounds of the numbers that patterns may name: ±5·10⁹, as the user guide says.
+const LIMIT: f64 = 5.0e9;
+
+/// The numbers between two bounds, either of which may be missing.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Range {
+    low: Option<Bound>,
+    high: Option<Bound>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct Bound {
+    value: Number,
+    inclusive: bool,
+}
+
+impl Range {
+    /// Reads the list of a `numeric` test: `["=", 5]`, `[">", 0, "<=", 5]`.
+    pub(super) fn parse(list: &[serde_json::Value]) -> Result<Self, String> {
+        let mut range = Self { low: None, high: None };
+        if list.is_empty() {
+            return Err("a numeric match needs an operator and a number".to_owned());
+        }
+        if list.len() > 4 {
+            return Err("too many elements in a numeric match".to_owned());
+        }
+        for pair in list.chunks(2) {
+            let (operator, value) = match pair {
+                [operator, value] => (operator, value),
+                [operator, ..] => return Err(format!("a number must follow {operator}")),
+                [] => break,
+            };
+            let operator = operator.as_str().ok_or_else(|| format!("{operator} is no numeric operator"))?;
+            let value =
+                value.as_number().ok_or_else(|| format!("the value of {operator} must be numeric"))?;
+            within_limits(value)?;
+            range.add(operator, value, list.len())?;
+        }
+        match (&range.low, &range.high) {
+            (Some(low), Some(high)) if list.len() > 2 && compare(&low.value, &high.value).is_ge() => {
+                Err("bottom must be less than top".to_owned())
+            }
+            _ => Ok(range),
+        }
+    }
+
+    fn add(&mut self, operator: &str, value: &Number, length: usize) -> Result<(), String> {
+        let bound = |inclusive| Some(Bound { value: value.clone(), inclusive });
+        match operator {
+            "=" if length > 2 => return Err("too many terms in a numeric match with =".to_owned()),
+            "=" => (self.low, self.high) = (bound(true), bound(true)),
+            ">" | ">=" if self.low.is_none() => self.low = bound(operator == ">="),
+            "<" | "<=" if self.high.is_none() => self.high = bound(operator == "<="),
+            ">" | ">=" | "<" | "<=" => return Err(format!("a second bound with {operator}")),
+            _ => return Err(format!("unrecognized numeric range operator: {operator}")),
+        }
+        Ok(())
+    }
+
+    pub(super) fn contains(&self, number: &Number) -> bool {
+        let above = |bound: &Bound| match compare(number, &bound.value) {
+            Ordering::Equal => bound.inclusive,
+            order => order.is_gt(),
+        };
+        let below = |bound: &Bound| match compare(number, &bound.value) {
+            Ordering::Equal => bound.inclusive,
+            order => order.is_lt(),
+        };
+        self.low.as_ref().is_none_or(above) && self.high.as_ref().is_none_or(below)
+    }
+}
+
+fn within_limits(number: &Number) -> Result<(), String> {
+    match number.as_f64() {
+        Some(value) if value.abs() <= LIMIT => Ok(()),
+        _ => Err(format!("value must be between -5.0E9 and 5.0E9, inclusive, and {number} is not")),
+    }
+}
+
+/// Whether two numbers are the same, however they are written: `300`, `300.0` and `3.0e2` are.
+pub(super) fn same_number(one: &Number, other: &Number) -> bool {
+    compare(one, other).is_eq()
+}
+
+fn compare(one: &Number, other: &Number) -> Ordering {
+    if let (Some(one), Some(other)) = (one.as_i64(), other.as_i64()) {
+        return one.cmp(&other);
+    }
+    let value = |number: &Number| number.as_f64().unwrap_or(f64::NAN);
+    // JSON has no numbers that do not compare.
+    value(one).partial_cmp(&value(other)).unwrap_or(Ordering::Less)
+}
