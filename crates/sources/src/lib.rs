@@ -7,3 +7,4 @@
 //! starts no instance: a trigger makes an `Invocation` and calls `Invoker::invoke`.
 
 pub mod pattern;
+pub mod registry;
