@@ -44,4 +44,4 @@ pub use error::{Fault, StoreError};
 pub use packages::{PackageError, PackageInfo, Packages};
 pub use records::{Change, Changes, Expect, Record, Records, Write};
 pub use store::{Store, StoreConfig};
-pub use work::{Depth, NewWork, Work, WorkQueue};
+pub use work::{Depth, NewWork, Pass, Work, WorkQueue};

@@ -67,6 +67,15 @@ pub struct Depth {
     pub oldest_enqueued: Option<Timestamp>,
 }
 
+/// What becomes of an item that leads to others, all in one change.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Pass {
+    /// When the item comes again, with a new body where given; it is done where absent.
+    pub again: Option<(Timestamp, Option<Bytes>)>,
+    /// What is added.
+    pub add: Vec<NewWork>,
+}
+
 /// A claim to be made.
 #[derive(Debug)]
 pub(crate) struct Claim {
@@ -127,6 +136,14 @@ impl WorkQueue {
     /// As [`WorkQueue::complete`].
     pub async fn retry(&self, work: &Work, due: Timestamp, body: Option<Bytes>) -> Result<(), StoreError> {
         self.database.change(Job::Retry(held(work), due, body)).await.map(drop)
+    }
+
+    /// Removes it or gives it back, and adds what follows from it: all of it is made, or none.
+    ///
+    /// # Errors
+    /// As [`WorkQueue::complete`].
+    pub async fn pass(&self, work: &Work, pass: Pass) -> Result<(), StoreError> {
+        self.database.change(Job::Pass(held(work), pass, self.clock.now())).await.map(drop)
     }
 
     /// Holds it for `lease` from now on, for work that takes longer than was thought.
@@ -308,6 +325,23 @@ pub(crate) async fn retry(
         Some(row) => Ok(Ok(Answer::Released(row.text(0)?))),
         None => Ok(settled(held, false, Answer::Done)),
     }
+}
+
+/// Settles a held item and adds others within an open transaction.
+pub(crate) async fn pass(
+    session: &mut Session,
+    held: Held,
+    pass: &Pass,
+    now: Timestamp,
+) -> Result<Result<Answer, StoreError>, sqlx::Error> {
+    let settled = match &pass.again {
+        Some((due, body)) => retry(session, held, *due, body.as_deref()).await?,
+        None => complete(session, held).await?,
+    };
+    if settled.is_ok() {
+        enqueue(session, &pass.add, now).await?;
+    }
+    Ok(settled)
 }
 
 /// Holds an item for longer within an open transaction.

@@ -1,7 +1,7 @@
 //! The changes that the writer can be asked for, and their answers.
 
 use crate::records::{self, Write};
-use crate::work::{self, Claim, NewWork, Work};
+use crate::work::{self, Claim, NewWork, Pass, Work};
 use crate::{StoreError, database::Session};
 
 use bytes::Bytes;
@@ -22,6 +22,8 @@ pub(crate) enum Job {
     Complete(Held),
     /// Give work back.
     Retry(Held, Timestamp, Option<Bytes>),
+    /// Remove or give back work, and add other work.
+    Pass(Held, Pass, Timestamp),
     /// Hold work for longer.
     Extend(Held, Timestamp),
     /// Give back all work that anybody holds.
@@ -66,6 +68,7 @@ impl Job {
             Self::Claim(claim) => work::claim(session, claim).await.map(Ok),
             Self::Complete(held) => work::complete(session, *held).await,
             Self::Retry(held, due, body) => work::retry(session, *held, *due, body.as_deref()).await,
+            Self::Pass(held, pass, now) => work::pass(session, *held, pass, *now).await,
             Self::Extend(held, until) => work::extend(session, *held, *until).await,
             Self::GiveBackAll(now) => work::give_back_all(session, *now).await.map(|()| Ok(Answer::Done)),
         }
@@ -90,6 +93,7 @@ impl Job {
             Self::Claim(_) => "claim work",
             Self::Complete(_) => "complete work",
             Self::Retry(..) => "give work back",
+            Self::Pass(..) => "pass work on",
             Self::Extend(..) => "extend a claim",
             Self::GiveBackAll(_) => "give back what a dead process held",
         }

@@ -199,6 +199,12 @@ impl Task {
             (Job::Enqueue(items, _), Ok(_)) => {
                 work::queues(items).into_iter().for_each(|queue| self.wakes.ring(queue));
             }
+            (Job::Pass(_, pass, _), Ok(answer)) => {
+                work::queues(&pass.add).into_iter().for_each(|queue| self.wakes.ring(queue));
+                if let Answer::Released(queue) = answer {
+                    self.wakes.ring(queue);
+                }
+            }
             (_, Ok(Answer::Released(queue))) => self.wakes.ring(queue),
             _ => {}
         }

@@ -81,6 +81,24 @@ async fn a_retry_comes_back_at_its_time_with_its_new_body() {
 }
 
 #[tokio::test]
+async fn what_follows_from_work_is_added_with_its_end_or_not_at_all() {
+    each_database(async |store| {
+        add(store, &["a"]).await;
+        let now = store.clock.now();
+        let taken = claim(store, 9).await;
+        let again = Pass { again: Some((now, Some(Bytes::from_static(b"A")))), add: vec![item("b", 0)] };
+        store.work().pass(&taken[0], again.clone()).await.unwrap();
+        assert!(is_lost(&store.work().pass(&taken[0], again).await));
+        let taken = claim(store, 9).await;
+        assert_eq!(shown(&taken), ["A#2", "b#1"]);
+        let done = Pass { again: None, add: vec![item("c", 0), item("d", 0)] };
+        store.work().pass(&taken[0], done).await.unwrap();
+        assert_eq!(shown(&claim(store, 9).await), ["c#1", "d#1"]);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_claim_that_another_followed_settles_nothing() {
     each_database(async |store| {
         add(store, &["a"]).await;
