@@ -8,3 +8,4 @@
 
 pub mod pattern;
 pub mod registry;
+pub mod schedule;
