@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use ebb_store::{Change, Expect, Record, Records, StoreError, Write};
+use ebb_store::{Change, Expect, NewWork, Record, Store, StoreError, Write};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::Mutex;
@@ -21,7 +21,7 @@ pub type Documents<T> = BTreeMap<String, Arc<T>>;
 /// Documents of type `T`. One task at a time changes them.
 pub struct Registry<T> {
     kind: &'static str,
-    records: Records,
+    store: Store,
     published: ArcSwap<Documents<T>>,
     /// The revision of each document, which a write expects; held while one is made.
     revisions: Mutex<BTreeMap<String, i64>>,
@@ -32,15 +32,15 @@ impl<T: Serialize + DeserializeOwned + PartialEq> Registry<T> {
     ///
     /// # Errors
     /// [`StoreError`], also where a document cannot be read.
-    pub async fn open(records: Records, kind: &'static str) -> Result<Self, StoreError> {
+    pub async fn open(store: Store, kind: &'static str) -> Result<Self, StoreError> {
         let mut documents = Documents::new();
         let mut revisions = BTreeMap::new();
-        for record in records.load(kind).await? {
+        for record in store.records().load(kind).await? {
             documents.insert(record.key.clone(), Arc::new(decode(kind, &record.key, &record.body)?));
             revisions.insert(record.key, record.revision);
         }
         let published = ArcSwap::from_pointee(documents);
-        Ok(Self { kind, records, published, revisions: Mutex::new(revisions) })
+        Ok(Self { kind, store, published, revisions: Mutex::new(revisions) })
     }
 
     /// All documents, as they are now.
@@ -63,16 +63,29 @@ impl<T: Serialize + DeserializeOwned + PartialEq> Registry<T> {
         key: &str,
         mut edit: impl FnMut(Option<&T>) -> Result<Option<T>, E>,
     ) -> Result<Option<Arc<T>>, E> {
+        self.edit_with(key, |before| Ok((edit(before)?, Vec::new()))).await
+    }
+
+    /// As [`Registry::edit`], with work that follows from the change and is added with it, or not at all.
+    ///
+    /// # Errors
+    /// As [`Registry::edit`].
+    pub async fn edit_with<E: From<StoreError>>(
+        &self,
+        key: &str,
+        mut edit: impl FnMut(Option<&T>) -> Result<(Option<T>, Vec<NewWork>), E>,
+    ) -> Result<Option<Arc<T>>, E> {
         let mut revisions = self.revisions.lock().await;
         let mut attempts = 0;
         loop {
             let before = self.get(key);
-            let after = edit(before.as_deref())?;
-            if before.as_deref() == after.as_ref() {
+            let (after, work) = edit(before.as_deref())?;
+            if before.as_deref() == after.as_ref() && work.is_empty() {
                 return Ok(before);
             }
             let expect = revisions.get(key).map_or(Expect::Absent, |revision| Expect::Revision(*revision));
-            let written = self.records.commit(vec![self.write(key, after.as_ref(), expect)?]).await;
+            let write = self.write(key, after.as_ref(), expect)?;
+            let written = self.store.work().enqueue_with(vec![write], work).await;
             match written {
                 Ok(numbers) => {
                     let revision = after.is_some().then(|| numbers.first().copied().unwrap_or_default());
@@ -80,7 +93,7 @@ impl<T: Serialize + DeserializeOwned + PartialEq> Registry<T> {
                 }
                 Err(StoreError::Conflict { .. }) if attempts < CONFLICT_RETRIES => {
                     attempts += 1;
-                    let record = self.records.get(self.kind, key).await?;
+                    let record = self.store.records().get(self.kind, key).await?;
                     self.take_over(&mut revisions, key, record)?;
                 }
                 Err(error) => return Err(error.into()),

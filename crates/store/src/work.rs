@@ -11,8 +11,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use ebb_model::{Clock, Timestamp};
 
-use crate::StoreError;
 use crate::database::{Answer, Arg, Database, Held, Job, Row, Session, reading};
+use crate::{StoreError, Write};
 
 /// How often other nodes' work is looked for, where they share the database.
 const SHARED_POLL: Duration = Duration::from_millis(500);
@@ -101,6 +101,16 @@ impl WorkQueue {
             return Ok(Vec::new());
         }
         self.database.change(Job::Enqueue(work, self.clock.now())).await.map(Answer::numbers)
+    }
+
+    /// Makes writes to records and adds the work that follows from them: all of it is made, or none. Gives the new
+    /// revision of each record.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] where an expectation of a write does not hold; else as [`WorkQueue::enqueue`].
+    pub async fn enqueue_with(&self, writes: Vec<Write>, work: Vec<NewWork>) -> Result<Vec<i64>, StoreError> {
+        let job = Job::CommitAndEnqueue(writes, work, self.clock.now());
+        self.database.change(job).await.map(Answer::numbers)
     }
 
     /// Takes up to `limit` due items for `lease`; what is not settled by then comes back.

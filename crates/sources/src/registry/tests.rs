@@ -9,7 +9,7 @@ async fn store(data: PathBuf) -> Store {
 }
 
 async fn registry(store: &Store) -> Registry<u32> {
-    Registry::open(store.records().clone(), "number").await.expect("a registry")
+    Registry::open(store.clone(), "number").await.expect("a registry")
 }
 
 async fn set(registry: &Registry<u32>, key: &str, value: Option<u32>) {

@@ -12,6 +12,8 @@ use ebb_model::Timestamp;
 pub(crate) enum Job {
     /// Make all of these writes, or none.
     Commit(Vec<Write>),
+    /// Make all of these writes and add work, or nothing.
+    CommitAndEnqueue(Vec<Write>, Vec<NewWork>, Timestamp),
     /// Drop what is left of records that were deleted long ago.
     Forget,
     /// Add work.
@@ -63,6 +65,13 @@ impl Job {
     pub(crate) async fn apply(&self, session: &mut Session) -> Result<Applied, sqlx::Error> {
         match self {
             Self::Commit(writes) => records::apply(session, writes).await,
+            Self::CommitAndEnqueue(writes, items, now) => {
+                let written = records::apply(session, writes).await?;
+                if written.is_ok() {
+                    work::enqueue(session, items, *now).await?;
+                }
+                Ok(written)
+            }
             Self::Forget => records::forget(session).await.map(|()| Ok(Answer::Done)),
             Self::Enqueue(items, now) => work::enqueue(session, items, *now).await.map(Ok),
             Self::Claim(claim) => work::claim(session, claim).await.map(Ok),
@@ -77,7 +86,7 @@ impl Job {
     /// Records that it deletes.
     pub(crate) fn deletions(&self) -> usize {
         match self {
-            Self::Commit(writes) => {
+            Self::Commit(writes) | Self::CommitAndEnqueue(writes, ..) => {
                 writes.iter().filter(|write| matches!(write, Write::Delete { .. })).count()
             }
             _ => 0,
@@ -87,7 +96,7 @@ impl Job {
     /// What is attempted, for errors.
     pub(crate) fn action(&self) -> &'static str {
         match self {
-            Self::Commit(_) => "commit records",
+            Self::Commit(_) | Self::CommitAndEnqueue(..) => "commit records",
             Self::Forget => "forget old deletions",
             Self::Enqueue(..) => "enqueue work",
             Self::Claim(_) => "claim work",

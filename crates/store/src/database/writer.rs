@@ -196,7 +196,7 @@ impl Task {
     /// Wakes those who wait for work that is now there.
     fn ring(&self, job: &Job, answer: &Applied) {
         match (job, answer) {
-            (Job::Enqueue(items, _), Ok(_)) => {
+            (Job::Enqueue(items, _) | Job::CommitAndEnqueue(_, items, _), Ok(_)) => {
                 work::queues(items).into_iter().for_each(|queue| self.wakes.ring(queue));
             }
             (Job::Pass(_, pass, _), Ok(answer)) => {

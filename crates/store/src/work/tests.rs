@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use super::*;
+use crate::Expect;
 use crate::testing::{TestStore, each_database};
 
 const QUEUE: &str = "events";
@@ -94,6 +95,22 @@ async fn what_follows_from_work_is_added_with_its_end_or_not_at_all() {
         let done = Pass { again: None, add: vec![item("c", 0), item("d", 0)] };
         store.work().pass(&taken[0], done).await.unwrap();
         assert_eq!(shown(&claim(store, 9).await), ["c#1", "d#1"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn work_comes_with_the_records_that_it_follows_from_or_not_at_all() {
+    each_database(async |store| {
+        let write = |expect| {
+            vec![Write::Put { kind: "k", key: "x".to_owned(), body: Bytes::from_static(b"1"), expect }]
+        };
+        let work = store.work();
+        assert_eq!(work.enqueue_with(write(Expect::Absent), vec![item("a", 0)]).await.unwrap(), [1]);
+        let refused = work.enqueue_with(write(Expect::Absent), vec![item("b", 0)]).await;
+        assert!(matches!(refused, Err(StoreError::Conflict { .. })));
+        assert_eq!(work.enqueue_with(write(Expect::Revision(1)), vec![item("c", 0)]).await.unwrap(), [2]);
+        assert_eq!(shown(&claim(store, 9).await), ["a#1", "c#1"]);
     })
     .await;
 }
