@@ -128,3 +128,25 @@ async fn statements_are_unique_and_found() {
                   Member must satisfy regular expression pattern: ([a-zA-Z0-9-_]+)";
     assert_eq!(shown(fixture.catalog.add_permission(&target, &permission("a.b", "*")).await), dotted);
 }
+
+#[tokio::test]
+async fn a_service_needs_a_statement_of_the_qualifier_that_it_calls() {
+    let fixture = Fixture::new().await;
+    fixture.function("f").await;
+    let caller = ebb_model::ServiceCaller {
+        service: "s3.amazonaws.com".into(),
+        source_arn: "arn:aws:s3:::b".into(),
+        source_account: "000000000000".into(),
+    };
+    let granted = |name: &str| {
+        let reference = ebb_model::FunctionReference::parse(name).unwrap();
+        fixture.catalog.granted(&reference, &caller).map_err(|error| error.to_string())
+    };
+    let missing = granted("f").unwrap_err();
+    assert!(missing.contains("arn:aws:s3:::b") && missing.contains("s3.amazonaws.com"), "{missing}");
+    let target = fixture.at("f");
+    fixture.catalog.add_permission(&target, &permission("s", "s3.amazonaws.com")).await.unwrap();
+    assert_eq!(granted("f"), Ok(()));
+    assert!(granted("f:1").is_err());
+    assert!(granted("g").is_err());
+}

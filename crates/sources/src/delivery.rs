@@ -1,0 +1,192 @@
+//! A message on its way to a target: durable, tried again, and given up in the end.
+//!
+//! Whoever has something to deliver (a topic, the event bus, a schedule, a bucket, an invocation's destination) makes a
+//! [`Delivery`], turns it into work and commits that with its own change, so that what is accepted is delivered at least
+//! once. The worker hands it to the [`Target`] of its ARN's service. What is refused, or fails until its retries are
+//! used up, goes to its dead-letter queue, where it has one.
+
+mod function;
+mod retry;
+mod worker;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use ebb_invoker::Boxed;
+use ebb_model::{RequestId, ServiceCaller, Timestamp};
+use ebb_store::NewWork;
+use serde::{Deserialize, Serialize};
+
+pub use function::FunctionTarget;
+pub use retry::RetryPolicy;
+pub use worker::{Deliveries, DeliveryParts};
+
+/// The queue in the store.
+const QUEUE: &str = "delivery";
+
+/// A message on its way to a target.
+///
+/// Kept in the store: fields may be added with a default, never changed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Delivery {
+    /// The same for every attempt.
+    pub id: RequestId,
+    /// The ARN of what gets it.
+    pub target: String,
+    /// What it gets.
+    pub message: Message,
+    /// Who sends it.
+    pub from: Sender,
+    /// How often it is tried.
+    pub retry: RetryPolicy,
+    /// Where it goes when it is given up.
+    #[serde(default)]
+    pub dead_letter: Option<DeadLetter>,
+    /// When it was accepted.
+    pub accepted: Timestamp,
+    /// Attempts that failed so far.
+    #[serde(default)]
+    pub failures: u32,
+}
+
+/// What a target gets.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Message {
+    /// The text: the event of a function, the body of a message.
+    pub body: String,
+    /// Message attributes, for targets that have them.
+    #[serde(default)]
+    pub attributes: BTreeMap<String, Attribute>,
+    /// The subject, for topics.
+    #[serde(default)]
+    pub subject: Option<String>,
+    /// The message group, for FIFO queues and topics.
+    #[serde(default)]
+    pub group: Option<String>,
+    /// The deduplication id, for FIFO queues and topics.
+    #[serde(default)]
+    pub deduplication: Option<String>,
+    /// What only one kind of target understands, as that kind documents it.
+    #[serde(default)]
+    pub extra: Option<serde_json::Value>,
+}
+
+/// A message attribute.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attribute {
+    /// `String`, `Number` or `Binary`, with an optional custom label after a dot; `String.Array` for topics.
+    pub data_type: String,
+    /// The text, or the bytes in base64 for `Binary`.
+    pub value: String,
+}
+
+/// Who sends a delivery.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Sender {
+    /// A service on behalf of a resource: the target's policy must allow it.
+    Service(ServiceCaller),
+    /// What the account's owner configured with a role of the account.
+    Owner,
+}
+
+/// Where a delivery goes that is given up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeadLetter {
+    /// The ARN of the queue.
+    pub arn: String,
+    /// Attributes that are added to the message, together with why it was given up (`ERROR_CODE`, `ERROR_MESSAGE`,
+    /// `EXHAUSTED_RETRY_CONDITION`, `RETRY_ATTEMPTS`); nothing is added where absent.
+    pub explained: Option<BTreeMap<String, String>>,
+}
+
+/// Why an attempt failed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{code}: {message}")]
+pub struct Undelivered {
+    /// As in `NO_PERMISSIONS`.
+    pub code: String,
+    /// For people.
+    pub message: String,
+    /// Whether a later attempt may succeed.
+    pub may_retry: bool,
+}
+
+/// What can be delivered to: the resources of one service.
+pub trait Target: Send + Sync + 'static {
+    /// Makes one attempt; durable when it succeeds. Dropping the future may leave it made.
+    fn deliver<'a>(&'a self, delivery: &'a Delivery) -> Boxed<'a, Result<(), Undelivered>>;
+}
+
+/// The targets, by the service in their ARNs.
+#[derive(Clone, Default)]
+pub struct Targets {
+    by_service: HashMap<&'static str, Arc<dyn Target>>,
+}
+
+impl Delivery {
+    /// A delivery that is due at once, with no dead-letter queue.
+    #[must_use]
+    pub fn new(target: String, message: Message, from: Sender, accepted: Timestamp) -> Self {
+        let (id, retry) = (RequestId::random(), RetryPolicy::default());
+        Self { id, target, message, from, retry, dead_letter: None, accepted, failures: 0 }
+    }
+
+    /// As work for the store, to be tried not before `due`.
+    #[must_use]
+    pub fn into_work(self, due: Timestamp) -> NewWork {
+        NewWork { queue: QUEUE, body: self.to_bytes(), due }
+    }
+
+    fn to_bytes(&self) -> bytes::Bytes {
+        serde_json::to_vec(self).expect("texts and numbers always serialise").into()
+    }
+
+    /// The service in the target's ARN.
+    fn service(&self) -> &str {
+        self.target.split(':').nth(2).unwrap_or_default()
+    }
+}
+
+impl Undelivered {
+    /// The target says no, and will again.
+    pub fn refused(code: &str, message: impl Into<String>) -> Self {
+        Self { code: code.to_owned(), message: message.into(), may_retry: false }
+    }
+
+    /// It may work later.
+    pub fn for_now(code: &str, message: impl Into<String>) -> Self {
+        Self { code: code.to_owned(), message: message.into(), may_retry: true }
+    }
+}
+
+impl Targets {
+    /// Adds the resources of a service.
+    #[must_use]
+    pub fn with(mut self, service: &'static str, target: Arc<dyn Target>) -> Self {
+        self.by_service.insert(service, target);
+        self
+    }
+
+    /// Makes one attempt.
+    ///
+    /// # Errors
+    /// Those of the target; a service that ebb does not have refuses.
+    pub async fn deliver(&self, delivery: &Delivery) -> Result<(), Undelivered> {
+        match self.by_service.get(delivery.service()) {
+            Some(target) => target.deliver(delivery).await,
+            None => Err(Undelivered::refused(
+                "UNSUPPORTED_TARGET",
+                format!("ebb does not deliver to the service of {}", delivery.target),
+            )),
+        }
+    }
+}
+
+impl std::fmt::Debug for Targets {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set().entries(self.by_service.keys()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,204 @@
+//! Takes deliveries from the store and makes attempts until they are settled.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use ebb_model::{Clock, Timestamp};
+use ebb_store::{NewWork, Pass, Store, StoreError, Work};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::retry::Exhausted;
+use super::{Attribute, Delivery, Message, QUEUE, Sender, Targets, Undelivered};
+
+/// Attempts at one time.
+const CONCURRENCY: usize = 64;
+/// Attempts at one time at one target: a slow one leaves room for the others.
+const CONCURRENCY_OF_ONE: usize = 16;
+/// The pause of a delivery whose target has as many as it may.
+const PUT_BACK: Duration = Duration::from_millis(100);
+/// How long a claim holds: longer than any attempt.
+const LEASE: Duration = Duration::from_secs(60);
+/// The longest attempt.
+const DEADLINE: Duration = Duration::from_secs(45);
+/// The pause after the store failed.
+const STORE_PAUSE: Duration = Duration::from_secs(1);
+
+/// What the worker needs.
+#[derive(Clone)]
+pub struct DeliveryParts {
+    /// Where deliveries are.
+    pub store: Store,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// Where they go.
+    pub targets: Targets,
+}
+
+/// The worker that makes deliveries, until it is stopped.
+pub struct Deliveries {
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+/// What the worker's tasks share.
+struct Worker {
+    parts: DeliveryParts,
+    room: Arc<Semaphore>,
+    /// Attempts that run, by target.
+    running: Mutex<HashMap<String, usize>>,
+}
+
+impl Deliveries {
+    /// Starts the worker. Must be called within a tokio runtime.
+    #[must_use]
+    pub fn start(parts: DeliveryParts) -> Self {
+        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+        let room = Arc::new(Semaphore::new(CONCURRENCY));
+        let worker = Arc::new(Worker { parts, room, running: Mutex::default() });
+        let (stopped, attempts) = (stop.clone(), tasks.clone());
+        tasks.spawn(async move {
+            let _ = stopped.run_until_cancelled(worker.work(&attempts)).await;
+        });
+        Self { stop, tasks }
+    }
+
+    /// Takes nothing new and waits for the attempts that run; what is not settled is tried again by the next server.
+    pub async fn stop(&self) {
+        self.stop.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+}
+
+impl std::fmt::Debug for Deliveries {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Deliveries").field("tasks", &self.tasks.len()).finish_non_exhaustive()
+    }
+}
+
+impl Worker {
+    async fn work(self: Arc<Self>, attempts: &TaskTracker) {
+        let work = self.parts.store.work();
+        loop {
+            // One place at least; the others that are free are taken with it.
+            let Ok(place) = self.room.clone().acquire_owned().await else { return };
+            let limit = u32::try_from(1 + self.room.available_permits()).unwrap_or(1);
+            match work.claim(QUEUE, limit, LEASE).await {
+                Ok(claimed) if claimed.is_empty() => {
+                    drop(place);
+                    work.wait(QUEUE).await;
+                }
+                Ok(claimed) => {
+                    let mut place = Some(place);
+                    for item in claimed {
+                        let place = match place.take() {
+                            Some(place) => Ok(place),
+                            None => self.room.clone().acquire_owned().await,
+                        };
+                        let worker = self.clone();
+                        attempts.spawn(async move {
+                            worker.attempt(item).await;
+                            drop(place);
+                        });
+                    }
+                }
+                Err(error) => {
+                    tracing::error!(%error, "deliveries could not be claimed");
+                    tokio::time::sleep(STORE_PAUSE).await;
+                }
+            }
+        }
+    }
+
+    async fn attempt(&self, work: Work) {
+        let queue = self.parts.store.work();
+        let delivery: Delivery = match serde_json::from_slice(&work.body) {
+            Ok(delivery) => delivery,
+            Err(error) => {
+                tracing::error!(work = work.id, %error, "a delivery cannot be read and is dropped");
+                return settled(queue.complete(&work).await);
+            }
+        };
+        if !self.enter(&delivery.target) {
+            let due = self.parts.clock.now().plus(PUT_BACK);
+            return settled(queue.retry(&work, due, None).await);
+        }
+        let made = tokio::time::timeout(DEADLINE, self.parts.targets.deliver(&delivery)).await;
+        self.leave(&delivery.target);
+        let late = || Undelivered::for_now("TIMEOUT", "the target did not answer in time");
+        settled(match made.unwrap_or_else(|_| Err(late())) {
+            Ok(()) => queue.complete(&work).await,
+            Err(error) => queue.pass(&work, follow(delivery, &error, self.parts.clock.now())).await,
+        });
+    }
+
+    fn enter(&self, target: &str) -> bool {
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = running.entry(target.to_owned()).or_default();
+        let room = *count < CONCURRENCY_OF_ONE;
+        *count += usize::from(room);
+        room
+    }
+
+    fn leave(&self, target: &str) {
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = running.get_mut(target) {
+            *count -= 1;
+            if *count == 0 {
+                running.remove(target);
+            }
+        }
+    }
+}
+
+/// What follows from an attempt that failed: another one, or a dead letter, or nothing.
+pub(super) fn follow(delivery: Delivery, error: &Undelivered, now: Timestamp) -> Pass {
+    let failures = delivery.failures + 1;
+    let exhausted = if error.may_retry {
+        match delivery.retry.next(failures, now.since(delivery.accepted)) {
+            Ok(wait) => {
+                let again = Delivery { failures, ..delivery };
+                return Pass { again: Some((now.plus(wait), Some(again.to_bytes()))), add: Vec::new() };
+            }
+            Err(exhausted) => Some(exhausted),
+        }
+    } else {
+        None
+    };
+    tracing::warn!(id = %delivery.id, target = delivery.target, %error, failures, "a delivery is given up");
+    Pass { again: None, add: dead_letter(delivery, error, exhausted, now).into_iter().collect() }
+}
+
+fn dead_letter(
+    delivery: Delivery,
+    error: &Undelivered,
+    exhausted: Option<Exhausted>,
+    now: Timestamp,
+) -> Option<NewWork> {
+    let letter = delivery.dead_letter?;
+    let mut message = Message { subject: None, extra: None, ..delivery.message };
+    if let Some(explained) = letter.explained {
+        let mut add = |name: &str, value: String| {
+            message.attributes.insert(name.to_owned(), Attribute { data_type: "String".to_owned(), value });
+        };
+        explained.into_iter().for_each(|(name, value)| add(&name, value));
+        add("ERROR_CODE", error.code.clone());
+        add("ERROR_MESSAGE", error.message.clone());
+        if let Some(exhausted) = exhausted {
+            add("EXHAUSTED_RETRY_CONDITION", exhausted.as_str().to_owned());
+        }
+        add("RETRY_ATTEMPTS", delivery.failures.to_string());
+    }
+    let letter = Delivery { id: delivery.id, ..Delivery::new(letter.arn, message, Sender::Owner, now) };
+    Some(letter.into_work(now))
+}
+
+/// A store that cannot settle a claim gives the delivery back when the lease ends.
+fn settled(result: Result<(), StoreError>) {
+    if let Err(error) = result {
+        tracing::warn!(%error, "a delivery was not settled in the store and will be made again");
+    }
+}
