@@ -2,5 +2,38 @@
 
 mod cron;
 mod expression;
+mod timers;
+
+use std::time::Duration;
+
+use ebb_model::Timestamp;
+use jiff::tz::TimeZone;
 
 pub use expression::{Expression, Grammar, InvalidExpression};
+pub use timers::Timers;
+
+/// How far back the last time that something was due is looked for at first.
+const FIRST_LOOK: Duration = Duration::from_secs(60 * 60);
+
+/// The last time after `after` and not after `now` that something is due: what was missed before it is skipped.
+#[must_use]
+pub fn last_due(
+    expression: &Expression,
+    after: Timestamp,
+    now: Timestamp,
+    start: Timestamp,
+    zone: &TimeZone,
+) -> Option<Timestamp> {
+    // Further and further back, so that a long absence costs no walk through all that was missed.
+    let mut look = FIRST_LOOK;
+    loop {
+        let from = after
+            .max(Timestamp(now.millis().saturating_sub(i64::try_from(look.as_millis()).unwrap_or(i64::MAX))));
+        let next = |after| expression.next(after, start, zone).filter(|at| *at <= now);
+        let last = std::iter::successors(next(from), |at| next(*at)).last();
+        if last.is_some() || from == after {
+            return last;
+        }
+        look *= 8;
+    }
+}

@@ -105,6 +105,41 @@ impl Records {
         rows.iter().map(record).collect::<Result<_, _>>().map_err(reading(action))
     }
 
+    /// Up to `limit` records of a kind with keys from `from` and before `until`, by key (bytewise).
+    ///
+    /// # Errors
+    /// [`StoreError::Database`], [`StoreError::Closed`].
+    pub async fn range(
+        &self,
+        kind: &'static str,
+        from: &str,
+        until: &str,
+        limit: u32,
+    ) -> Result<Vec<Record>, StoreError> {
+        let action = "read records";
+        let args = [Arg::Text(kind), Arg::Text(from), Arg::Text(until), Arg::Int(limit.into())];
+        let rows = self.database.rows(action, RANGE, &args).await?;
+        rows.iter().map(record).collect::<Result<_, _>>().map_err(reading(action))
+    }
+
+    /// How many records of a kind have keys from `from` and before `until`, and how many bytes they are.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`], [`StoreError::Closed`].
+    pub async fn measure(
+        &self,
+        kind: &'static str,
+        from: &str,
+        until: &str,
+    ) -> Result<(u64, u64), StoreError> {
+        let action = "measure records";
+        let args = [Arg::Text(kind), Arg::Text(from), Arg::Text(until)];
+        let rows = self.database.rows(action, MEASURE, &args).await?;
+        let number = |row: &Row, column| row.int(column).map(|number| u64::try_from(number).unwrap_or(0));
+        let measured = rows.first().map_or(Ok((0, 0)), |row| Ok((number(row, 0)?, number(row, 1)?)));
+        measured.map_err(reading(action))
+    }
+
     /// One record.
     ///
     /// # Errors
@@ -214,6 +249,10 @@ pub(crate) async fn forget(session: &mut Session) -> Result<(), sqlx::Error> {
     Ok(())
 }
 
+const RANGE: &str = "SELECT key, revision, body FROM records
+    WHERE kind = $1 AND key >= $2 AND key < $3 AND body IS NOT NULL ORDER BY key LIMIT $4";
+const MEASURE: &str = "SELECT COUNT(*), CAST(COALESCE(SUM(LENGTH(body)), 0) AS BIGINT) FROM records
+    WHERE kind = $1 AND key >= $2 AND key < $3 AND body IS NOT NULL";
 const PUT: &str = "INSERT INTO records (kind, key, changed, revision, body) VALUES ($1, $2, $3, 1, $4)
     ON CONFLICT (kind, key) DO UPDATE
     SET revision = records.revision + 1, changed = excluded.changed, body = excluded.body

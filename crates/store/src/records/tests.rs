@@ -163,3 +163,24 @@ async fn a_bad_change_does_not_spoil_the_others_that_wait_with_it() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_range_has_the_keys_from_its_begin_to_before_its_end() {
+    use Expect::Anything;
+    each_database(async |store| {
+        let keys = ["a|1", "a|2", "a|3", "a}", "B"];
+        let writes = keys.iter().map(|key| put(key, "12", Anything)).collect();
+        store.records().commit(writes).await.unwrap();
+        store.records().commit(vec![delete("a|2", Anything)]).await.unwrap();
+        let range = async |from: &str, until: &str, limit| {
+            let found = store.records().range("thing", from, until, limit).await.unwrap();
+            found.into_iter().map(|record| record.key).collect::<Vec<_>>()
+        };
+        assert_eq!(range("a|", "a}", 9).await, ["a|1", "a|3"]);
+        assert_eq!(range("", "a|3", 9).await, ["B", "a|1"]);
+        assert_eq!(range("a|1 ", "b", 1).await, ["a|3"]);
+        assert_eq!(store.records().measure("thing", "a|", "a}").await.unwrap(), (2, 4));
+        assert_eq!(store.records().measure("none", "", "z").await.unwrap(), (0, 0));
+    })
+    .await;
+}

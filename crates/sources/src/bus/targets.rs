@@ -1,0 +1,135 @@
+//! The targets of rules.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::rules::Rule;
+use super::transform::Input;
+use super::{BusError, EventBuses, is_name};
+use crate::delivery::{DeadLetter, RetryPolicy};
+
+/// The most targets of a rule. Source: EventBridge user guide, "Amazon EventBridge quotas" (2026-11).
+const TARGETS: usize = 5;
+
+/// What a rule passes events on to. Kept in the store: fields may be added with a default, never changed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RuleTarget {
+    /// Unique in its rule.
+    pub id: String,
+    /// The ARN of what gets the events.
+    pub arn: String,
+    /// A role, as it was given.
+    pub role: Option<String>,
+    /// What it gets of them.
+    pub input: Input,
+    /// The ARN of the queue for what cannot be delivered.
+    pub dead_letter: Option<String>,
+    /// How often it is tried, where it was given.
+    pub retry: Option<RetryPolicy>,
+    /// The message group, for FIFO queues.
+    pub message_group: Option<String>,
+    /// Parameters of single kinds of targets (`HttpParameters`, …), as they were given.
+    pub parameters: Map<String, Value>,
+}
+
+/// A target that was not taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusedTarget {
+    /// Its id.
+    pub id: String,
+    /// As in `ResourceNotFoundException`.
+    pub code: &'static str,
+    /// For people.
+    pub message: String,
+}
+
+impl EventBuses {
+    /// Adds targets to a rule, in the place of those with the same ids. Gives those that were not taken.
+    ///
+    /// # Errors
+    /// [`BusError::NotFound`], [`BusError::Invalid`], [`BusError::LimitExceeded`]: then nothing is changed.
+    pub async fn put_targets(
+        &self,
+        bus: Option<&str>,
+        rule: &str,
+        targets: Vec<RuleTarget>,
+    ) -> Result<Vec<RefusedTarget>, BusError> {
+        for target in &targets {
+            target.check()?;
+        }
+        let add = |rule: &mut Rule| {
+            rule.targets.extend(targets.iter().map(|target| (target.id.clone(), target.clone())));
+            if rule.targets.len() > TARGETS {
+                let message = "The requested resource exceeds the maximum number allowed.";
+                return Err(BusError::LimitExceeded(message.to_owned()));
+            }
+            Ok(())
+        };
+        self.edit_rule(bus, rule, add).await?;
+        Ok(Vec::new())
+    }
+
+    /// Takes targets from a rule. Gives those that it did not have.
+    ///
+    /// # Errors
+    /// [`BusError::NotFound`] for the rule.
+    pub async fn remove_targets(
+        &self,
+        bus: Option<&str>,
+        rule: &str,
+        ids: &[String],
+    ) -> Result<Vec<RefusedTarget>, BusError> {
+        let before = self.rule(bus, rule)?;
+        let remove = |rule: &mut Rule| {
+            rule.targets.retain(|id, _| !ids.contains(id));
+            Ok(())
+        };
+        self.edit_rule(bus, rule, remove).await?;
+        let missing = ids.iter().filter(|id| !before.targets.contains_key(*id));
+        let refused = |id: &String| RefusedTarget {
+            id: id.clone(),
+            code: "ResourceNotFoundException",
+            message: format!("Rule {rule} does not have target {id}."),
+        };
+        Ok(missing.map(refused).collect())
+    }
+}
+
+impl RuleTarget {
+    fn check(&self) -> Result<(), BusError> {
+        let invalid = |message: String| Err(BusError::Invalid(message));
+        if !is_name(&self.id, 64, &[]) {
+            return invalid(format!("{:?} is no id of a target", self.id));
+        }
+        if !self.arn.starts_with("arn:") || self.arn.split(':').count() < 6 {
+            return invalid(format!(
+                "Parameter {} is not valid. Reason: Provided Arn is not in correct format.",
+                self.arn
+            ));
+        }
+        if let Some(queue) = self.dead_letter.as_deref().filter(|queue| !queue.contains(":sqs:")) {
+            return invalid(format!("{queue} is not the ARN of a queue, which a dead-letter target must be"));
+        }
+        if self.arn.contains(":sqs:") && self.arn.ends_with(".fifo") && self.message_group.is_none() {
+            return invalid(format!(
+                "Parameter(s) MessageGroupId must be specified for target: {}.",
+                self.id
+            ));
+        }
+        if self.retry.is_some_and(|retry| retry.attempts > 185 || !(60..=86_400).contains(&retry.age_seconds))
+        {
+            return invalid(format!("RetryPolicy of target {} is out of range", self.id));
+        }
+        self.input.check().map_err(BusError::Invalid)
+    }
+
+    /// Where what cannot be delivered goes, with what explains it.
+    pub(super) fn dead_letter(&self, rule_arn: &str) -> Option<DeadLetter> {
+        let explained = [("RULE_ARN", rule_arn), ("TARGET_ARN", self.arn.as_str())];
+        let explained: BTreeMap<String, String> =
+            explained.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        self.dead_letter.as_ref().map(|arn| DeadLetter { arn: arn.clone(), explained: Some(explained) })
+    }
+}
