@@ -6,6 +6,7 @@ mod api_port;
 mod cli;
 mod config;
 mod serve;
+mod sources;
 mod wiring;
 
 use std::process::ExitCode;

@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::api_port::ApiPort;
 use crate::config::{Config, LogSetting, NetworkSetting};
+use crate::sources::Sources;
 use crate::wiring::{self, Authenticator, LateControl, Routes};
 
 /// Runs the platform until SIGTERM or SIGINT. Call it before any thread exists: it starts the launcher first.
@@ -44,6 +45,7 @@ pub(crate) fn run(config: &Config) -> Result<()> {
 struct Platform {
     store: Store,
     invoker: Invoker,
+    sources: Sources,
     api: Port,
     edge: Port,
     /// Connections that instances have to the control API.
@@ -106,7 +108,8 @@ impl Platform {
         });
         let edge_port = addresses.1.port();
         let apps = wiring::apps(config, &store, &invoker, &engine, &clock, edge_port).await?;
-        let aws = wiring::aws(config, &keys, &clock, &store, &invoker, edge_port);
+        let sources = Sources::open(config, &store, &invoker, &clock).await?;
+        let aws = wiring::aws(config, &keys, &clock, &store, &invoker, &sources, edge_port);
         let console = wiring::console(config, &store, &invoker, &apps, edge_port);
         let api_port = ApiPort::new(aws.clone(), console);
         control.set(api_port.clone());
@@ -119,6 +122,7 @@ impl Platform {
         let platform = Self {
             store,
             invoker,
+            sources,
             api: Port::serve("api", |stop| async move { api_port.serve(api_listener, stop).await }),
             edge: Port::serve("edge", |stop| async move { gateway.serve(edge_listener, stop).await }),
             control,
@@ -137,6 +141,7 @@ impl Platform {
                 tracing::error!(%error, "a listener ended badly");
             }
         }
+        self.sources.stop().await;
         self.invoker.shutdown().await;
         self.control.stop().await;
         self.store.close().await;

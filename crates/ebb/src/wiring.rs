@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use ebb_app::{AppError, Apps, AppsConfig, Plan, Target};
 use ebb_aws::api::lambda::{self, EdgeAddress, Lambda};
-use ebb_aws::api::{logs, sts};
+use ebb_aws::api::{events, logs, sts};
 use ebb_aws::wire::credentials::KeyRing;
 use ebb_aws::wire::sigv4::Authorization;
 use ebb_aws::{AwsConfig, AwsService};
@@ -26,6 +26,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::api_port::ApiPort;
 use crate::config::Config;
+use crate::sources::Sources;
 
 /// The control API of instances. The engine needs it before the services that it leads to exist, which need the
 /// engine: it is set once, when they do.
@@ -65,6 +66,7 @@ pub(crate) fn aws(
     clock: &Arc<dyn Clock>,
     store: &Store,
     invoker: &Invoker,
+    sources: &Sources,
     edge_port: u16,
 ) -> AwsService {
     let aws = AwsConfig { region: config.region.clone(), account: config.account.clone(), scheme: "http" };
@@ -74,7 +76,12 @@ pub(crate) fn aws(
         aws,
         keys.clone(),
         clock.clone(),
-        vec![lambda::api(state), logs::api(store.logs().clone()), sts::api(keys.clone())],
+        vec![
+            lambda::api(state),
+            logs::api(store.logs().clone()),
+            sts::api(keys.clone()),
+            events::api(sources.buses.clone()),
+        ],
     )
 }
 

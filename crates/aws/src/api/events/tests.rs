@@ -1,0 +1,115 @@
+//! Shapes of requests, answers and errors.
+
+use std::sync::Arc;
+
+use ebb_model::{Clock, Region};
+use ebb_sources::bus::{BusParts, EventBuses};
+use ebb_store::{Store, StoreConfig};
+use serde_json::{Value, json};
+
+use crate::testing::{Client, TestClock, account, keys};
+
+async fn client(folder: &tempfile::TempDir) -> Client {
+    let clock: Arc<dyn Clock> = TestClock::new();
+    let config = StoreConfig { data: folder.path().to_owned(), database: None, blobs: None };
+    let store = Store::open_with_clock(&config, clock.clone()).await.unwrap();
+    let region = Region::parse("us-east-1").unwrap();
+    let buses = EventBuses::open(BusParts { store, clock, account: account(), region }).await.unwrap();
+    Client::new(super::api(buses), &keys())
+}
+
+async fn call(client: &Client, operation: &str, body: Value) -> Value {
+    let answer = client.json(&format!("AWSEvents.{operation}"), &body).await;
+    assert_eq!(answer.status, 200, "{operation}: {}", answer.text);
+    answer.json()
+}
+
+async fn refused(client: &Client, operation: &str, body: Value) -> String {
+    let answer = client.json(&format!("AWSEvents.{operation}"), &body).await;
+    assert_eq!(answer.status, 400, "{operation}: {}", answer.text);
+    answer.json()["__type"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn what_was_put_is_described_as_it_was_put() {
+    let folder = tempfile::tempdir().unwrap();
+    let client = client(&folder).await;
+    let made =
+        call(&client, "CreateEventBus", json!({"Name": "shop", "Tags": [{"Key": "k", "Value": "v"}]})).await;
+    let bus_arn = "arn:aws:events:us-east-1:000000000000:event-bus/shop";
+    assert_eq!(made, json!({"EventBusArn": bus_arn}));
+    let pattern = r#"{"source": ["a"]}"#;
+    let rule = json!({"Name": "r", "EventBusName": bus_arn, "EventPattern": pattern, "Description": "d"});
+    let rule_arn = "arn:aws:events:us-east-1:000000000000:rule/shop/r";
+    assert_eq!(call(&client, "PutRule", rule).await, json!({"RuleArn": rule_arn}));
+    let described = call(&client, "DescribeRule", json!({"Name": "r", "EventBusName": "shop"})).await;
+    let expected = json!({
+        "Name": "r", "Arn": rule_arn, "EventPattern": pattern, "State": "ENABLED", "Description": "d",
+        "EventBusName": "shop", "CreatedBy": "000000000000",
+    });
+    assert_eq!(described, expected);
+    let targets = json!([
+        {"Id": "1", "Arn": "arn:aws:sqs:us-east-1:000000000000:q", "InputPath": "$.detail",
+         "DeadLetterConfig": {"Arn": "arn:aws:sqs:us-east-1:000000000000:d"},
+         "RetryPolicy": {"MaximumRetryAttempts": 3, "MaximumEventAgeInSeconds": 60}},
+        {"Id": "2", "Arn": "arn:aws:sqs:us-east-1:000000000000:q.fifo", "SqsParameters": {"MessageGroupId": "g"},
+         "InputTransformer": {"InputPathsMap": {"a": "$.source"}, "InputTemplate": "\"<a>\""}},
+        {"Id": "3", "Arn": "arn:aws:ecs:us-east-1:000000000000:cluster/c", "EcsParameters": {"TaskCount": 1}},
+    ]);
+    let put = json!({"Rule": "r", "EventBusName": "shop", "Targets": targets});
+    assert_eq!(call(&client, "PutTargets", put).await, json!({"FailedEntryCount": 0, "FailedEntries": []}));
+    let listed = call(&client, "ListTargetsByRule", json!({"Rule": "r", "EventBusName": "shop"})).await;
+    assert_eq!(listed, json!({ "Targets": targets }));
+    let tags = call(&client, "ListTagsForResource", json!({"ResourceARN": bus_arn})).await;
+    assert_eq!(tags, json!({"Tags": [{"Key": "k", "Value": "v"}]}));
+    let by_target = json!({"TargetArn": "arn:aws:sqs:us-east-1:000000000000:q", "EventBusName": "shop"});
+    assert_eq!(call(&client, "ListRuleNamesByTarget", by_target).await, json!({"RuleNames": ["r"]}));
+}
+
+#[tokio::test]
+async fn lists_come_in_pages() {
+    let folder = tempfile::tempdir().unwrap();
+    let client = client(&folder).await;
+    for n in 0..5 {
+        let rule = json!({"Name": format!("r{n}"), "ScheduleExpression": "rate(1 day)", "State": "DISABLED"});
+        call(&client, "PutRule", rule).await;
+    }
+    let mut names = Vec::new();
+    let mut token = Value::Null;
+    loop {
+        let mut request = json!({"Limit": 2, "NamePrefix": "r"});
+        if !token.is_null() {
+            request["NextToken"] = token;
+        }
+        let page = call(&client, "ListRules", request).await;
+        let rules = page["Rules"].as_array().unwrap();
+        names.extend(rules.iter().map(|rule| rule["Name"].as_str().unwrap().to_owned()));
+        token = page["NextToken"].clone();
+        if token.is_null() {
+            break;
+        }
+    }
+    assert_eq!(names, ["r0", "r1", "r2", "r3", "r4"]);
+}
+
+#[tokio::test]
+async fn errors_have_the_names_of_the_service() {
+    let folder = tempfile::tempdir().unwrap();
+    let client = client(&folder).await;
+    let pattern = |text: &str| json!({"Name": "r", "EventPattern": text});
+    for (operation, body, code) in [
+        ("DescribeRule", json!({"Name": "none"}), "ResourceNotFoundException"),
+        ("DescribeEventBus", json!({"Name": "none"}), "ResourceNotFoundException"),
+        ("CreateEventBus", json!({"Name": "default"}), "ResourceAlreadyExistsException"),
+        ("DeleteEventBus", json!({"Name": "default"}), "ValidationException"),
+        ("PutRule", pattern("{"), "InvalidEventPatternException"),
+        ("PutRule", pattern(r#"{"a": "b"}"#), "InvalidEventPatternException"),
+        ("PutRule", json!({"Name": "r"}), "ValidationException"),
+        ("PutRule", json!({"Name": "no spaces", "ScheduleExpression": "rate(1 day)"}), "ValidationException"),
+        ("TestEventPattern", json!({"EventPattern": r#"{"a": [1]}"#, "Event": "{}"}), "ValidationException"),
+        ("CreateConnection", json!({}), "UnknownOperationException"),
+        ("PutEvents", json!({"Entries": []}), "ValidationException"),
+    ] {
+        assert_eq!(refused(&client, operation, body.clone()).await, code, "{operation} {body}");
+    }
+}
