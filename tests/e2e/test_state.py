@@ -2,6 +2,7 @@
 import json
 import os
 import random
+import socket
 import threading
 import time
 import uuid
@@ -103,3 +104,29 @@ def test_secrets_on_disk_are_the_owners_alone(own_server):
     assert (own_server.data / "credentials").stat().st_mode & 0o777 == 0o600
     assert own_server.data.stat().st_mode & 0o077 == 0
     own_server.stop()
+
+
+def test_a_server_that_is_told_to_stop_is_gone_in_time_whatever_runs(own_server):
+    """A function that never ends, one that outlives SIGTERM, a client that reads nothing, one that sends half a request."""
+    server = own_server.start()
+    forever = server.create("import time\ndef handler(e, c):\n    time.sleep(200)\n", Timeout=300)
+    deaf = server.create("""
+        import signal, subprocess, sys
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        subprocess.Popen([sys.executable, '-c', 'import signal,time\\nsignal.signal(15, signal.SIG_IGN)\\ntime.sleep(300)'])
+        def handler(e, c):
+            return 'x'
+        """)
+    assert server.invoke(deaf)[0] == "x"
+    server.lam.invoke(FunctionName=forever, InvocationType="Event", Payload=b"{}")
+    host, port = server.edge.split("//")[1].split(":")
+    url = server.url(forever)
+    calls = [socket.create_connection((host, int(port))) for _ in range(3)]
+    calls[0].sendall(f"GET / HTTP/1.1\r\nHost: {url}\r\n\r\n".encode())
+    calls[1].sendall(f"GET / HTTP/1.1\r\nHost: {url}\r\n".encode())
+    calls[2].sendall(f"POST / HTTP/1.1\r\nHost: {url}\r\nContent-Length: 100\r\n\r\nabc".encode())
+    time.sleep(1)
+    # `stop` asserts that it ends by itself, with status 0, within the 20 seconds of the contract.
+    server.stop()
+    for call in calls:
+        call.close()

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use ebb_aws::wire::credentials::KeyRing;
@@ -15,12 +16,16 @@ use ebb_sandbox::{Launcher, Network};
 use ebb_store::{Store, StoreConfig};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::api_port::ApiPort;
 use crate::config::{Config, LogSetting, NetworkSetting};
 use crate::sources::Sources;
 use crate::wiring::{self, Authenticator, LateControl, Routes};
+
+/// How long everything but the last writes may take to stop: the contract is to be gone 20 seconds after SIGTERM.
+const STOP: Duration = Duration::from_secs(17);
 
 /// Runs the platform until SIGTERM or SIGINT. Call it before any thread exists: it starts the launcher first.
 ///
@@ -131,8 +136,10 @@ impl Platform {
         Ok(platform)
     }
 
-    /// New requests are refused first, running ones end, then instances, then what is not yet written.
+    /// New requests are refused first, running ones end, then instances, then what is not yet written; all within
+    /// [`STOP`].
     async fn stop(self) {
+        let deadline = Instant::now() + STOP;
         self.api.stop.cancel();
         self.edge.stop.cancel();
         let (api, edge) = tokio::join!(self.api.serving, self.edge.serving);
@@ -141,9 +148,14 @@ impl Platform {
                 tracing::error!(%error, "a listener ended badly");
             }
         }
-        self.sources.stop().await;
-        self.invoker.shutdown().await;
-        self.control.stop().await;
+        let stopped = async {
+            self.sources.stop().await;
+            self.invoker.shutdown(deadline).await;
+            self.control.stop().await;
+        };
+        if tokio::time::timeout_at(deadline, stopped).await.is_err() {
+            tracing::warn!("not everything ended in time; what was cut off is taken up by the next server");
+        }
         self.store.close().await;
     }
 }

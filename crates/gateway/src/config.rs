@@ -68,7 +68,7 @@ impl Default for Limits {
             head_timeout: Duration::from_secs(30),
             body_timeout: Duration::from_secs(30),
             write_timeout: Duration::from_secs(60),
-            drain_timeout: Duration::from_secs(15),
+            drain_timeout: Duration::from_secs(12),
         }
     }
 }

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use ebb_model::{Clock, Function, FunctionVersion, Invocation, Outcome, RequestId, Trigger, limits};
 use ebb_store::Store;
 use tokio::sync::{Notify, oneshot};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument, debug_span, info_span};
@@ -31,7 +32,7 @@ use crate::resolve;
 use crate::settle::{self, Reply};
 
 /// How long instances have to say goodbye when the server stops: the two seconds that extensions get, and some more.
-const GOODBYE: Duration = Duration::from_secs(4);
+const GOODBYE: Duration = Duration::from_secs(3);
 
 /// Runs invocations. A cheap handle: clone it freely.
 #[derive(Clone)]
@@ -175,12 +176,15 @@ impl Invoker {
     }
 
     /// Takes nothing new, lets what runs end within [`InvokerConfig::drain`], and then ends every instance, which takes
-    /// some seconds at most. Events that were accepted and have not run stay in the store.
-    pub async fn shutdown(&self) {
+    /// three seconds at most; all of it is over at `deadline`. Events that were accepted and have not run stay in the
+    /// store.
+    pub async fn shutdown(&self, deadline: Instant) {
         let shared = &self.shared;
         shared.draining.cancel();
         shared.running.close();
-        if tokio::time::timeout(shared.config.drain, shared.running.wait()).await.is_err() {
+        let drained =
+            (Instant::now() + shared.config.drain).min(deadline.checked_sub(GOODBYE).unwrap_or(deadline));
+        if tokio::time::timeout_at(drained, shared.running.wait()).await.is_err() {
             tracing::warn!(
                 running = shared.running.len(),
                 "invocations still run at shutdown and are cut off"
@@ -194,7 +198,8 @@ impl Invoker {
             }
         }
         shared.tasks.close();
-        if tokio::time::timeout(GOODBYE, shared.tasks.wait()).await.is_err() {
+        let ended = (Instant::now() + GOODBYE).min(deadline);
+        if tokio::time::timeout_at(ended, shared.tasks.wait()).await.is_err() {
             tracing::warn!(tasks = shared.tasks.len(), "instances did not end in time");
         }
     }

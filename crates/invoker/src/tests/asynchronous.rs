@@ -107,14 +107,14 @@ async fn a_slow_function_does_not_hold_up_others() {
     tokio::time::timeout(Duration::from_millis(2000), ran(&world, "quick", 1))
         .await
         .expect("it does not wait");
-    world.invoker.shutdown().await;
+    world.invoker.shutdown(tokio::time::Instant::now() + Duration::from_secs(20)).await;
 }
 
 #[tokio::test]
 async fn events_survive_a_stop_without_goodbye() {
     let world = World::in_real_time(quick()).await;
     world.deploy(|_| {});
-    world.invoker.shutdown().await;
+    world.invoker.shutdown(tokio::time::Instant::now() + Duration::from_secs(20)).await;
     // What was accepted and not run is in the store; another invoker on it runs it.
     let body = json!({
         "id": ebb_model::RequestId::random(), "function": "f", "qualifier": null, "payload": {"answer": 1},
@@ -136,7 +136,7 @@ async fn events_survive_a_stop_without_goodbye() {
 async fn an_event_for_a_stopping_server_is_refused() {
     let world = World::in_real_time(quick()).await;
     world.deploy(|_| {});
-    world.invoker.shutdown().await;
+    world.invoker.shutdown(tokio::time::Instant::now() + Duration::from_secs(20)).await;
     assert!(matches!(world.invoker.accept(world.event("{}")).await, Err(InvokeError::ShuttingDown)));
 }
 

@@ -131,7 +131,7 @@ async fn shutdown_lets_running_events_end_and_takes_no_new_ones() {
     world.rest().await;
     let stopping = tokio::spawn({
         let invoker = world.invoker.clone();
-        async move { invoker.shutdown().await }
+        async move { invoker.shutdown(tokio::time::Instant::now() + Duration::from_secs(20)).await }
     });
     world.rest().await;
     assert!(matches!(world.invoke("{}").await, Err(InvokeError::ShuttingDown)));
@@ -151,7 +151,7 @@ async fn shutdown_does_not_wait_for_ever() {
     });
     world.rest().await;
     let started = tokio::time::Instant::now();
-    world.invoker.shutdown().await;
+    world.invoker.shutdown(tokio::time::Instant::now() + Duration::from_secs(20)).await;
     assert!(started.elapsed() < Duration::from_secs(2));
     assert_eq!(world.runtime.calls().last().unwrap(), "shutdown 1 spindown");
 }

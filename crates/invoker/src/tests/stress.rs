@@ -62,7 +62,7 @@ async fn nothing_is_lost_whatever_happens() {
     for caller in callers {
         caller.await.unwrap();
     }
-    world.invoker.shutdown().await;
+    world.invoker.shutdown(tokio::time::Instant::now() + Duration::from_secs(20)).await;
     assert_eq!(world.invoker.metering().usage()[0].1.concurrent, 0);
     let mut ends: HashMap<String, u32> = HashMap::new();
     for call in world.runtime.calls() {
