@@ -8,6 +8,7 @@
 //!
 //! **Entry point.** [`Store::open`] takes the data folder for this process and gives one handle to all parts:
 //! [`Records`] (documents with revisions, changed in transactions), [`WorkQueue`] (items claimed for a time),
+//! [`Messages`] (of queues, received for a time),
 //! [`Blobs`] (bytes by SHA-256), [`Packages`] (zips, checked and unpacked) and [`logs`].
 //!
 //! **On disk.** In the data folder, mode 0700:
@@ -32,6 +33,7 @@ mod database;
 mod error;
 mod folder;
 pub mod logs;
+mod messages;
 mod packages;
 mod records;
 mod store;
@@ -41,6 +43,10 @@ mod work;
 
 pub use blobs::Blobs;
 pub use error::{Fault, StoreError};
+pub use messages::{
+    DeadLetters, Messages, NewMessage, QueueDepth, Receipt, Receive, ReceivedMessage, SentMessage,
+    VisibilityChange,
+};
 pub use packages::{PackageError, PackageInfo, Packages};
 pub use records::{Change, Changes, Expect, Record, Records, Write};
 pub use store::{Store, StoreConfig};

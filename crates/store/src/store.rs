@@ -9,7 +9,7 @@ use ebb_model::{Clock, SystemClock};
 use crate::database::Database;
 use crate::folder::DataFolder;
 use crate::logs::LogStore;
-use crate::{Blobs, Packages, Records, StoreError, WorkQueue};
+use crate::{Blobs, Messages, Packages, Records, StoreError, WorkQueue};
 
 /// Where state is kept.
 #[derive(Clone)]
@@ -52,6 +52,7 @@ struct Parts {
     blobs: Blobs,
     packages: Packages,
     work: WorkQueue,
+    messages: Messages,
     logs: LogStore,
 }
 
@@ -81,9 +82,10 @@ impl Store {
         let logs = blocking("open the logs", move || Ok(LogStore::open(path, time)?)).await?;
         let database = Arc::new(Database::open(folder, config.database.as_deref()).await?);
         let records = Records::new(Arc::clone(&database));
-        let work = WorkQueue::new(Arc::clone(&database), clock);
+        let work = WorkQueue::new(Arc::clone(&database), Arc::clone(&clock));
+        let messages = Messages::new(Arc::clone(&database), clock);
         work.recover().await?;
-        Ok(Self { parts: Arc::new(Parts { database, records, blobs, packages, work, logs }) })
+        Ok(Self { parts: Arc::new(Parts { database, records, blobs, packages, work, messages, logs }) })
     }
 
     /// What is configured.
@@ -108,6 +110,12 @@ impl Store {
     #[must_use]
     pub fn work(&self) -> &WorkQueue {
         &self.parts.work
+    }
+
+    /// Messages of queues.
+    #[must_use]
+    pub fn messages(&self) -> &Messages {
+        &self.parts.messages
     }
 
     /// What functions print.

@@ -1,5 +1,6 @@
 //! The changes that the writer can be asked for, and their answers.
 
+use crate::messages::{MessageChange, ReceivedMessage, SentMessage};
 use crate::records::{self, Write};
 use crate::work::{self, Claim, NewWork, Pass, Work};
 use crate::{StoreError, database::Session};
@@ -30,6 +31,8 @@ pub(crate) enum Job {
     Extend(Held, Timestamp),
     /// Give back all work that anybody holds.
     GiveBackAll(Timestamp),
+    /// Change messages of queues.
+    Messages(MessageChange, Timestamp),
 }
 
 /// Work, as far as its claim proves it.
@@ -50,6 +53,10 @@ pub(crate) enum Answer {
     Claimed(Vec<Work>),
     /// Work went back into this queue.
     Released(String),
+    /// What became of messages.
+    Sent(Vec<SentMessage>),
+    /// The messages taken.
+    Received(Vec<ReceivedMessage>),
     /// It is done.
     Done,
 }
@@ -79,6 +86,7 @@ impl Job {
             Self::Retry(held, due, body) => work::retry(session, *held, *due, body.as_deref()).await,
             Self::Pass(held, pass, now) => work::pass(session, *held, pass, *now).await,
             Self::Extend(held, until) => work::extend(session, *held, *until).await,
+            Self::Messages(change, now) => change.apply(session, *now).await.map(Ok),
             Self::GiveBackAll(now) => work::give_back_all(session, *now).await.map(|()| Ok(Answer::Done)),
         }
     }
@@ -104,6 +112,7 @@ impl Job {
             Self::Retry(..) => "give work back",
             Self::Pass(..) => "pass work on",
             Self::Extend(..) => "extend a claim",
+            Self::Messages(change, _) => change.action(),
             Self::GiveBackAll(_) => "give back what a dead process held",
         }
     }

@@ -7,12 +7,18 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 
 /// The steps for SQLite.
 pub(super) fn sqlite() -> Migrator {
-    steps([(1, "initial", include_str!("../../migrations/sqlite/0001_initial.sql"))])
+    steps([
+        (1, "initial", include_str!("../../migrations/sqlite/0001_initial.sql")),
+        (2, "messages", include_str!("../../migrations/sqlite/0002_messages.sql")),
+    ])
 }
 
 /// The steps for PostgreSQL.
 pub(super) fn postgres() -> Migrator {
-    steps([(1, "initial", include_str!("../../migrations/postgres/0001_initial.sql"))])
+    steps([
+        (1, "initial", include_str!("../../migrations/postgres/0001_initial.sql")),
+        (2, "messages", include_str!("../../migrations/postgres/0002_messages.sql")),
+    ])
 }
 
 fn steps<const N: usize>(texts: [(i64, &'static str, &'static str); N]) -> Migrator {

@@ -8,20 +8,25 @@ use tokio::sync::Notify;
 /// One bell for each queue that somebody has waited for.
 #[derive(Debug, Default)]
 pub(crate) struct Wakes {
-    // A short critical section without an await: a plain mutex. The names are few, so the map does not grow.
-    bells: Mutex<HashMap<&'static str, Arc<Notify>>>,
+    // A short critical section without an await: a plain mutex. A bell that nobody holds goes when it would ring.
+    bells: Mutex<HashMap<String, Arc<Notify>>>,
 }
 
 impl Wakes {
     /// The bell of a queue.
-    pub(crate) fn bell(&self, queue: &'static str) -> Arc<Notify> {
-        Arc::clone(self.bells.lock().unwrap_or_else(PoisonError::into_inner).entry(queue).or_default())
+    pub(crate) fn bell(&self, queue: &str) -> Arc<Notify> {
+        let mut bells = self.bells.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(bells.entry(queue.to_owned()).or_default())
     }
 
     /// Wakes everyone who waits for this queue.
     pub(crate) fn ring(&self, queue: &str) {
-        if let Some(bell) = self.bells.lock().unwrap_or_else(PoisonError::into_inner).get(queue) {
+        let mut bells = self.bells.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(bell) = bells.get(queue) {
             bell.notify_waiters();
+            if Arc::strong_count(bell) == 1 {
+                bells.remove(queue);
+            }
         }
     }
 }

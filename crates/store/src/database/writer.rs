@@ -205,6 +205,7 @@ impl Task {
                     self.wakes.ring(queue);
                 }
             }
+            (Job::Messages(change, _), Ok(_)) => change.bells().iter().for_each(|bell| self.wakes.ring(bell)),
             (_, Ok(Answer::Released(queue))) => self.wakes.ring(queue),
             _ => {}
         }

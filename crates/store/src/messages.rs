@@ -1,0 +1,322 @@
+//! Messages of queues: sent, received for a time, deleted.
+//!
+//! A message that is received is invisible for a time and comes back when nobody deleted it by then: it is handed out at
+//! least once. What a queue is called and how it behaves is its owner's; bodies are bytes.
+
+mod change;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use ebb_model::{Clock, Timestamp};
+
+pub(crate) use change::MessageChange;
+
+use crate::StoreError;
+use crate::database::{Answer, Arg, Database, Job, Row, reading};
+
+/// How often other nodes' messages are looked for, where they share the database.
+const SHARED_POLL: Duration = Duration::from_millis(200);
+/// The pause after the database could not be asked.
+const ERROR_PAUSE: Duration = Duration::from_secs(1);
+
+/// All messages of all queues. Cheap to clone.
+#[derive(Clone)]
+pub struct Messages {
+    database: Arc<Database>,
+    clock: Arc<dyn Clock>,
+}
+
+/// A message to be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewMessage {
+    /// Its owner's name for it; what a duplicate is answered with.
+    pub name: String,
+    /// The bytes.
+    pub body: Bytes,
+    /// Not to be received before.
+    pub visible: Timestamp,
+    /// The group within which order holds, in FIFO queues.
+    pub group: Option<String>,
+    /// What tells that it was sent already, and until when that is remembered.
+    pub token: Option<(String, Timestamp)>,
+}
+
+/// What became of a message that was sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SentMessage {
+    /// Its place among all messages: grows.
+    pub id: i64,
+    /// The name of the message that was sent before with the same token: this one was not kept.
+    pub duplicate_of: Option<String>,
+}
+
+/// A message that was received.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReceivedMessage {
+    /// Its place among all messages.
+    pub id: i64,
+    /// The bytes.
+    pub body: Bytes,
+    /// How often it was received, this time included. With the id it is the receipt.
+    pub receives: i64,
+    /// When it was sent.
+    pub sent: Timestamp,
+    /// When it was first received.
+    pub first_received: Timestamp,
+    /// Where a dead letter comes from, as it was given.
+    pub source: Option<String>,
+}
+
+/// A receipt: proof that a message was received, until it is received again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Receipt {
+    /// The message.
+    pub id: i64,
+    /// Which time it was received.
+    pub receives: i64,
+}
+
+/// How messages are received.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receive {
+    /// From this queue.
+    pub queue: String,
+    /// At most so many.
+    pub limit: u32,
+    /// How long they are invisible then.
+    pub invisible: Duration,
+    /// Whether the order within groups holds: none of a group is given while one of it is invisible.
+    pub fifo: bool,
+    /// What was sent before is deleted instead.
+    pub not_before: Timestamp,
+    /// What was received so often already goes elsewhere instead.
+    pub dead_letters: Option<DeadLetters>,
+}
+
+/// Where messages go that were received too often.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadLetters {
+    /// How often a message may be received.
+    pub max_receives: i64,
+    /// The queue that it goes to then.
+    pub queue: String,
+    /// What its `source` is there.
+    pub source: String,
+}
+
+/// How an attempt to change the visibility of a message went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum VisibilityChange {
+    /// It was changed.
+    Changed,
+    /// The message is there, but nobody holds it.
+    NotInFlight,
+    /// There is no such message, or it was received again.
+    Gone,
+}
+
+/// How full a queue is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct QueueDepth {
+    /// Messages that may be received.
+    pub visible: u64,
+    /// Messages that someone holds.
+    pub in_flight: u64,
+    /// Messages whose time has not come.
+    pub delayed: u64,
+}
+
+impl Messages {
+    pub(crate) fn new(database: Arc<Database>, clock: Arc<dyn Clock>) -> Self {
+        Self { database, clock }
+    }
+
+    /// Sends messages; durable when it returns. Concurrent calls share one transaction.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`] (none was sent, unless it says that it is in doubt), [`StoreError::Closed`].
+    pub async fn send(&self, queue: &str, messages: Vec<NewMessage>) -> Result<Vec<SentMessage>, StoreError> {
+        let change = MessageChange::Send { queue: queue.to_owned(), messages };
+        match self.change(change).await? {
+            Answer::Sent(sent) => Ok(sent),
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    /// Receives messages that are visible now.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`], [`StoreError::Closed`].
+    pub async fn receive(&self, receive: Receive) -> Result<Vec<ReceivedMessage>, StoreError> {
+        // Most looks find nothing, and a look is cheaper than a change.
+        let now = self.clock.now();
+        if self.next_visible(&receive.queue).await?.is_none_or(|at| at > now) {
+            return Ok(Vec::new());
+        }
+        match self.change(MessageChange::Receive(receive)).await? {
+            Answer::Received(received) => Ok(received),
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    /// Deletes messages; tells for each whether it was there with this receipt.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`], [`StoreError::Closed`].
+    pub async fn delete(&self, queue: &str, receipts: Vec<Receipt>) -> Result<Vec<bool>, StoreError> {
+        let change = MessageChange::Delete { queue: queue.to_owned(), receipts };
+        let numbers = self.change(change).await?.numbers();
+        Ok(numbers.into_iter().map(|deleted| deleted > 0).collect())
+    }
+
+    /// Sets how long from now each message stays invisible.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`], [`StoreError::Closed`].
+    pub async fn set_visibility(
+        &self,
+        queue: &str,
+        changes: Vec<(Receipt, Duration)>,
+    ) -> Result<Vec<VisibilityChange>, StoreError> {
+        let change = MessageChange::SetVisibility { queue: queue.to_owned(), changes };
+        let numbers = self.change(change).await?.numbers();
+        let read = |number| match number {
+            0 => VisibilityChange::Gone,
+            1 => VisibilityChange::NotInFlight,
+            _ => VisibilityChange::Changed,
+        };
+        Ok(numbers.into_iter().map(read).collect())
+    }
+
+    /// Moves up to `limit` visible messages to another queue; gives how many were moved. `source` picks those dead
+    /// letters that come from there.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`], [`StoreError::Closed`].
+    pub async fn move_some(
+        &self,
+        from: &str,
+        to: &str,
+        source: Option<&str>,
+        limit: u32,
+    ) -> Result<u64, StoreError> {
+        let change = MessageChange::Move {
+            from: from.to_owned(),
+            to: to.to_owned(),
+            source: source.map(str::to_owned),
+            limit,
+        };
+        let moved = self.change(change).await?.numbers();
+        Ok(moved.first().copied().and_then(|moved| u64::try_from(moved).ok()).unwrap_or(0))
+    }
+
+    /// Where the visible dead letters of a queue come from.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`], [`StoreError::Closed`].
+    pub async fn sources(&self, queue: &str) -> Result<Vec<Option<String>>, StoreError> {
+        let action = "look where dead letters come from";
+        let sql = "SELECT COALESCE(source, ''), COUNT(*) FROM messages WHERE queue = $1 GROUP BY source";
+        let rows = self.database.rows(action, sql, &[Arg::Text(queue)]).await?;
+        let source = |row: &Row| row.text(0).map(|source| Some(source).filter(|source| !source.is_empty()));
+        rows.iter().map(source).collect::<Result<_, _>>().map_err(reading(action))
+    }
+
+    /// Deletes all messages of a queue, and what it remembers of them.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`], [`StoreError::Closed`].
+    pub async fn purge(&self, queue: &str) -> Result<(), StoreError> {
+        self.change(MessageChange::Purge { queue: queue.to_owned() }).await.map(drop)
+    }
+
+    /// Deletes up to `limit` messages of a queue that were sent before `before`; gives how many.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`], [`StoreError::Closed`].
+    pub async fn expire(&self, queue: &str, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
+        let change = MessageChange::Expire { queue: queue.to_owned(), before, limit };
+        let deleted = self.change(change).await?.numbers();
+        Ok(deleted.first().copied().and_then(|deleted| u64::try_from(deleted).ok()).unwrap_or(0))
+    }
+
+    /// How full a queue is. Reads the whole queue's index.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`], [`StoreError::Closed`].
+    pub async fn depth(&self, queue: &str) -> Result<QueueDepth, StoreError> {
+        let action = "measure a queue";
+        let args = [Arg::Text(queue), Arg::Int(self.clock.now().millis())];
+        let rows = self.database.rows(action, DEPTH, &args).await?;
+        rows.first().map_or_else(|| Ok(QueueDepth::default()), depth).map_err(reading(action))
+    }
+
+    /// Returns when a message may be visible in the queue. Safe to cancel.
+    ///
+    /// Returns at once where one is visible already, so nothing is missed between a receive and this.
+    pub async fn wait(&self, queue: &str) {
+        let bell = self.database.wakes().bell(&bell_name(queue));
+        loop {
+            // Listen before looking, so that what is sent in between rings.
+            let mut rung = std::pin::pin!(bell.notified());
+            rung.as_mut().enable();
+            let next = match self.next_visible(queue).await {
+                Ok(next) => next,
+                Err(error) => {
+                    tracing::warn!(queue, %error, "cannot look for messages");
+                    tokio::time::sleep(ERROR_PAUSE).await;
+                    return;
+                }
+            };
+            let until_next = next.map(|at| at.since(self.clock.now()));
+            if until_next == Some(Duration::ZERO) {
+                return;
+            }
+            let shared = self.database.is_shared().then_some(SHARED_POLL);
+            let sleep = [until_next, shared].into_iter().flatten().min();
+            tokio::select! {
+                () = rung => {}
+                () = tokio::time::sleep(sleep.unwrap_or_default()), if sleep.is_some() => {}
+            }
+        }
+    }
+
+    async fn next_visible(&self, queue: &str) -> Result<Option<Timestamp>, StoreError> {
+        let action = "look for messages";
+        let sql = "SELECT MIN(visible) FROM messages WHERE queue = $1";
+        let rows = self.database.rows(action, sql, &[Arg::Text(queue)]).await?;
+        let visible = rows.first().map_or(Ok(None), |row| row.maybe_int(0)).map_err(reading(action))?;
+        Ok(visible.map(Timestamp))
+    }
+
+    async fn change(&self, change: MessageChange) -> Result<Answer, StoreError> {
+        self.database.change(Job::Messages(change, self.clock.now())).await
+    }
+}
+
+impl fmt::Debug for Messages {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Messages").finish_non_exhaustive()
+    }
+}
+
+/// The bell that rings for a queue of messages.
+pub(crate) fn bell_name(queue: &str) -> String {
+    format!("messages {queue}")
+}
+
+const DEPTH: &str = "SELECT COUNT(*) FILTER (WHERE visible <= $2),
+        COUNT(*) FILTER (WHERE visible > $2 AND receives > 0),
+        COUNT(*) FILTER (WHERE visible > $2 AND receives = 0)
+    FROM messages WHERE queue = $1";
+
+fn depth(row: &Row) -> Result<QueueDepth, sqlx::Error> {
+    let count = |column| row.int(column).map(|count| u64::try_from(count).unwrap_or(0));
+    Ok(QueueDepth { visible: count(0)?, in_flight: count(1)?, delayed: count(2)? })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,264 @@
+//! The changes of messages, each within an open transaction.
+
+use std::time::Duration;
+
+use ebb_model::Timestamp;
+
+use super::{DeadLetters, NewMessage, Receipt, Receive, ReceivedMessage, SentMessage, bell_name};
+use crate::database::{Answer, Arg, Row, Session};
+
+/// Rounds in which a receive makes way through messages that it may not give.
+const ROUNDS: usize = 20;
+
+/// A change of messages.
+#[derive(Debug)]
+pub(crate) enum MessageChange {
+    Send { queue: String, messages: Vec<NewMessage> },
+    Receive(Receive),
+    Delete { queue: String, receipts: Vec<Receipt> },
+    SetVisibility { queue: String, changes: Vec<(Receipt, Duration)> },
+    Move { from: String, to: String, source: Option<String>, limit: u32 },
+    Purge { queue: String },
+    Expire { queue: String, before: Timestamp, limit: u32 },
+}
+
+impl MessageChange {
+    pub(crate) async fn apply(&self, session: &mut Session, now: Timestamp) -> Result<Answer, sqlx::Error> {
+        match self {
+            Self::Send { queue, messages } => send(session, queue, messages, now).await.map(Answer::Sent),
+            Self::Receive(receive) => self::receive(session, receive, now).await.map(Answer::Received),
+            Self::Delete { queue, receipts } => delete(session, queue, receipts).await.map(Answer::Numbers),
+            Self::SetVisibility { queue, changes } => {
+                set_visibility(session, queue, changes, now).await.map(Answer::Numbers)
+            }
+            Self::Move { from, to, source, limit } => {
+                let args = [
+                    Arg::Text(from),
+                    Arg::Text(to),
+                    Arg::Int(now.millis()),
+                    Arg::Int((*limit).into()),
+                    Arg::Text(source.as_deref().unwrap_or("")),
+                ];
+                counted(session.execute(MOVE, &args).await?)
+            }
+            Self::Purge { queue } => {
+                let queue = [Arg::Text(queue)];
+                session.execute("DELETE FROM messages WHERE queue = $1", &queue).await?;
+                session.execute("DELETE FROM message_tokens WHERE queue = $1", &queue).await?;
+                Ok(Answer::Done)
+            }
+            Self::Expire { queue, before, limit } => {
+                let args = [Arg::Text(queue), Arg::Int(before.millis()), Arg::Int((*limit).into())];
+                let deleted = session.execute(EXPIRE, &args).await?;
+                session
+                    .execute("DELETE FROM message_tokens WHERE until <= $1", &[Arg::Int(now.millis())])
+                    .await?;
+                counted(deleted)
+            }
+        }
+    }
+
+    /// What is attempted, for errors.
+    pub(crate) fn action(&self) -> &'static str {
+        match self {
+            Self::Send { .. } => "send messages",
+            Self::Receive(_) => "receive messages",
+            Self::Delete { .. } => "delete messages",
+            Self::SetVisibility { .. } => "change the visibility of messages",
+            Self::Move { .. } => "move messages",
+            Self::Purge { .. } => "purge a queue",
+            Self::Expire { .. } => "delete old messages",
+        }
+    }
+
+    /// The bells that ring once it is made.
+    pub(crate) fn bells(&self) -> Vec<String> {
+        match self {
+            Self::Send { queue, .. } | Self::SetVisibility { queue, .. } | Self::Delete { queue, .. } => {
+                vec![bell_name(queue)]
+            }
+            Self::Move { to, .. } => vec![bell_name(to)],
+            Self::Receive(Receive { dead_letters: Some(DeadLetters { queue, .. }), .. }) => {
+                vec![bell_name(queue)]
+            }
+            Self::Receive(_) | Self::Purge { .. } | Self::Expire { .. } => Vec::new(),
+        }
+    }
+}
+
+const INSERT: &str =
+    "INSERT INTO messages (queue, visible, sent, grp, body) VALUES ($1, $2, $3, NULLIF($4, ''), $5)
+    RETURNING id";
+const KNOWN: &str = "SELECT id, name FROM message_tokens WHERE queue = $1 AND token = $2 AND until > $3";
+const REMEMBER: &str =
+    "INSERT INTO message_tokens (queue, token, until, id, name) VALUES ($1, $2, $3, $4, $5)
+    ON CONFLICT (queue, token) DO UPDATE SET until = excluded.until, id = excluded.id, name = excluded.name";
+
+async fn send(
+    session: &mut Session,
+    queue: &str,
+    messages: &[NewMessage],
+    now: Timestamp,
+) -> Result<Vec<SentMessage>, sqlx::Error> {
+    let mut sent = Vec::with_capacity(messages.len());
+    for message in messages {
+        if let Some((token, _)) = &message.token {
+            let args = [Arg::Text(queue), Arg::Text(token), Arg::Int(now.millis())];
+            if let Some(row) = session.row(KNOWN, &args).await? {
+                sent.push(SentMessage { id: row.int(0)?, duplicate_of: Some(row.text(1)?) });
+                continue;
+            }
+        }
+        let args = [
+            Arg::Text(queue),
+            Arg::Int(message.visible.millis()),
+            Arg::Int(now.millis()),
+            Arg::Text(message.group.as_deref().unwrap_or("")),
+            Arg::Bytes(Some(message.body.as_ref())),
+        ];
+        let id = session.row(INSERT, &args).await?.ok_or(sqlx::Error::RowNotFound)?.int(0)?;
+        if let Some((token, until)) = &message.token {
+            let args = [
+                Arg::Text(queue),
+                Arg::Text(token),
+                Arg::Int(until.millis()),
+                Arg::Int(id),
+                Arg::Text(&message.name),
+            ];
+            session.execute(REMEMBER, &args).await?;
+        }
+        sent.push(SentMessage { id, duplicate_of: None });
+    }
+    Ok(sent)
+}
+
+// The first that are visible; in order of groups, only those whose group nobody holds and none of whose
+// predecessors waits.
+const CANDIDATES: &str = "SELECT id, receives, sent FROM messages
+    WHERE queue = $1 AND visible <= $2 ORDER BY visible, id LIMIT $3";
+const CANDIDATES_IN_ORDER: &str = "SELECT id, receives, sent FROM messages AS m
+    WHERE queue = $1 AND visible <= $2 AND NOT EXISTS (
+        SELECT 1 FROM messages AS held WHERE held.queue = m.queue AND held.grp = m.grp AND held.visible > $2
+            AND (held.receives > 0 OR held.id < m.id))
+    ORDER BY id LIMIT $3";
+const CANDIDATES_SHARED: &str = "SELECT id, receives, sent FROM messages
+    WHERE queue = $1 AND visible <= $2 ORDER BY visible, id LIMIT $3 FOR UPDATE SKIP LOCKED";
+// Two nodes must not take from one group at once: the second waits and finds the group held.
+const LOCK_QUEUE: &str = "SELECT pg_advisory_xact_lock(hashtext($1))";
+const TAKE: &str =
+    "UPDATE messages SET visible = $2, receives = receives + 1, received = COALESCE(received, $3)
+    WHERE id = $1 RETURNING id, body, receives, sent, received, COALESCE(source, '')";
+const BURY: &str = "UPDATE messages SET queue = $2, source = $3, visible = $4, receives = 0, received = NULL
+    WHERE id = $1";
+
+async fn receive(
+    session: &mut Session,
+    receive: &Receive,
+    now: Timestamp,
+) -> Result<Vec<ReceivedMessage>, sqlx::Error> {
+    let sql = match (receive.fifo, session.dialect("one node", "shared") == "shared") {
+        (true, shared) => {
+            if shared {
+                session.execute(LOCK_QUEUE, &[Arg::Text(&receive.queue)]).await?;
+            }
+            CANDIDATES_IN_ORDER
+        }
+        (false, true) => CANDIDATES_SHARED,
+        (false, false) => CANDIDATES,
+    };
+    let mut taken = Vec::new();
+    for _ in 0..ROUNDS {
+        let wanted = i64::from(receive.limit) - i64::try_from(taken.len()).unwrap_or(i64::MAX);
+        let args = [Arg::Text(&receive.queue), Arg::Int(now.millis()), Arg::Int(wanted)];
+        let candidates = session.rows(sql, &args).await?;
+        let mut passed_over = false;
+        for row in &candidates {
+            let given = consider(session, receive, row, now).await?;
+            passed_over |= given.is_none();
+            taken.extend(given);
+        }
+        // A group's next message is a candidate only once this transaction's own is not counted as held.
+        if !passed_over {
+            break;
+        }
+    }
+    taken.sort_by_key(|message| message.id);
+    Ok(taken)
+}
+
+/// Takes a candidate, unless it is too old or was received too often.
+async fn consider(
+    session: &mut Session,
+    receive: &Receive,
+    row: &Row,
+    now: Timestamp,
+) -> Result<Option<ReceivedMessage>, sqlx::Error> {
+    let (id, receives, sent) = (row.int(0)?, row.int(1)?, Timestamp(row.int(2)?));
+    if sent < receive.not_before {
+        session.execute("DELETE FROM messages WHERE id = $1", &[Arg::Int(id)]).await?;
+        return Ok(None);
+    }
+    if let Some(dead) = receive.dead_letters.as_ref().filter(|dead| receives >= dead.max_receives) {
+        let args = [Arg::Int(id), Arg::Text(&dead.queue), Arg::Text(&dead.source), Arg::Int(now.millis())];
+        session.execute(BURY, &args).await?;
+        return Ok(None);
+    }
+    let until = now.plus(receive.invisible);
+    let args = [Arg::Int(id), Arg::Int(until.millis()), Arg::Int(now.millis())];
+    session.row(TAKE, &args).await?.map(|row| received(&row)).transpose()
+}
+
+fn received(row: &Row) -> Result<ReceivedMessage, sqlx::Error> {
+    Ok(ReceivedMessage {
+        id: row.int(0)?,
+        body: row.bytes(1)?.unwrap_or_default().into(),
+        receives: row.int(2)?,
+        sent: Timestamp(row.int(3)?),
+        first_received: Timestamp(row.int(4)?),
+        source: Some(row.text(5)?).filter(|source| !source.is_empty()),
+    })
+}
+
+async fn delete(session: &mut Session, queue: &str, receipts: &[Receipt]) -> Result<Vec<i64>, sqlx::Error> {
+    let sql = "DELETE FROM messages WHERE id = $1 AND queue = $2 AND receives = $3";
+    let mut deleted = Vec::with_capacity(receipts.len());
+    for receipt in receipts {
+        let args = [Arg::Int(receipt.id), Arg::Text(queue), Arg::Int(receipt.receives)];
+        deleted.push(i64::from(session.execute(sql, &args).await? > 0));
+    }
+    Ok(deleted)
+}
+
+async fn set_visibility(
+    session: &mut Session,
+    queue: &str,
+    changes: &[(Receipt, Duration)],
+    now: Timestamp,
+) -> Result<Vec<i64>, sqlx::Error> {
+    let held =
+        "UPDATE messages SET visible = $4 WHERE id = $1 AND queue = $2 AND receives = $3 AND visible > $5";
+    let there = "SELECT id FROM messages WHERE id = $1 AND queue = $2 AND receives = $3";
+    let mut changed = Vec::with_capacity(changes.len());
+    for (receipt, invisible) in changes {
+        let until = now.plus(*invisible).millis();
+        let name = [Arg::Int(receipt.id), Arg::Text(queue), Arg::Int(receipt.receives)];
+        let args = [name[0], name[1], name[2], Arg::Int(until), Arg::Int(now.millis())];
+        changed.push(if session.execute(held, &args).await? > 0 {
+            2
+        } else {
+            i64::from(session.row(there, &name).await?.is_some())
+        });
+    }
+    Ok(changed)
+}
+
+const MOVE: &str =
+    "UPDATE messages SET queue = $2, visible = $3, receives = 0, received = NULL, source = NULL
+    WHERE id IN (SELECT id FROM messages WHERE queue = $1 AND visible <= $3 AND ($5 = '' OR source = $5)
+                 ORDER BY id LIMIT $4)";
+const EXPIRE: &str = "DELETE FROM messages
+    WHERE id IN (SELECT id FROM messages WHERE queue = $1 AND sent < $2 LIMIT $3)";
+
+fn counted(rows: u64) -> Result<Answer, sqlx::Error> {
+    Ok(Answer::Numbers(vec![i64::try_from(rows).unwrap_or(i64::MAX)]))
+}

@@ -1,0 +1,198 @@
+//! One suite for both databases.
+
+use super::*;
+use crate::testing::{TestStore, each_database};
+
+const QUEUE: &str = "q";
+const VISIBILITY: Duration = Duration::from_secs(30);
+
+fn message(body: &str) -> NewMessage {
+    let body = body.to_owned();
+    NewMessage { name: body.clone(), body: body.into(), visible: Timestamp(0), group: None, token: None }
+}
+
+fn in_group(body: &str, group: &str) -> NewMessage {
+    NewMessage { group: Some(group.to_owned()), ..message(body) }
+}
+
+fn receive(limit: u32) -> Receive {
+    Receive {
+        queue: QUEUE.to_owned(),
+        limit,
+        invisible: VISIBILITY,
+        fifo: false,
+        not_before: Timestamp(0),
+        dead_letters: None,
+    }
+}
+
+async fn send(store: &TestStore, messages: Vec<NewMessage>) -> Vec<SentMessage> {
+    store.messages().send(QUEUE, messages).await.unwrap()
+}
+
+async fn got(store: &TestStore, receive: Receive) -> Vec<ReceivedMessage> {
+    store.messages().receive(receive).await.unwrap()
+}
+
+/// `body#receives`.
+fn shown(messages: &[ReceivedMessage]) -> Vec<String> {
+    let shown = |m: &ReceivedMessage| format!("{}#{}", String::from_utf8_lossy(&m.body), m.receives);
+    messages.iter().map(shown).collect()
+}
+
+fn receipt(message: &ReceivedMessage) -> Receipt {
+    Receipt { id: message.id, receives: message.receives }
+}
+
+#[tokio::test]
+async fn a_message_is_invisible_while_held_and_comes_back_unless_deleted() {
+    each_database(async |store| {
+        send(store, vec![message("a"), message("b"), message("c")]).await;
+        let first = got(store, receive(2)).await;
+        assert_eq!(shown(&first), ["a#1", "b#1"]);
+        assert_eq!(shown(&got(store, receive(10)).await), ["c#1"]);
+        assert!(got(store, receive(10)).await.is_empty());
+        let depth = QueueDepth { visible: 0, in_flight: 3, delayed: 0 };
+        assert_eq!(store.messages().depth(QUEUE).await.unwrap(), depth);
+        let deleted = store.messages().delete(QUEUE, vec![receipt(&first[0]); 2]).await.unwrap();
+        assert_eq!(deleted, [true, false]);
+        store.clock.advance(30_000);
+        let again = got(store, receive(10)).await;
+        assert_eq!(shown(&again), ["b#2", "c#2"]);
+        assert_eq!(again[0].first_received, first[0].first_received);
+        // The first receipt of b was followed by another.
+        assert_eq!(store.messages().delete(QUEUE, vec![receipt(&first[1])]).await.unwrap(), [false]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn delays_and_changes_of_visibility_hold() {
+    each_database(async |store| {
+        let later = store.clock.now().plus(Duration::from_secs(5));
+        send(store, vec![NewMessage { visible: later, ..message("late") }, message("now")]).await;
+        let now = got(store, receive(10)).await;
+        assert_eq!(shown(&now), ["now#1"]);
+        assert_eq!(store.messages().depth(QUEUE).await.unwrap().delayed, 1);
+        let set = async |receipt, seconds| {
+            let changes = vec![(receipt, Duration::from_secs(seconds))];
+            store.messages().set_visibility(QUEUE, changes).await.unwrap()[0]
+        };
+        assert_eq!(set(receipt(&now[0]), 60).await, VisibilityChange::Changed);
+        store.clock.advance(30_000);
+        assert_eq!(shown(&got(store, receive(10)).await), ["late#1"]);
+        assert_eq!(set(receipt(&now[0]), 0).await, VisibilityChange::Changed);
+        assert_eq!(set(receipt(&now[0]), 9).await, VisibilityChange::NotInFlight);
+        assert_eq!(shown(&got(store, receive(10)).await), ["now#2"]);
+        assert_eq!(set(receipt(&now[0]), 9).await, VisibilityChange::Gone);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn groups_keep_their_order_and_are_held_as_a_whole() {
+    each_database(async |store| {
+        let fifo = |limit| Receive { fifo: true, ..receive(limit) };
+        send(store, vec![in_group("a1", "a"), in_group("b1", "b"), in_group("a2", "a"), in_group("a3", "a")])
+            .await;
+        let first = got(store, fifo(1)).await;
+        assert_eq!(shown(&first), ["a1#1"]);
+        assert_eq!(shown(&got(store, fifo(10)).await), ["b1#1"], "group a is held");
+        store.messages().delete(QUEUE, vec![receipt(&first[0])]).await.unwrap();
+        let rest = got(store, fifo(10)).await;
+        assert_eq!(shown(&rest), ["a2#1", "a3#1"], "several of a group come together");
+        let changes = vec![(receipt(&rest[1]), Duration::ZERO)];
+        store.messages().set_visibility(QUEUE, changes).await.unwrap();
+        assert!(got(store, fifo(10)).await.is_empty(), "a2 is still held");
+        store.clock.advance(30_000);
+        assert_eq!(shown(&got(store, fifo(10)).await), ["b1#2", "a2#2", "a3#2"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_token_keeps_a_second_sending_out_for_its_time() {
+    each_database(async |store| {
+        let with_token = |body: &str| {
+            let until = Timestamp(store.clock.now().millis() + 1000);
+            NewMessage { token: Some(("t".to_owned(), until)), ..in_group(body, "g") }
+        };
+        let first = send(store, vec![with_token("one"), with_token("two")]).await;
+        let duplicate = SentMessage { id: first[0].id, duplicate_of: Some("one".to_owned()) };
+        assert_eq!(first, [SentMessage { id: first[0].id, duplicate_of: None }, duplicate]);
+        store.clock.advance(1000);
+        assert_eq!(send(store, vec![with_token("three")]).await[0].duplicate_of, None);
+        assert_eq!(shown(&got(store, receive(10)).await), ["one#1", "three#1"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_received_too_often_or_too_old_is_not_given() {
+    each_database(async |store| {
+        let dead = DeadLetters { max_receives: 1, queue: "dead".to_owned(), source: "arn:q".to_owned() };
+        let strict = Receive { dead_letters: Some(dead), ..receive(10) };
+        send(store, vec![message("a"), message("b")]).await;
+        assert_eq!(shown(&got(store, strict.clone()).await), ["a#1", "b#1"]);
+        store.clock.advance(30_000);
+        send(store, vec![message("c")]).await;
+        assert_eq!(shown(&got(store, strict.clone()).await), ["c#1"]);
+        let buried = got(store, Receive { queue: "dead".to_owned(), ..receive(10) }).await;
+        assert_eq!(shown(&buried), ["a#1", "b#1"]);
+        assert_eq!(buried[0].source.as_deref(), Some("arn:q"));
+        assert_eq!(store.messages().sources("dead").await.unwrap(), [Some("arn:q".to_owned())]);
+        store.clock.advance(30_000);
+        assert_eq!(store.messages().move_some("dead", QUEUE, Some("arn:q"), 1).await.unwrap(), 1);
+        assert_eq!(store.messages().move_some("dead", QUEUE, Some("arn:x"), 9).await.unwrap(), 0);
+        let too_old = Receive { not_before: store.clock.now(), ..receive(10) };
+        assert!(got(store, too_old).await.is_empty());
+        assert_eq!(store.messages().depth(QUEUE).await.unwrap(), QueueDepth::default());
+        store.messages().purge("dead").await.unwrap();
+        assert_eq!(store.messages().depth("dead").await.unwrap(), QueueDepth::default());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn waiting_ends_when_a_message_is_sent_or_given_back() {
+    each_database(async |store| {
+        let messages = store.messages().clone();
+        let waiting = tokio::spawn(async move { messages.wait(QUEUE).await });
+        send(store, vec![message("a")]).await;
+        waiting.await.unwrap();
+        let held = got(store, receive(1)).await;
+        let messages = store.messages().clone();
+        let waiting = tokio::spawn(async move { messages.wait(QUEUE).await });
+        let changes = vec![(receipt(&held[0]), Duration::ZERO)];
+        store.messages().set_visibility(QUEUE, changes).await.unwrap();
+        waiting.await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn many_receivers_get_every_message_once() {
+    each_database(async |store| {
+        let sent = (0..300).map(|n| message(&n.to_string())).collect();
+        send(store, sent).await;
+        let mut receivers = tokio::task::JoinSet::new();
+        for _ in 0..6 {
+            let messages = store.messages().clone();
+            receivers.spawn(async move {
+                let mut seen = Vec::new();
+                loop {
+                    let some = messages.receive(receive(10)).await.unwrap();
+                    if some.is_empty() {
+                        return seen;
+                    }
+                    seen.extend(some.iter().map(|message| message.id));
+                }
+            });
+        }
+        let mut seen: Vec<i64> = receivers.join_all().await.into_iter().flatten().collect();
+        seen.sort_unstable();
+        seen.dedup();
+        assert_eq!(seen.len(), 300);
+    })
+    .await;
+}
