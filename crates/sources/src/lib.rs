@@ -9,5 +9,6 @@
 pub mod bus;
 pub mod delivery;
 pub mod pattern;
+pub mod queue;
 pub mod registry;
 pub mod schedule;

@@ -1,0 +1,202 @@
+//! Receiving: what is visible, at once or as soon as there is something; and what follows a receipt.
+
+use std::time::Duration;
+
+use ebb_model::Timestamp;
+use ebb_store::{DeadLetters, Receipt, Receive, VisibilityChange};
+use tokio::time::Instant;
+
+use super::send::{check_batch, sequence};
+use super::{Batch, Queue, QueueError, Queues, ReceiptHandle, StoredMessage};
+
+/// How messages are asked for.
+#[derive(Debug, Clone, Default)]
+pub struct ReceiveRequest {
+    /// At most so many: 1 to 10; one where absent.
+    pub limit: Option<u32>,
+    /// How long they are invisible then, in seconds; as the queue says where absent.
+    pub visibility_seconds: Option<u32>,
+    /// How long to wait for the first, in seconds; as the queue says where absent.
+    pub wait_seconds: Option<u32>,
+}
+
+/// A message that was received.
+#[derive(Debug, Clone)]
+pub struct Received {
+    /// The message.
+    pub message: StoredMessage,
+    /// What deletes it.
+    pub receipt: ReceiptHandle,
+    /// How often it was received.
+    pub receives: i64,
+    /// When it was sent.
+    pub sent: Timestamp,
+    /// When it was first received.
+    pub first_received: Timestamp,
+    /// Its place in a FIFO queue.
+    pub sequence: Option<String>,
+    /// The ARN of the queue that a dead letter comes from.
+    pub source_arn: Option<String>,
+}
+
+impl Queues {
+    /// Receives messages. Safe to cancel: what was taken then comes back when its visibility timeout ends.
+    ///
+    /// # Errors
+    /// [`QueueError::Parameter`] for what is out of range, [`QueueError::Store`].
+    pub async fn receive(
+        &self,
+        queue: &Queue,
+        request: &ReceiveRequest,
+    ) -> Result<Vec<Received>, QueueError> {
+        let limit = within("MaxNumberOfMessages", request.limit.unwrap_or(1), 1, 10)?;
+        let visibility = request.visibility_seconds.unwrap_or_else(|| queue.attributes.visibility_seconds());
+        let visibility = within("VisibilityTimeout", visibility, 0, 43_200)?;
+        let wait = within(
+            "WaitTimeSeconds",
+            request.wait_seconds.unwrap_or_else(|| queue.attributes.wait_seconds()),
+            0,
+            20,
+        )?;
+        let deadline = Instant::now() + Duration::from_secs(wait.into());
+        loop {
+            let received = self.receive_now(queue, limit, Duration::from_secs(visibility.into())).await?;
+            if !received.is_empty() || Instant::now() >= deadline {
+                return Ok(received);
+            }
+            let waiting = self.inner.store.messages().wait(&queue.uid);
+            tokio::select! {
+                () = waiting => {}
+                () = tokio::time::sleep_until(deadline) => {}
+                // The client finds another server, or this one when it is back.
+                () = self.inner.stop.cancelled() => return Ok(received),
+            }
+        }
+    }
+
+    async fn receive_now(
+        &self,
+        queue: &Queue,
+        limit: u32,
+        invisible: Duration,
+    ) -> Result<Vec<Received>, QueueError> {
+        let receive = Receive {
+            queue: queue.uid.clone(),
+            limit,
+            invisible,
+            fifo: queue.is_fifo(),
+            not_before: self.kept_since(queue),
+            dead_letters: self.dead_letters(queue),
+        };
+        let received = self.inner.store.messages().receive(receive).await?;
+        let read = |taken: ebb_store::ReceivedMessage| {
+            let message = match serde_json::from_slice(&taken.body) {
+                Ok(message) => message,
+                Err(error) => {
+                    tracing::error!(queue = queue.name, id = taken.id, %error, "a message cannot be read");
+                    return None;
+                }
+            };
+            Some(Received {
+                message,
+                receipt: ReceiptHandle::new(queue, Receipt { id: taken.id, receives: taken.receives }),
+                receives: taken.receives,
+                sent: taken.sent,
+                first_received: taken.first_received,
+                sequence: queue.is_fifo().then(|| sequence(taken.id)),
+                source_arn: taken.source,
+            })
+        };
+        Ok(received.into_iter().filter_map(read).collect())
+    }
+
+    /// Waits until there may be something to receive. Safe to cancel.
+    pub async fn wait(&self, queue: &Queue) {
+        self.inner.store.messages().wait(&queue.uid).await;
+    }
+
+    fn dead_letters(&self, queue: &Queue) -> Option<DeadLetters> {
+        let redrive = queue.attributes.redrive()?;
+        // Where the other queue is gone, messages stay.
+        let target = self.find(&redrive.queue_arn).ok()?;
+        Some(DeadLetters {
+            max_receives: redrive.max_receives.into(),
+            queue: target.uid.clone(),
+            source: self.arn(&queue.name),
+        })
+    }
+
+    /// Deletes a message. One that was received again meanwhile, or is gone, is no error.
+    ///
+    /// # Errors
+    /// [`QueueError::ReceiptHandle`], [`QueueError::Store`].
+    pub async fn delete_message(&self, queue: &Queue, handle: &str) -> Result<(), QueueError> {
+        let receipt = ReceiptHandle::read(queue, handle)?;
+        self.inner.store.messages().delete(&queue.uid, vec![receipt]).await?;
+        Ok(())
+    }
+
+    /// Deletes up to ten messages.
+    ///
+    /// # Errors
+    /// Those of batches.
+    pub async fn delete_batch(
+        &self,
+        queue: &Queue,
+        entries: Vec<(String, String)>,
+    ) -> Result<Batch<()>, QueueError> {
+        check_batch("DeleteMessageBatchRequestEntry", entries.iter().map(|(id, _)| id.as_str()))?;
+        let read = |(id, handle): (String, String)| (id, ReceiptHandle::read(queue, &handle));
+        let entries: Vec<(String, Result<Receipt, QueueError>)> = entries.into_iter().map(read).collect();
+        let receipts = entries.iter().filter_map(|(_, receipt)| receipt.as_ref().ok().copied()).collect();
+        self.inner.store.messages().delete(&queue.uid, receipts).await?;
+        Ok(entries.into_iter().map(|(id, receipt)| (id, receipt.map(drop))).collect())
+    }
+
+    /// Sets how long from now a message stays invisible, in seconds.
+    ///
+    /// # Errors
+    /// [`QueueError::ReceiptHandle`], [`QueueError::NotInFlight`], [`QueueError::Parameter`].
+    pub async fn change_visibility(
+        &self,
+        queue: &Queue,
+        handle: &str,
+        seconds: u32,
+    ) -> Result<(), QueueError> {
+        let receipt = ReceiptHandle::read(queue, handle)?;
+        let seconds = within("VisibilityTimeout", seconds, 0, 43_200)?;
+        let changes = vec![(receipt, Duration::from_secs(seconds.into()))];
+        let changed = self.inner.store.messages().set_visibility(&queue.uid, changes).await?;
+        match changed.first() {
+            Some(VisibilityChange::Changed) => Ok(()),
+            _ => Err(QueueError::NotInFlight(handle.to_owned())),
+        }
+    }
+
+    /// As [`Queues::change_visibility`], of up to ten messages.
+    ///
+    /// # Errors
+    /// Those of batches.
+    pub async fn change_visibility_batch(
+        &self,
+        queue: &Queue,
+        entries: Vec<(String, String, u32)>,
+    ) -> Result<Batch<()>, QueueError> {
+        check_batch("ChangeMessageVisibilityBatchRequestEntry", entries.iter().map(|(id, ..)| id.as_str()))?;
+        let mut batch = Vec::with_capacity(entries.len());
+        for (id, handle, seconds) in entries {
+            let changed = self.change_visibility(queue, &handle, seconds).await;
+            batch.push((id, changed));
+        }
+        Ok(batch)
+    }
+}
+
+fn within(name: &str, value: u32, least: u32, most: u32) -> Result<u32, QueueError> {
+    if (least..=most).contains(&value) {
+        return Ok(value);
+    }
+    Err(QueueError::Parameter(format!(
+        "Value {value} for parameter {name} is invalid. Reason: Must be >= {least} and <= {most}, if provided."
+    )))
+}

@@ -1,0 +1,310 @@
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use ebb_model::ServiceCaller;
+use ebb_store::StoreConfig;
+use serde_json::json;
+
+use super::*;
+use crate::delivery::{Delivery, Message, Sender, Target as _};
+
+struct TestClock(AtomicI64);
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        Timestamp(self.0.load(Ordering::SeqCst))
+    }
+}
+
+struct World {
+    queues: Queues,
+    clock: Arc<TestClock>,
+    _folder: tempfile::TempDir,
+}
+
+impl World {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let clock = Arc::new(TestClock(AtomicI64::new(1_000_000_000)));
+        let config = StoreConfig { data: folder.path().to_owned(), database: None, blobs: None };
+        let store = Store::open_with_clock(&config, clock.clone()).await.expect("a store");
+        let parts = QueueParts {
+            store,
+            clock: clock.clone(),
+            account: AccountId::parse("000000000000").expect("an account"),
+            region: Region::parse("us-east-1").expect("a region"),
+        };
+        Self { queues: Queues::open(parts).await.expect("queues"), clock, _folder: folder }
+    }
+
+    async fn queue(&self, name: &str, attributes: &[(&str, &str)]) -> Arc<Queue> {
+        self.queues.create(name, &map(attributes), &BTreeMap::new()).await.expect("a queue")
+    }
+
+    async fn send(&self, queue: &Queue, body: &str) -> Sent {
+        self.queues.send(queue, text(body), "000000000000").await.expect("sent")
+    }
+
+    async fn receive(&self, queue: &Queue) -> Vec<Received> {
+        let request = ReceiveRequest { limit: Some(10), wait_seconds: Some(0), ..ReceiveRequest::default() };
+        self.queues.receive(queue, &request).await.expect("received")
+    }
+}
+
+fn map(attributes: &[(&str, &str)]) -> BTreeMap<String, String> {
+    attributes.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+fn text(body: &str) -> QueueMessage {
+    QueueMessage { body: body.to_owned(), ..QueueMessage::default() }
+}
+
+fn bodies(received: &[Received]) -> Vec<&str> {
+    received.iter().map(|received| received.message.body.as_str()).collect()
+}
+
+#[tokio::test]
+async fn attributes_are_checked_kept_and_shown() {
+    let world = World::new().await;
+    let queue = world.queue("q", &[("VisibilityTimeout", "5")]).await;
+    let shown = world.queues.attributes(&queue).await.expect("attributes");
+    for (name, value) in [
+        ("VisibilityTimeout", "5"),
+        ("DelaySeconds", "0"),
+        ("MessageRetentionPeriod", "345600"),
+        ("QueueArn", "arn:aws:sqs:us-east-1:000000000000:q"),
+        ("SqsManagedSseEnabled", "true"),
+    ] {
+        assert_eq!(shown.get(name).map(String::as_str), Some(value), "{name}");
+    }
+    assert!(!shown.contains_key("FifoQueue"));
+    // The same again is the same queue; something else is not.
+    assert_eq!(world.queue("q", &[("VisibilityTimeout", "5")]).await.uid, queue.uid);
+    let other = world.queues.create("q", &map(&[("VisibilityTimeout", "6")]), &BTreeMap::new()).await;
+    assert!(matches!(other, Err(QueueError::Exists(name)) if name == "VisibilityTimeout"));
+    for (name, value, message) in [
+        ("VisibilityTimeout", "43201", "Invalid value for the parameter VisibilityTimeout."),
+        ("VisibilityTimeout", "x", "Invalid value for the parameter VisibilityTimeout."),
+        ("Nope", "1", "Unknown Attribute Nope."),
+        ("ContentBasedDeduplication", "true", "Unknown Attribute ContentBasedDeduplication."),
+        ("Policy", "{", "Invalid value for the parameter Policy."),
+        (
+            "RedrivePolicy",
+            "{}",
+            "Value {} for parameter RedrivePolicy is invalid. Reason: Redrive policy does not contain mandatory \
+             attribute: deadLetterTargetArn.",
+        ),
+    ] {
+        let error = world.queues.set_attributes("q", &map(&[(name, value)])).await.expect_err(name);
+        assert_eq!(error.to_string(), message);
+    }
+    for name in ["", "has space", "q.fifo", &"x".repeat(81)] {
+        assert!(world.queues.create(name, &BTreeMap::new(), &BTreeMap::new()).await.is_err(), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_message_comes_with_its_digests_and_attributes() {
+    let world = World::new().await;
+    let queue = world.queue("q", &[]).await;
+    let attribute = |data_type: &str, value: &str| MessageAttribute {
+        data_type: data_type.to_owned(),
+        value: value.to_owned(),
+    };
+    let message = QueueMessage {
+        attributes: [
+            ("n".to_owned(), attribute("Number", "1")),
+            ("b".to_owned(), attribute("Binary", "AAE=")),
+        ]
+        .into(),
+        ..text("hello")
+    };
+    let sent = world.queues.send(&queue, message.clone(), "me").await.expect("sent");
+    assert_eq!(sent.body_md5, "5d41402abc4b2a76b9719d911017c592");
+    assert_eq!(sent.attributes_md5, attributes_md5(&message.attributes));
+    let received = world.receive(&queue).await;
+    assert_eq!(received[0].message.attributes, message.attributes);
+    assert_eq!((received[0].message.id.as_str(), received[0].receives), (sent.id.as_str(), 1));
+    world.queues.delete_message(&queue, received[0].receipt.as_str()).await.expect("deleted");
+    let handle = received[0].receipt.as_str();
+    assert!(matches!(
+        world.queues.change_visibility(&queue, handle, 1).await,
+        Err(QueueError::NotInFlight(_))
+    ));
+    assert!(matches!(world.queues.delete_message(&queue, "x").await, Err(QueueError::ReceiptHandle(_))));
+}
+
+#[tokio::test]
+async fn what_no_message_may_be_is_refused() {
+    let world = World::new().await;
+    let (queue, fifo) = (world.queue("q", &[]).await, world.queue("q.fifo", &[("FifoQueue", "true")]).await);
+    let with_attribute = |name: &str, data_type: &str, value: &str| QueueMessage {
+        attributes: [(
+            name.to_owned(),
+            MessageAttribute { data_type: data_type.to_owned(), value: value.to_owned() },
+        )]
+        .into(),
+        ..text("x")
+    };
+    let in_group = QueueMessage { group: Some("g".to_owned()), ..text("x") };
+    for (queue, message, part) in [
+        (&queue, text(""), "MessageBody"),
+        (&queue, text("a\u{1}"), "Invalid characters found"),
+        (&queue, text(&"x".repeat(1_048_577)), "Message must be shorter than 1048576 bytes"),
+        (&queue, with_attribute("AWS.x", "String", "v"), "reserved prefixes"),
+        (&queue, with_attribute("a", "Nope", "v"), "invalid message attribute type"),
+        (&queue, with_attribute("a", "Number", "v"), "Can't cast the value"),
+        (&queue, with_attribute("a", "String", ""), "non-empty value"),
+        (&queue, QueueMessage { delay_seconds: Some(901), ..text("x") }, "DelaySeconds"),
+        (
+            &queue,
+            QueueMessage { deduplication: Some("d".to_owned()), ..text("x") },
+            "not valid for this queue type",
+        ),
+        (&fifo, text("x"), "MessageGroupId"),
+        (&fifo, in_group.clone(), "ContentBasedDeduplication"),
+        (
+            &fifo,
+            QueueMessage { delay_seconds: Some(1), deduplication: Some("d".to_owned()), ..in_group },
+            "DelaySeconds",
+        ),
+    ] {
+        let error = world.queues.send(queue, message, "me").await.expect_err(part).to_string();
+        assert!(error.contains(part), "{error} says nothing of {part}");
+    }
+    let batch = |ids: &[&str]| ids.iter().map(|id| ((*id).to_owned(), text("x"))).collect();
+    for (ids, part) in [
+        (&[][..], "at least one"),
+        (&["a", "a"], "repeated"),
+        (&["a b"], "batch entry id"),
+        (&["1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11"], "have sent 11"),
+    ] {
+        let error = world.queues.send_batch(&queue, batch(ids), "me").await.expect_err(part).to_string();
+        assert!(error.contains(part), "{error} says nothing of {part}");
+    }
+}
+
+#[tokio::test]
+async fn duplicates_are_known_for_five_minutes_by_id_by_content_and_by_group() {
+    let world = World::new().await;
+    let message = |body: &str, group: &str, id: Option<&str>| QueueMessage {
+        group: Some(group.to_owned()),
+        deduplication: id.map(str::to_owned),
+        ..text(body)
+    };
+    let fifo = world.queue("a.fifo", &[("FifoQueue", "true"), ("ContentBasedDeduplication", "true")]).await;
+    let send = async |queue: &Queue, message| world.queues.send(queue, message, "me").await.expect("sent");
+    let first = send(&fifo, message("x", "g", None)).await;
+    assert_eq!(send(&fifo, message("x", "h", None)).await, first);
+    assert_ne!(send(&fifo, message("x", "g", Some("other"))).await.id, first.id);
+    world.clock.0.fetch_add(5 * 60_000, Ordering::SeqCst);
+    assert_ne!(send(&fifo, message("x", "g", None)).await.id, first.id);
+    let scoped = world
+        .queue(
+            "b.fifo",
+            &[
+                ("FifoQueue", "true"),
+                ("DeduplicationScope", "messageGroup"),
+                ("FifoThroughputLimit", "perMessageGroupId"),
+            ],
+        )
+        .await;
+    let first = send(&scoped, message("x", "g", Some("1"))).await;
+    assert_ne!(send(&scoped, message("x", "h", Some("1"))).await.id, first.id);
+    assert_eq!(bodies(&world.receive(&fifo).await).len(), 3);
+}
+
+#[tokio::test]
+async fn a_receive_that_waits_ends_with_a_message() {
+    let world = World::new().await;
+    let queue = world.queue("q", &[("ReceiveMessageWaitTimeSeconds", "20")]).await;
+    let (queues, waiting) = (world.queues.clone(), queue.clone());
+    let receiving =
+        tokio::spawn(
+            async move { queues.receive(&waiting, &ReceiveRequest::default()).await.expect("received") },
+        );
+    world.send(&queue, "late").await;
+    assert_eq!(bodies(&receiving.await.expect("ended")), ["late"]);
+}
+
+#[tokio::test]
+async fn dead_letters_are_buried_and_brought_back() {
+    let world = World::new().await;
+    let dead = world.queue("dead", &[]).await;
+    let arn = world.queues.arn("dead");
+    let redrive = json!({"deadLetterTargetArn": arn, "maxReceiveCount": "1"}).to_string();
+    let queue = world.queue("q", &[("VisibilityTimeout", "0"), ("RedrivePolicy", redrive.as_str())]).await;
+    for body in ["a", "b", "c"] {
+        world.send(&queue, body).await;
+    }
+    assert_eq!(world.receive(&queue).await.len(), 3);
+    assert!(world.receive(&queue).await.is_empty());
+    let attributes = map(&[("RedriveAllowPolicy", r#"{"redrivePermission": "denyAll"}"#)]);
+    world.queues.set_attributes("dead", &attributes).await.expect("set");
+    let refused =
+        world.queues.create("other", &map(&[("RedrivePolicy", redrive.as_str())]), &BTreeMap::new()).await;
+    assert!(refused.is_err_and(|error| error.to_string().contains("does not have permission")));
+    assert_eq!(world.queues.dead_letter_sources("dead").len(), 1);
+    assert!(
+        world.queues.start_move(&world.queues.arn("q"), None, None).await.is_err(),
+        "no dead-letter queue"
+    );
+    let task = world.queues.start_move(&arn, None, None).await.expect("a task");
+    assert_eq!(task.to_move, 3);
+    let done = async {
+        while world.queues.moves(&arn)[0].state != MoveTaskState::Completed {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), done).await.expect("it ends");
+    assert_eq!(world.queues.moves(&arn)[0].moved, 3);
+    assert!(world.receive(&dead).await.is_empty());
+    assert_eq!(world.receive(&queue).await.len(), 3);
+    assert!(world.queues.cancel_move(&task.handle).await.is_err());
+}
+
+#[tokio::test]
+async fn a_policy_says_which_service_may_send() {
+    let world = World::new().await;
+    let queue = world.queue("q", &[]).await;
+    let target = QueueTarget::new(world.queues.clone());
+    let caller = |service: &str| {
+        Sender::Service(ServiceCaller {
+            service: service.to_owned(),
+            source_arn: "arn:aws:sns:us-east-1:000000000000:t".to_owned(),
+            source_account: "000000000000".to_owned(),
+        })
+    };
+    let deliver = async |from: Sender| {
+        let message = Message { body: "x".to_owned(), ..Message::default() };
+        target.deliver(&Delivery::new(world.queues.arn("q"), message, from, Timestamp(0))).await
+    };
+    deliver(caller("sns.amazonaws.com")).await.expect("no policy");
+    let policy = json!({"Statement": [{"Effect": "Allow", "Principal": {"Service": "s3.amazonaws.com"},
+                        "Action": "sqs:SendMessage", "Resource": "*"}]});
+    world.queues.set_attributes("q", &map(&[("Policy", policy.to_string().as_str())])).await.expect("set");
+    deliver(caller("s3.amazonaws.com")).await.expect("allowed");
+    deliver(Sender::Owner).await.expect("the owner");
+    let refused = deliver(caller("sns.amazonaws.com")).await.expect_err("not allowed");
+    assert!(!refused.may_retry && refused.message.contains("sns.amazonaws.com"), "{refused}");
+    assert_eq!(world.receive(&queue).await.len(), 3);
+    let accounts = ["111111111111".to_owned()];
+    world.queues.add_permission("q", "l", &accounts, &["SendMessage".to_owned()]).await.expect("added");
+    world.queues.remove_permission("q", "l").await.expect("removed");
+    assert!(world.queues.remove_permission("q", "l").await.is_err());
+}
+
+#[tokio::test]
+async fn what_is_purged_or_deleted_is_gone() {
+    let world = World::new().await;
+    let queue = world.queue("q", &[]).await;
+    world.send(&queue, "a").await;
+    world.queues.purge("q").await.expect("purged");
+    assert!(world.receive(&queue).await.is_empty());
+    assert!(matches!(world.queues.purge("q").await, Err(QueueError::PurgeInProgress(_))));
+    world.send(&queue, "b").await;
+    world.queues.delete("q").await.expect("deleted");
+    assert!(matches!(world.queues.find("http://localhost:1/000000000000/q"), Err(QueueError::NoSuchQueue)));
+    let again = world.queue("q", &[]).await;
+    assert!(world.receive(&again).await.is_empty());
+}
