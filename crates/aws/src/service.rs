@@ -12,12 +12,13 @@ use futures_util::FutureExt as _;
 use http::header::{CONTENT_TYPE, HOST, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{Request, Response};
+use http_body_util::BodyExt as _;
 
 use crate::wire::credentials::KeyRing;
 use crate::wire::sigv4::{Authorization, SignedRequest, verify};
 use crate::wire::{
     Api, AwsError, Body, BodyError, Call, Identified, Operation, PathParameters, Principal, Protocol,
-    QueryString, RequestContext, read_body,
+    QueryShapes, QueryString, RequestContext, read_body,
 };
 
 /// What a server is, for the services.
@@ -179,7 +180,12 @@ impl AwsService {
         let api = api.ok_or_else(|| unknown_service(&identified, parts, &query, &body, *dialect))?;
         let (operation, path) = match early {
             Some(found) => found,
-            None => by_action(api, parts, &identified, &query, &body)?,
+            None => by_action(api, dialect.protocol, parts, &identified, &query, &body)?,
+        };
+        let shapes = api.query.filter(|_| matches!(dialect.protocol, Protocol::Query { .. }));
+        let body = match shapes {
+            Some(shapes) => form_as_json(shapes, parts, &query, &body)?,
+            None => body,
         };
         let handler = operation
             .handler
@@ -201,9 +207,13 @@ impl AwsService {
         };
         let call = Call { context, path, body };
         // A panic in one operation must not take the connection, and the requests that share it, along.
-        match AssertUnwindSafe(handler(call)).catch_unwind().await {
-            Ok(answer) => answer,
-            Err(_) => Err(AwsError::internal(format!("{}:{} panicked", api.service, operation.name))),
+        let answer = match AssertUnwindSafe(handler(call)).catch_unwind().await {
+            Ok(answer) => answer?,
+            Err(_) => return Err(AwsError::internal(format!("{}:{} panicked", api.service, operation.name))),
+        };
+        match shapes {
+            Some(shapes) => json_as_xml(shapes, operation.name, answer, request_id).await,
+            None => Ok(answer),
         }
     }
 }
@@ -278,12 +288,13 @@ fn find_operation<'a>(
 /// The operation that only the body tells, or the error for one that nothing tells.
 fn by_action<'a>(
     api: &'a Api,
+    protocol: Protocol,
     parts: &Parts,
     identified: &Identified,
     query: &QueryString,
     body: &[u8],
 ) -> Result<(&'a Operation, PathParameters), AwsError> {
-    let name = asked(api.protocol, parts, identified, query, body).ok_or_else(|| match api.protocol {
+    let name = asked(protocol, parts, identified, query, body).ok_or_else(|| match protocol {
         Protocol::Query { .. } => {
             AwsError::client("MissingAction", "The request is missing an action: the parameter Action.")
         }
@@ -291,7 +302,32 @@ fn by_action<'a>(
     })?;
     api.named(&name)
         .map(|operation| (operation, PathParameters::default()))
-        .ok_or_else(|| AwsError::not_implemented(api.service, &name, api.protocol))
+        .ok_or_else(|| AwsError::not_implemented(api.service, &name, protocol))
+}
+
+/// The form of a request, which may stand in the body or in the query, as the JSON that the handler expects.
+fn form_as_json(
+    shapes: &QueryShapes,
+    parts: &Parts,
+    query: &QueryString,
+    body: &[u8],
+) -> Result<Bytes, AwsError> {
+    let text = std::str::from_utf8(body)
+        .map_err(|_| AwsError::client("InvalidParameterValue", "The form is not UTF-8."))?;
+    let form = if parts.method == http::Method::GET { query.clone() } else { QueryString::parse_form(text) };
+    serde_json::to_vec(&shapes.read(&form)).map(Bytes::from).map_err(AwsError::internal)
+}
+
+/// The JSON of an answer as XML.
+async fn json_as_xml(
+    shapes: &QueryShapes,
+    operation: &str,
+    answer: Response<Body>,
+    request_id: RequestId,
+) -> Result<Response<Body>, AwsError> {
+    let body = answer.into_body().collect().await.map_err(AwsError::internal)?.to_bytes();
+    let answer = serde_json::from_slice(&body).map_err(AwsError::internal)?;
+    Ok(shapes.write(operation, &answer, request_id))
 }
 
 /// What a request calls its operation; for the REST protocols, method and path.

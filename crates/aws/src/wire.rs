@@ -17,6 +17,7 @@ mod json;
 mod pages;
 mod paths;
 mod query;
+mod query_shapes;
 mod query_string;
 
 pub use api::{Api, ApiBuilder, Operation};
@@ -28,4 +29,5 @@ pub(crate) use identify::{Identified, identify};
 pub use json::{empty_response, json_response};
 pub use pages::{InvalidToken, PageRequest};
 pub use query::{escape_xml, xml_response};
+pub use query_shapes::{Input, Output, QueryShapes};
 pub use query_string::QueryString;

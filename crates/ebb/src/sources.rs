@@ -7,6 +7,7 @@ use ebb_invoker::Invoker;
 use ebb_model::Clock;
 use ebb_sources::bus::{BusParts, BusTarget, EventBuses};
 use ebb_sources::delivery::{Deliveries, DeliveryParts, FunctionTarget, Targets};
+use ebb_sources::queue::{QueueParts, QueueTarget, Queues};
 use ebb_store::Store;
 
 use crate::config::Config;
@@ -14,6 +15,7 @@ use crate::config::Config;
 /// Every event service that is built, and the worker that delivers between them.
 pub(crate) struct Sources {
     pub(crate) buses: EventBuses,
+    pub(crate) queues: Queues,
     deliveries: Deliveries,
 }
 
@@ -25,6 +27,13 @@ impl Sources {
         invoker: &Invoker,
         clock: &Arc<dyn Clock>,
     ) -> Result<Self> {
+        let queues = Queues::open(QueueParts {
+            store: store.clone(),
+            clock: clock.clone(),
+            account: config.account.clone(),
+            region: config.region.clone(),
+        })
+        .await?;
         let buses = EventBuses::open(BusParts {
             store: store.clone(),
             clock: clock.clone(),
@@ -34,15 +43,17 @@ impl Sources {
         .await?;
         let targets = Targets::default()
             .with("lambda", Arc::new(FunctionTarget::new(invoker.clone())))
+            .with("sqs", Arc::new(QueueTarget::new(queues.clone())))
             .with("events", Arc::new(BusTarget::new(buses.clone())));
         let deliveries =
             Deliveries::start(DeliveryParts { store: store.clone(), clock: clock.clone(), targets });
-        Ok(Self { buses, deliveries })
+        Ok(Self { buses, queues, deliveries })
     }
 
     /// Ends what runs by itself; what is accepted stays in the store.
     pub(crate) async fn stop(&self) {
         self.buses.stop().await;
+        self.queues.stop().await;
         self.deliveries.stop().await;
     }
 }

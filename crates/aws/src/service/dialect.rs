@@ -16,6 +16,9 @@ impl Dialect {
             Some(api) => {
                 self.protocol = match (api.protocol, identified.protocol) {
                     (Protocol::Json { .. }, asked @ Protocol::Json { .. }) => asked,
+                    (own, Protocol::Query { .. }) => {
+                        api.query.map_or(own, |shapes| Protocol::Query { namespace: shapes.namespace })
+                    }
                     (own, _) => own,
                 };
                 self.internal_code = api.internal_code;

@@ -13,6 +13,7 @@ use super::call::{Call, PathParameters};
 use super::error::AwsError;
 use super::identify::Protocol;
 use super::paths::Route;
+use super::query_shapes::QueryShapes;
 use super::query_string::QueryString;
 
 /// The body that an operation takes unless its table says otherwise, in bytes.
@@ -32,6 +33,8 @@ pub struct Api {
     pub(crate) target: Option<&'static str>,
     /// What it calls its own failures.
     pub(crate) internal_code: &'static str,
+    /// How its JSON looks in the query protocol, where it speaks that too.
+    pub(crate) query: Option<&'static QueryShapes>,
     operations: Vec<Operation>,
     by_name: HashMap<&'static str, usize>,
 }
@@ -82,9 +85,20 @@ impl Api {
         ApiBuilder::new(Self::empty(service, Protocol::Query { namespace }, internal_code), state)
     }
 
+    /// A service of the query protocol whose handlers speak JSON, as `shapes` says.
+    pub fn query_json<S: Clone + Send + Sync + 'static>(
+        service: &'static str,
+        shapes: &'static QueryShapes,
+        internal_code: &'static str,
+        state: S,
+    ) -> ApiBuilder<S> {
+        let api = Self::empty(service, Protocol::Query { namespace: shapes.namespace }, internal_code);
+        ApiBuilder::new(Self { query: Some(shapes), ..api }, state)
+    }
+
     fn empty(service: &'static str, protocol: Protocol, internal_code: &'static str) -> Self {
         let (operations, by_name) = (Vec::new(), HashMap::new());
-        Self { service, protocol, target: None, internal_code, operations, by_name }
+        Self { service, protocol, target: None, internal_code, query: None, operations, by_name }
     }
 
     /// The operation of this name.
@@ -157,6 +171,13 @@ impl<S: Clone + Send + Sync + 'static> ApiBuilder<S> {
         if let Some(operation) = self.api.operations.last_mut() {
             operation.body_limit = bytes;
         }
+        self
+    }
+
+    /// Lets a service of a JSON protocol be spoken to in the query protocol too.
+    #[must_use]
+    pub fn also_query(mut self, shapes: &'static QueryShapes) -> Self {
+        self.api.query = Some(shapes);
         self
     }
 

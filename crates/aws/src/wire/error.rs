@@ -91,6 +91,17 @@ impl AwsError {
         self
     }
 
+    /// Adds what the query protocol calls the error, for services that speak it besides JSON: clients of the JSON
+    /// protocol look there too. Source: Smithy 2.0, "awsQueryCompatible trait".
+    #[must_use]
+    pub fn with_query_code(self, code: &str) -> Self {
+        let fault = if self.fault == Fault::Client { "Sender" } else { "Receiver" };
+        match HeaderValue::from_str(&format!("{code};{fault}")) {
+            Ok(value) => self.with_header(QUERY_ERROR, value),
+            Err(_) => self,
+        }
+    }
+
     /// Adds a header.
     #[must_use]
     pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
@@ -147,10 +158,17 @@ impl AwsError {
 
     fn query_xml(&self, namespace: &str, request_id: RequestId) -> String {
         let kind = if self.fault == Fault::Client { "Sender" } else { "Receiver" };
+        // A service that speaks JSON too may have another name for it here.
+        let named = self
+            .headers
+            .iter()
+            .find(|(name, _)| *name == QUERY_ERROR)
+            .and_then(|(_, value)| value.to_str().ok());
+        let code = named.and_then(|named| named.split(';').next()).unwrap_or(&self.code);
         format!(
             "<ErrorResponse xmlns=\"{namespace}\"><Error><Type>{kind}</Type><Code>{}</Code><Message>{}</Message>\
              </Error><RequestId>{request_id}</RequestId></ErrorResponse>",
-            escape_xml(&self.code),
+            escape_xml(code),
             escape_xml(&self.message)
         )
     }
@@ -177,6 +195,7 @@ impl std::error::Error for AwsError {}
 /// Stands for "what this service calls its own failures" until the protocol is known.
 const INTERNAL: &str = "InternalFailure";
 
+const QUERY_ERROR: HeaderName = HeaderName::from_static("x-amzn-query-error");
 const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
 
 /// Errors that come from the front of the service rather than from its model; they have no `Type` member.

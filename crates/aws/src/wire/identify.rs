@@ -49,7 +49,8 @@ pub(crate) fn identify(method: &Method, path: &str, headers: &HeaderMap, scope: 
         Protocol::Json { content_type }
     } else if content_type.starts_with("application/x-www-form-urlencoded")
         && method == Method::POST
-        && path == "/"
+        // The URL of a queue is the path of older clients.
+        && (path == "/" || service == "sqs")
     {
         Protocol::Query { namespace: "https://ebb.invalid/doc/" }
     } else if service == "s3" {
