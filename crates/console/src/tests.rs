@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use ebb_invoker::catalog::{Catalog, CatalogConfig, CodeSource, NewFunction, SettingsInput};
-use ebb_invoker::testing::{FakeRuntime, FixedCredentials};
+use ebb_invoker::testing::{FakeCarrier, FakeRuntime, FixedCredentials};
 use ebb_invoker::{Boxed, Delivery, Invoker, InvokerConfig, InvokerParts};
 use ebb_model::{AccountId, FunctionName, FunctionReference, Invocation, Region, SystemClock, Trigger};
 use ebb_store::{Store, StoreConfig};
@@ -113,6 +113,7 @@ impl Fixture {
             runtime,
             credentials: Arc::new(FixedCredentials),
             clock,
+            results: Arc::new(FakeCarrier),
         });
         let console = Console::new(ConsoleParts {
             invoker: invoker.clone(),

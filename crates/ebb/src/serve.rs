@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::api_port::ApiPort;
 use crate::config::{Config, LogSetting, NetworkSetting};
-use crate::sources::Sources;
+use crate::sources::{Results, Sources};
 use crate::wiring::{self, Authenticator, LateControl, Routes};
 
 /// How long everything but the last writes may take to stop: the contract is to be gone 20 seconds after SIGTERM.
@@ -110,6 +110,7 @@ impl Platform {
             runtime: engine.clone(),
             credentials: Arc::new(keys.clone()),
             clock: clock.clone(),
+            results: Arc::new(Results),
         });
         let edge_port = addresses.1.port();
         let apps = wiring::apps(config, &store, &invoker, &engine, &clock, edge_port).await?;

@@ -3,12 +3,15 @@
 use std::sync::Arc;
 
 use anyhow::Result;
-use ebb_invoker::Invoker;
+use ebb_invoker::{CarriedResult, Invoker, ResultCarrier};
 use ebb_model::Clock;
 use ebb_sources::bus::{BusParts, BusTarget, EventBuses};
-use ebb_sources::delivery::{Deliveries, DeliveryParts, FunctionTarget, Targets};
+use ebb_sources::delivery::{
+    Attribute, Deliveries, Delivery, DeliveryParts, FunctionTarget, Message, Sender, Targets,
+};
 use ebb_sources::queue::{QueueParts, QueueTarget, Queues};
-use ebb_store::Store;
+use ebb_store::{NewWork, Store};
+use serde_json::json;
 
 use crate::config::Config;
 
@@ -55,5 +58,28 @@ impl Sources {
         self.buses.stop().await;
         self.queues.stop().await;
         self.deliveries.stop().await;
+    }
+}
+
+/// Results of asynchronous events become deliveries.
+pub(crate) struct Results;
+
+impl ResultCarrier for Results {
+    fn carry(&self, result: CarriedResult) -> NewWork {
+        let attribute = |(name, (data_type, value)): (String, (&str, String))| {
+            (name, Attribute { data_type: data_type.to_owned(), value })
+        };
+        // What an event bus wraps the record in.
+        let envelope = json!({
+            "Source": "lambda", "DetailType": result.detail_type, "Resources": [result.target, result.function_arn],
+        });
+        let message = Message {
+            body: result.body,
+            attributes: result.attributes.into_iter().map(attribute).collect(),
+            extra: Some(envelope),
+            ..Message::default()
+        };
+        let delivery = Delivery::new(result.target, message, Sender::Owner, result.at);
+        Delivery { id: result.id, ..delivery }.into_work(result.at)
     }
 }

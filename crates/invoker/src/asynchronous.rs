@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ebb_model::{EventInvokeConfig, Invocation, Qualifier, RequestId, Version, limits};
-use ebb_store::{NewWork, StoreError, Work};
+use ebb_store::{NewWork, Pass, StoreError, Work};
 use tracing::{Instrument, info_span};
 
 use crate::delivery::Delivery;
@@ -21,6 +21,7 @@ use crate::error::InvokeError;
 use crate::run::{check_size, read_json};
 use crate::{Invoker, Shared, resolve};
 use accepted::Accepted;
+pub use destinations::{CarriedResult, ResultCarrier};
 use lanes::{Lanes, Slot};
 use next::{Attempt, Next, Policy};
 
@@ -89,12 +90,12 @@ async fn dispatch(shared: &Arc<Shared>, lanes: &Arc<Lanes>, work: Work) {
     let snapshot = shared.catalog.snapshot();
     let reserved = snapshot.functions.get(&event.function).and_then(|function| function.reserved_concurrency);
     match lanes.enter(&event.function, reserved) {
-        Some(slot) => {
+        Ok(slot) => {
             let span = info_span!("asynchronous", request_id = %event.id, function = %event.function);
             shared.running.spawn(deliver(shared.clone(), work, event, slot).instrument(span));
         }
-        None => {
-            let due = shared.clock.now().plus(lanes::put_back(work.attempts));
+        Err(wait) => {
+            let due = shared.clock.now().plus(wait);
             settled(shared.store.work().retry(&work, due, None).await);
         }
     }
@@ -111,6 +112,12 @@ async fn deliver(shared: Arc<Shared>, work: Work, event: Accepted, _slot: Slot) 
             None => return,
         }
     };
+    if matches!(attempt, Attempt::Ended(_))
+        && let Err(error) = shared.store.logs().flush().await
+    {
+        // What it printed would be lost in a crash that finds its event settled.
+        tracing::warn!(%error, "the log of an event is not on disk yet");
+    }
     let now = shared.clock.now();
     let queue = shared.store.work();
     match next::next(&event, &attempt, &policy, &shared.config.pacing) {
@@ -125,9 +132,8 @@ async fn deliver(shared: Arc<Shared>, work: Work, event: Accepted, _slot: Slot) 
         }
         Next::PutBack => settled(queue.retry(&work, now, None).await),
         Next::Done(condition) => {
-            // Before it is removed: a crash in between repeats it, and loses nothing.
-            destinations::send(&shared, &event, &attempt, condition, &policy).await;
-            settled(queue.complete(&work).await);
+            let add = destinations::consequences(&shared, &event, &attempt, condition, &policy);
+            settled(queue.pass(&work, Pass { again: None, add }).await);
         }
     }
 }

@@ -18,6 +18,7 @@ use crate::acquire::pools::Pools;
 use crate::acquire::reclaim::Reclaim;
 use crate::admit::{self, Admission, Admitted};
 use crate::asynchronous;
+use crate::asynchronous::ResultCarrier;
 use crate::catalog::Catalog;
 use crate::config::InvokerConfig;
 use crate::delivery::Delivery;
@@ -54,6 +55,8 @@ pub struct InvokerParts {
     pub credentials: Arc<dyn InstanceCredentials>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
+    /// What carries the results of asynchronous events to other services.
+    pub results: Arc<dyn ResultCarrier>,
 }
 
 /// What all stages share.
@@ -64,6 +67,7 @@ pub(crate) struct Shared {
     pub(crate) runtime: Arc<dyn Runtime>,
     pub(crate) credentials: Arc<dyn InstanceCredentials>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) results: Arc<dyn ResultCarrier>,
     pub(crate) admission: Arc<Admission>,
     pub(crate) pools: Pools,
     pub(crate) reclaim: Reclaim,
@@ -92,6 +96,7 @@ impl Invoker {
             runtime: parts.runtime,
             credentials: parts.credentials,
             clock: parts.clock,
+            results: parts.results,
             admission: Arc::new(Admission::new()),
             pools: Pools::default(),
             metering: Metering::default(),

@@ -354,3 +354,19 @@ impl InstanceCredentials for FixedCredentials {
         }
     }
 }
+
+/// Carries results into a queue of work of its own, as JSON text of target, body and attributes.
+#[derive(Debug, Default)]
+pub struct FakeCarrier;
+
+impl FakeCarrier {
+    /// The queue that results go to.
+    pub const QUEUE: &'static str = "carried";
+}
+
+impl crate::ResultCarrier for FakeCarrier {
+    fn carry(&self, result: crate::CarriedResult) -> ebb_store::NewWork {
+        let body = json!({"target": result.target, "body": result.body, "attributes": result.attributes});
+        ebb_store::NewWork { queue: Self::QUEUE, body: body.to_string().into(), due: result.at }
+    }
+}

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ebb_model::{EventInvokeConfig, Qualifier, Timestamp, Trigger, Version};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::world::World;
+use crate::testing::FakeCarrier;
 use crate::{AsynchronousPacing, InvokeError, InvokerConfig};
 
 fn quick() -> InvokerConfig {
@@ -185,4 +186,36 @@ async fn the_function_sees_one_id_in_every_attempt() {
     world.invoker.accept(event).await.unwrap();
     world.emptied().await;
     assert_eq!(world.runtime.ids(), [id; 3]);
+}
+
+#[tokio::test]
+async fn results_go_to_destinations_and_failed_events_to_the_dead_letter_queue() {
+    let world = World::in_real_time(quick()).await;
+    let queue = |name: &str| format!("arn:aws:sqs:us-east-1:000000000000:{name}");
+    world.deploy(|function| {
+        let (on_success, on_failure) = (Some(queue("good")), Some(queue("bad")));
+        function.event_invoke.insert(LATEST, EventInvokeConfig { on_success, on_failure, ..config(0) });
+        Arc::make_mut(&mut function.latest).settings.dead_letter = Some(queue("dead"));
+    });
+    let good = world.event(r#"{"answer": {"ok": 1}}"#);
+    let bad = world.event(r#"{"fail": {"errorType": "E", "errorMessage": "again"}}"#);
+    let bad_id = bad.id;
+    world.invoker.accept(good).await.unwrap();
+    world.invoker.accept(bad).await.unwrap();
+    world.emptied().await;
+    let carried = world.store.work().claim(FakeCarrier::QUEUE, 9, Duration::from_secs(9)).await.unwrap();
+    let mut carried: Vec<Value> =
+        carried.iter().map(|work| serde_json::from_slice(&work.body).unwrap()).collect();
+    carried.sort_by_key(|result| result["target"].as_str().unwrap().to_owned());
+    let [bad, dead, good] = carried.as_slice() else { panic!("{carried:?}") };
+    let record = |result: &Value| serde_json::from_str::<Value>(result["body"].as_str().unwrap()).unwrap();
+    assert_eq!(record(good)["requestContext"]["condition"], "Success");
+    assert_eq!(record(good)["responsePayload"], json!({"ok": 1}));
+    assert_eq!(record(bad)["requestContext"]["condition"], "RetriesExhausted");
+    assert_eq!(dead["target"], queue("dead"));
+    assert_eq!(record(dead), json!({"fail": {"errorType": "E", "errorMessage": "again"}}));
+    let attributes = json!({
+        "RequestID": ["String", bad_id.to_string()], "ErrorCode": ["Number", "200"], "ErrorMessage": ["String", "again"],
+    });
+    assert_eq!(dead["attributes"], attributes);
 }

@@ -13,7 +13,7 @@ use ebb_store::{Store, StoreConfig};
 use serde_json::{Value, json};
 
 use crate::catalog::{Catalog, CatalogConfig, ProvisionedStatus};
-use crate::testing::{FakeRuntime, FixedCredentials};
+use crate::testing::{FakeCarrier, FakeRuntime, FixedCredentials};
 use crate::{Delivery, InvokeError, Invoker, InvokerConfig, InvokerParts};
 
 /// 2026-11-25T00:00:00Z
@@ -93,6 +93,7 @@ impl World {
             runtime: runtime.clone(),
             credentials: Arc::new(FixedCredentials),
             clock: clock.clone(),
+            results: Arc::new(FakeCarrier),
         };
         Self {
             invoker: Invoker::new(parts),
@@ -116,6 +117,7 @@ impl World {
             runtime: self.runtime.clone(),
             credentials: Arc::new(FixedCredentials),
             clock: self.clock.clone(),
+            results: Arc::new(FakeCarrier),
         });
         Self { invoker, ..self }
     }
