@@ -33,6 +33,7 @@ mod message;
 mod network;
 mod sandbox;
 mod seccomp;
+mod slots;
 mod spec;
 mod supervisor;
 mod sys;

@@ -1,16 +1,25 @@
 //! Network namespaces, made ahead of need and owned by the launcher, so that nobody inside has rights over them.
 
+mod addresses;
+mod firewall;
 mod interface;
+mod netlink;
+mod outbound;
+pub(crate) mod pasta;
 
 use std::fs::{self, File};
+use std::net::Ipv4Addr;
 use std::os::fd::{AsFd, OwnedFd};
 
 use nix::sched::{CloneFlags, setns, unshare};
 
 use crate::error::{Attempt, Fault};
+use crate::spec::Network;
 use crate::sys::clone::Side;
+use outbound::Outbound;
+use pasta::Pasta;
 
-/// How many are kept ready.
+/// How many of each kind are kept ready.
 const READY: usize = 16;
 
 /// The namespaces that wait for a sandbox.
@@ -18,36 +27,113 @@ const READY: usize = 16;
 pub(crate) struct Networks {
     /// The launcher's own.
     home: OwnedFd,
-    ready: Vec<OwnedFd>,
+    outbound: Option<Outbound>,
+    loopback_only: Ready,
+    connected: Ready,
+}
+
+/// Namespaces of one kind; some are made ahead once the first was asked for.
+#[derive(Debug, Default)]
+struct Ready {
+    wanted: bool,
+    made: Vec<Namespace>,
+}
+
+/// One namespace.
+#[derive(Debug)]
+pub(crate) struct Namespace {
+    descriptor: OwnedFd,
+    /// The number of its address, where it is connected; to be given back with [`Networks::give_back`].
+    pub(crate) address: Option<u32>,
+}
+
+/// How the launcher's user may reach the world, found out before it enters namespaces of its own.
+#[derive(Debug)]
+pub(crate) struct Surroundings {
+    /// Where the launcher is not root.
+    pasta: Option<Result<Pasta, Fault>>,
+    /// Of the host.
+    addresses: Vec<Ipv4Addr>,
+}
+
+impl Surroundings {
+    /// Call it before the process leaves the host's namespaces.
+    pub(crate) fn look() -> Self {
+        let pasta = (!nix::unistd::getuid().is_root()).then(Pasta::stand_by);
+        Self { pasta, addresses: addresses::of_host() }
+    }
 }
 
 impl Networks {
-    pub(crate) fn new() -> Result<Self, Fault> {
-        Ok(Self { home: current()?, ready: Vec::new() })
+    /// Also says why there is no way to the world, or what may be in it.
+    pub(crate) fn new(surroundings: Surroundings) -> Result<(Self, Vec<String>), Fault> {
+        let home = current()?;
+        let found = match surroundings.pasta {
+            None => Outbound::by_host(&home),
+            Some(pasta) => pasta
+                .and_then(|pasta| Outbound::by_pasta(pasta, &surroundings.addresses))
+                .map(|outbound| (outbound, Vec::new())),
+        };
+        let (outbound, warnings) = match found {
+            Ok((outbound, warnings)) => (Some(outbound), warnings),
+            Err(fault) => (None, vec![unreachable(fault)]),
+        };
+        let (loopback_only, connected) = Default::default();
+        Ok((Self { home, outbound, loopback_only, connected }, warnings))
+    }
+
+    /// Whether [`Network::Outbound`] is more than loopback.
+    pub(crate) fn reach_out(&self) -> bool {
+        self.outbound.is_some()
+    }
+
+    /// What a sandbox's `/etc/resolv.conf` says.
+    pub(crate) fn resolvers(&self, network: Network) -> String {
+        if network == Network::Outbound && self.reach_out() {
+            format!("nameserver {}\n", addresses::RESOLVER)
+        } else {
+            String::new()
+        }
     }
 
     /// Makes one more namespace; false when there are enough.
     pub(crate) fn prepare(&mut self) -> Result<bool, Fault> {
-        if self.ready.len() >= READY {
-            return Ok(false);
+        for network in [Network::Outbound, Network::Loopback] {
+            let ready = self.ready(network);
+            if ready.wanted && ready.made.len() < READY {
+                let namespace = self.make(network)?;
+                self.ready(network).made.push(namespace);
+                return Ok(true);
+            }
         }
-        let namespace = self.make()?;
-        self.ready.push(namespace);
-        Ok(true)
+        Ok(false)
     }
 
-    /// A namespace with nothing but loopback.
-    pub(crate) fn take(&mut self) -> Result<OwnedFd, Fault> {
-        self.ready.pop().map_or_else(|| self.make(), Ok)
+    /// A namespace for one sandbox.
+    pub(crate) fn take(&mut self, network: Network) -> Result<Namespace, Fault> {
+        let network = if self.reach_out() { network } else { Network::Loopback };
+        let ready = self.ready(network);
+        ready.wanted = true;
+        match ready.made.pop() {
+            Some(namespace) => Ok(namespace),
+            None => self.make(network),
+        }
+    }
+
+    /// The sandbox with this address has ended.
+    pub(crate) fn give_back(&mut self, address: Option<u32>) {
+        if let (Some(outbound), Some(address)) = (&mut self.outbound, address) {
+            outbound.give_back(address);
+        }
     }
 
     /// Forks in that namespace; only the child stays there. The calling process must have a single thread.
     pub(crate) fn fork_within(
         &self,
-        namespace: &OwnedFd,
+        namespace: &Namespace,
         fork: impl FnOnce() -> std::io::Result<Side>,
     ) -> Result<Side, Fault> {
-        enter(namespace)?;
+        enter(&namespace.descriptor)?;
         let side = fork();
         if !matches!(side, Ok(Side::Child)) {
             enter(&self.home)?;
@@ -55,16 +141,45 @@ impl Networks {
         side.attempt(|| "clone a sandbox".into())
     }
 
-    fn make(&self) -> Result<OwnedFd, Fault> {
-        unshare(CloneFlags::CLONE_NEWNET).attempt(|| "make a network namespace".into())?;
-        let namespace = interface::loopback_up().and_then(|()| {
-            // Every port is as good as another here. Only the default if the file cannot be written.
-            drop(fs::write("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0"));
-            current()
-        });
-        enter(&self.home)?;
-        namespace
+    fn ready(&mut self, network: Network) -> &mut Ready {
+        match network {
+            Network::Outbound => &mut self.connected,
+            Network::Loopback => &mut self.loopback_only,
+        }
     }
+
+    fn make(&mut self, network: Network) -> Result<Namespace, Fault> {
+        unshare_network()?;
+        let made = self.furnish(network);
+        enter(&self.home)?;
+        made
+    }
+
+    /// In the new namespace.
+    fn furnish(&mut self, network: Network) -> Result<Namespace, Fault> {
+        interface::loopback_up()?;
+        // Every port is as good as another here. Only the default if the file cannot be written.
+        drop(fs::write("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0"));
+        let descriptor = current()?;
+        let address = match (&mut self.outbound, network) {
+            (Some(outbound), Network::Outbound) => Some(outbound.connect()?),
+            _ => None,
+        };
+        Ok(Namespace { descriptor, address })
+    }
+}
+
+/// For people: what is missing, why it matters, how to get it.
+fn unreachable(fault: Fault) -> String {
+    let why = crate::SandboxError::from(fault);
+    format!(
+        "No network for functions beyond their own loopback: {why}. As root this takes nftables and the right to \
+         change the network; as another user pasta (Debian's package passt), nftables and access to /dev/net/tun"
+    )
+}
+
+fn unshare_network() -> Result<(), Fault> {
+    unshare(CloneFlags::CLONE_NEWNET).attempt(|| "make a network namespace".into())
 }
 
 fn current() -> Result<OwnedFd, Fault> {

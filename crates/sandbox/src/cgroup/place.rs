@@ -27,12 +27,11 @@ pub(crate) struct Surroundings {
 impl Surroundings {
     pub(crate) fn of_this_process() -> std::io::Result<Self> {
         let pid = std::process::id();
-        let started = start_time(pid).unwrap_or(0);
         Ok(Self {
             cgroups: fs::read_to_string("/proc/self/cgroup")?,
             mounts: fs::read_to_string("/proc/self/mountinfo")?,
             ours: vec![pid, std::os::unix::process::parent_id()],
-            owner: format!("{pid}.{started}"),
+            owner: owner(),
         })
     }
 
@@ -163,10 +162,7 @@ fn remove_stale(parent: &Path) {
         }) else {
             continue;
         };
-        let alive = owner.split_once('.').is_some_and(|(pid, started)| {
-            pid.parse().ok().and_then(start_time).is_some_and(|time| Ok(time) == started.parse())
-        });
-        if !alive {
+        if !is_alive(owner) {
             clear(&entry.path());
         }
     }
@@ -194,6 +190,19 @@ fn clear(folder: &Path) {
         }
         crate::sys::pause(5);
     }
+}
+
+/// This process's name for what it makes outside of itself, so that a later one can tell whether it was left behind.
+pub(crate) fn owner() -> String {
+    let pid = std::process::id();
+    format!("{pid}.{}", start_time(pid).unwrap_or(0))
+}
+
+/// Whether the process that called itself this is still there.
+pub(crate) fn is_alive(owner: &str) -> bool {
+    owner.split_once('.').is_some_and(|(pid, started)| {
+        pid.parse().ok().and_then(start_time).is_some_and(|time| Ok(time) == started.parse())
+    })
 }
 
 /// When a process started, in clock ticks since boot: with its pid this names it for good.

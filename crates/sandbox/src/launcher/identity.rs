@@ -1,12 +1,12 @@
 //! Which users of the host the sandboxes are.
 
-use std::collections::HashSet;
 use std::fs;
 
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::{Pid, getgid, getuid};
 
 use crate::error::{Attempt, Fault};
+use crate::slots::Slots;
 use crate::system::{GROUP, USER};
 
 /// The first of the host users that sandboxes have, when the server is root. Two for each sandbox: its supervisor and
@@ -20,7 +20,7 @@ const SLOTS: u32 = 1 << 16;
 #[derive(Debug)]
 pub(crate) enum Identities {
     /// Each sandbox has two of its own.
-    Separate { taken: HashSet<u32>, next: u32 },
+    Separate(Slots),
     /// All are the server's user, which is 0 in the launcher's namespace.
     Shared,
 }
@@ -32,8 +32,7 @@ impl Identities {
         let (user, group) = (getuid(), getgid());
         if user.is_root() {
             // Two servers on one machine hardly meet; where they do, namespaces still keep their sandboxes apart.
-            let next = std::process::id().wrapping_mul(37) % SLOTS;
-            return Ok(Self::Separate { taken: HashSet::new(), next });
+            return Ok(Self::Separate(Slots::new(SLOTS, std::process::id().wrapping_mul(37))));
         }
         unshare(CloneFlags::CLONE_NEWUSER).attempt(|| explanation().into())?;
         unshare(CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWNET).attempt(|| explanation().into())?;
@@ -43,25 +42,20 @@ impl Identities {
 
     /// A place for one more sandbox.
     pub(crate) fn take(&mut self) -> Result<Option<u32>, Fault> {
-        let Self::Separate { taken, next } = self else { return Ok(None) };
-        for _ in 0..SLOTS {
-            let slot = *next;
-            *next = (*next + 1) % SLOTS;
-            if taken.insert(slot) {
-                return Ok(Some(slot));
-            }
-        }
-        Err(Fault { action: "find a free user for the sandbox".into(), errno: libc::EAGAIN })
+        let Self::Separate(slots) = self else { return Ok(None) };
+        let slot = slots.take();
+        slot.map(Some)
+            .ok_or_else(|| Fault { action: "find a free user for the sandbox".into(), errno: libc::EAGAIN })
     }
 
     pub(crate) fn give_back(&mut self, slot: u32) {
-        if let Self::Separate { taken, .. } = self {
-            taken.remove(&slot);
+        if let Self::Separate(slots) = self {
+            slots.give_back(slot);
         }
     }
 
     pub(crate) fn are_separate(&self) -> bool {
-        matches!(self, Self::Separate { .. })
+        matches!(self, Self::Separate(_))
     }
 }
 

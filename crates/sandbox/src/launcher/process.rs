@@ -15,7 +15,7 @@ use crate::cgroup::place::Surroundings;
 use crate::cgroup::{self, Entry, Group, Hierarchy};
 use crate::error::{Attempt, Fault};
 use crate::message::{Instruction, LeaseRequest, Report};
-use crate::network::Networks;
+use crate::network::{self, Networks};
 use crate::seccomp::Filters;
 use crate::spec::{Limits, Mount, Network, SandboxSpec, Support};
 use crate::supervisor::Blueprint;
@@ -79,12 +79,21 @@ struct Live {
     process: OwnedFd,
     lease: OwnedFd,
     lifeline: OwnedFd,
-    group: Group,
-    slot: Option<u32>,
+    held: Held,
     /// The supervisor was reaped, which the kernel allows only after everything inside is gone.
     ended: bool,
     /// The server has closed its end.
     released: bool,
+}
+
+/// What a sandbox has of what there is only so much.
+#[derive(Debug, Clone)]
+struct Held {
+    group: Group,
+    /// Of its users.
+    slot: Option<u32>,
+    /// Of its network.
+    address: Option<u32>,
 }
 
 /// What woke the loop.
@@ -131,13 +140,15 @@ impl LauncherProcess {
         raise_descriptor_limit();
         let surroundings = Surroundings::of_this_process().attempt(|| "read /proc/self/cgroup".into())?;
         let (hierarchy, reasons) = surroundings.find();
+        let outside = network::Surroundings::look();
         let identities = Identities::establish()?;
+        let (networks, network_warnings) = Networks::new(outside)?;
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).attempt(|| "make an epoll".into())?;
         let mut launcher = Self {
             server,
             epoll,
             hierarchy,
-            networks: Networks::new()?,
+            networks,
             identities,
             filters: Filters::compile().attempt(|| "compile the system call filter".into())?,
             etc: system::etc_mounts(),
@@ -149,7 +160,8 @@ impl LauncherProcess {
         };
         launcher.watch(launcher.server.as_fd(), Source::Server)?;
         let reasons = launcher.try_out(reasons)?;
-        let support = launcher.support(&reasons);
+        let mut support = launcher.support(&reasons);
+        support.warnings.extend(network_warnings);
         Ok((launcher, support))
     }
 
@@ -223,7 +235,7 @@ impl LauncherProcess {
             memory_limit: controllers.memory,
             cpu_limit: controllers.cpu,
             freezer: controllers.freezer,
-            outbound_network: false,
+            outbound_network: self.networks.reach_out(),
             separate_users: self.identities.are_separate(),
             warnings,
         }
@@ -303,23 +315,40 @@ impl LauncherProcess {
 
     fn create(&mut self, spec: &SandboxSpec, control: OwnedFd, lease: OwnedFd) -> Result<(), Fault> {
         let mut placements = sources::open_devices()?;
-        let own_etc = system::own_etc_files(&spec.name, "");
+        let own_etc = system::own_etc_files(&spec.name, &self.networks.resolvers(spec.network));
         for mount in self.etc.iter().chain(&own_etc).chain(&spec.mounts) {
             placements.push(sources::open(mount)?);
         }
-        let slot = self.identities.take()?;
-        let group = match self.ready_groups.pop() {
-            Some(group) => group,
-            None => self.new_group()?,
-        };
-        let born = self.give_birth(spec, control, &group, slot, placements);
+        let (held, network) = self.hold(spec.network)?;
+        let born = self.give_birth(spec, control, &held, &network, placements);
         match born {
             Ok((pid, process, lifeline)) => {
-                let live = Live { pid, process, lease, lifeline, group, slot, ended: false, released: false };
+                let live = Live { pid, process, lease, lifeline, held, ended: false, released: false };
                 self.adopt(live)
             }
             Err(fault) => {
-                self.clean_up(&group, slot);
+                self.clean_up(&held);
+                Err(fault)
+            }
+        }
+    }
+
+    /// Takes what a sandbox needs of what there is only so much; all or nothing.
+    fn hold(&mut self, network: Network) -> Result<(Held, network::Namespace), Fault> {
+        let network = self.networks.take(network)?;
+        let mut held = Held { group: Group::None, slot: None, address: network.address };
+        let rest = self.identities.take().and_then(|slot| {
+            held.slot = slot;
+            held.group = match self.ready_groups.pop() {
+                Some(group) => group,
+                None => self.new_group()?,
+            };
+            Ok(())
+        });
+        match rest {
+            Ok(()) => Ok((held, network)),
+            Err(fault) => {
+                self.clean_up(&held);
                 Err(fault)
             }
         }
@@ -329,15 +358,14 @@ impl LauncherProcess {
         &mut self,
         spec: &SandboxSpec,
         control: OwnedFd,
-        group: &Group,
-        slot: Option<u32>,
+        held: &Held,
+        network: &network::Namespace,
         placements: Vec<sources::Opened>,
     ) -> Result<(Pid, OwnedFd, OwnedFd), Fault> {
-        group.set_limits(&spec.limits)?;
-        let entry = group.entry()?;
+        held.group.set_limits(&spec.limits)?;
+        let entry = held.group.entry()?;
         let (lifeline, far) = packet::pair().attempt(|| "make a socket".into())?;
-        let namespace = self.networks.take()?;
-        let side = self.networks.fork_within(&namespace, || {
+        let side = self.networks.fork_within(network, || {
             let folder = if let Entry::Clone(folder) = &entry { Some(folder.as_fd()) } else { None };
             clone::fork_into(NAMESPACES, folder)
         })?;
@@ -346,9 +374,9 @@ impl LauncherProcess {
                 name: spec.name.clone(),
                 control,
                 lifeline: far,
-                group: group.clone(),
+                group: held.group.clone(),
                 entry,
-                separate_users: slot.is_some(),
+                separate_users: held.slot.is_some(),
                 placements,
                 tmp_bytes: spec.tmp_bytes,
                 limits: spec.limits,
@@ -357,7 +385,7 @@ impl LauncherProcess {
             }
             .live(),
             Side::Parent { pid, pidfd } => {
-                let begun = identity::map(pid, slot).and_then(|()| {
+                let begun = identity::map(pid, held.slot).and_then(|()| {
                     packet::send(lifeline.as_fd(), &Instruction::Begin, &[])
                         .attempt(|| "begin the sandbox".into())
                 });
@@ -433,18 +461,20 @@ impl LauncherProcess {
     fn finish(&mut self, id: u64) {
         let Some(live) = self.live.get(&id) else { return };
         if live.ended && live.released {
-            let (group, slot) = (live.group.clone(), live.slot);
-            self.clean_up(&group, slot);
+            let held = live.held.clone();
+            self.clean_up(&held);
             // Closes the lease: the server takes that for the end.
             self.live.remove(&id);
         }
     }
 
-    fn clean_up(&mut self, group: &Group, slot: Option<u32>) {
-        self.leftovers.extend(group.folders().into_iter().filter(|folder| !cgroup::remove_empty(folder)));
-        if let Some(slot) = slot {
+    fn clean_up(&mut self, held: &Held) {
+        self.leftovers
+            .extend(held.group.folders().into_iter().filter(|folder| !cgroup::remove_empty(folder)));
+        if let Some(slot) = held.slot {
             self.identities.give_back(slot);
         }
+        self.networks.give_back(held.address);
     }
 
     /// Kills everything, waits for it, and removes what it leaves.
@@ -476,7 +506,7 @@ impl Live {
     fn kill(&self) {
         // The one error is that it is gone already.
         drop(clone::signal(self.process.as_fd(), libc::SIGKILL));
-        self.group.release();
+        self.held.group.release();
     }
 }
 

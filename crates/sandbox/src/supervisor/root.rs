@@ -24,6 +24,8 @@ const SHARED_MEMORY_OPTIONS: &str = "mode=1777,size=64m";
 pub(super) struct Root {
     /// A second mount of the root's own file system. Programs have no way to it.
     writable: OwnedFd,
+    /// Programs may run by now, and make links where they may write.
+    open_to_programs: bool,
 }
 
 impl Root {
@@ -35,7 +37,8 @@ impl Root {
     ) -> Result<Self, Fault> {
         enter_empty_root()?;
         nix::unistd::sethostname(name).attempt(|| format!("set the host name {name}"))?;
-        let root = Self { writable: tree::again(Path::new("/")).attempt(|| "mount the root again".into())? };
+        let writable = tree::again(Path::new("/")).attempt(|| "mount the root again".into())?;
+        let root = Self { writable, open_to_programs: false };
         for folder in FOLDERS {
             root.make_folders(Path::new(folder))?;
         }
@@ -56,7 +59,7 @@ impl Root {
         )
         .attempt(|| "open the root".into())?;
         tree::make_read_only(&top).attempt(|| "make the root read-only".into())?;
-        Ok(root)
+        Ok(Self { open_to_programs: true, ..root })
     }
 
     /// Adds one thing; also while programs run.
@@ -66,7 +69,8 @@ impl Root {
                 let mount =
                     mount.ok_or_else(|| Fault { action: "receive a mount".into(), errno: libc::EBADF })?;
                 self.make_target(mount, target)?;
-                tree::attach(mount.as_fd(), target).attempt(|| format!("mount on {}", target.display()))
+                tree::attach(mount.as_fd(), target, !self.open_to_programs)
+                    .attempt(|| format!("mount on {}", target.display()))
             }
             Placement::Symlink { points_to, target } => {
                 self.make_parent(target)?;

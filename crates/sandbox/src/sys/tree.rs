@@ -6,6 +6,8 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, ResolveFlag, openat2};
+
 use super::check;
 
 /// Restrictions of a mount. Whatever was already restricted stays so.
@@ -68,18 +70,22 @@ fn set_attributes(mount: &OwnedFd, set: u64, propagation: u64, flags: libc::c_ui
     Ok(())
 }
 
-/// Attaches a detached mount at a path.
-pub(crate) fn attach(tree: BorrowedFd<'_>, target: &Path) -> io::Result<()> {
-    let target = c_path(target)?;
-    // SAFETY: both strings are terminated and live across the call.
+/// Attaches a detached mount at a path, which may lead over links only if they are `trusted`.
+pub(crate) fn attach(tree: BorrowedFd<'_>, target: &Path, trusted: bool) -> io::Result<()> {
+    let mut how = OpenHow::new().flags(OFlag::O_PATH | OFlag::O_CLOEXEC);
+    if !trusted {
+        how = how.resolve(ResolveFlag::RESOLVE_NO_SYMLINKS);
+    }
+    let target = openat2(AT_FDCWD, target, how)?;
+    // SAFETY: both strings are empty and terminated, and live across the call.
     check(unsafe {
         libc::syscall(
             libc::SYS_move_mount,
             tree.as_raw_fd(),
             c"".as_ptr(),
-            libc::AT_FDCWD,
-            target.as_ptr(),
-            libc::MOVE_MOUNT_F_EMPTY_PATH,
+            target.as_raw_fd(),
+            c"".as_ptr(),
+            libc::MOVE_MOUNT_F_EMPTY_PATH | libc::MOVE_MOUNT_T_EMPTY_PATH,
         )
     })?;
     Ok(())

@@ -1,0 +1,164 @@
+//! What a sandbox may use up, and what is left of it.
+
+use std::fs;
+
+use ebb_sandbox::{ExitStatus, Limits, SandboxSpec};
+
+use crate::Case;
+use crate::setup::{Machine, python, spec, start};
+
+pub(crate) const CASES: &[Case] = &[
+    ("processes_are_limited", processes_are_limited),
+    ("memory_is_limited", memory_is_limited),
+    ("tmp_is_limited_and_empty_each_time", tmp_is_limited_and_empty_each_time),
+    ("nothing_outlives_its_sandbox", nothing_outlives_its_sandbox),
+    ("a_sandbox_that_is_given_up_while_it_starts_leaves_nothing", given_up_while_starting),
+    ("a_frozen_sandbox_can_be_destroyed", a_frozen_sandbox_can_be_destroyed),
+    ("many_sandboxes_one_after_another_leave_nothing", many_leave_nothing),
+];
+
+fn processes_are_limited(machine: &Machine) {
+    let bomb = "import os, time\n\
+        made = 0\n\
+        try:\n\
+        \x20   while made < 1000:\n\
+        \x20       if os.fork() == 0: os.close(1); os.close(2); time.sleep(30); os._exit(0)\n\
+        \x20       made += 1\n\
+        except OSError: pass\n\
+        print(made)\n";
+    machine.run(async {
+        let ended = machine.python(spec(), bomb).await;
+        let made: u32 = ended.printed.trim().parse().unwrap();
+        assert!((20..=64).contains(&made), "{made}");
+        assert_eq!(machine.python(spec(), "print(1)").await.printed, "1\n");
+    });
+}
+
+fn memory_is_limited(machine: &Machine) {
+    let hog = "x = []\nwhile len(x) < 600: x.append(bytearray(b'x') * (1 << 20))\nprint(len(x))\n";
+    let ended = machine.run(machine.python(spec(), hog));
+    // Killed, or refused where only the address space of a process can be limited.
+    assert!(ended.status != ExitStatus::Code(0) || ended.printed.is_empty(), "{ended:?}");
+}
+
+fn tmp_is_limited_and_empty_each_time(machine: &Machine) {
+    let fill = "import os\n\
+        print(os.listdir('/tmp'))\n\
+        n = 0\n\
+        try:\n\
+        \x20   with open('/tmp/big', 'wb', 0) as f:\n\
+        \x20       while n < 64: f.write(bytes(1 << 20)); n += 1\n\
+        except OSError as e: print(e.strerror, n)\n\
+        for i in range(100000):\n\
+        \x20   try: open(f'/tmp/{i}', 'w').close()\n\
+        \x20   except OSError: break\n\
+        print('end')\n";
+    for _ in 0..2 {
+        let ended = machine.run(machine.python(spec(), fill));
+        let lines: Vec<&str> = ended.printed.lines().collect();
+        assert_eq!((lines[0], lines[2]), ("[]", "end"), "{ended:?}");
+        let written: u32 = lines[1].strip_prefix("No space left on device ").unwrap_or("0").parse().unwrap();
+        assert!((12..=16).contains(&written), "{}", lines[1]);
+    }
+}
+
+/// Which processes of the machine have this in their command line.
+fn processes_with(mark: &str) -> usize {
+    let entries = fs::read_dir("/proc").unwrap().flatten();
+    let own = std::process::id().to_string();
+    entries
+        .filter(|entry| entry.file_name().to_string_lossy() != own.as_str())
+        .filter_map(|entry| fs::read(entry.path().join("cmdline")).ok())
+        .filter(|line| String::from_utf8_lossy(line).contains(mark))
+        .count()
+}
+
+fn nothing_outlives_its_sandbox(machine: &Machine) {
+    let mark = format!("mark-{}-outlives", std::process::id());
+    let code = format!(
+        "import os, signal, time # {mark}\n\
+         for s in range(1, 32):\n\
+         \x20   try: signal.signal(s, signal.SIG_IGN)\n\
+         \x20   except OSError: pass\n\
+         for _ in range(3):\n\
+         \x20   if os.fork() == 0: os.setsid(); time.sleep(60)\n\
+         print('up', flush=True)\n\
+         time.sleep(60)\n"
+    );
+    machine.run(async {
+        let sandbox = machine.sandbox(spec()).await;
+        let (process, reader) = start(&sandbox, &code).await;
+        let up = tokio::task::spawn_blocking(move || {
+            std::io::Read::read_exact(&mut { reader }, &mut [0; 3]).unwrap();
+        });
+        up.await.unwrap();
+        assert!(processes_with(&mark) >= 4);
+        sandbox.destroy().await;
+        assert_eq!(processes_with(&mark), 0);
+        assert_eq!(process.wait().await, ExitStatus::Signal(9));
+    });
+}
+
+fn given_up_while_starting(machine: &Machine) {
+    machine.run(async {
+        for millis in 0..12 {
+            let creating = machine.launcher().create(SandboxSpec { name: "abandoned".into(), ..spec() });
+            drop(tokio::time::timeout(std::time::Duration::from_micros(millis * 300), creating).await);
+        }
+        // Requests are taken in order, so these come after.
+        for _ in 0..50 {
+            drop(machine.python(spec(), "pass").await);
+            if named("sbx abandoned") == 0 {
+                return;
+            }
+        }
+        panic!("{} supervisors are left", named("sbx abandoned"));
+    });
+}
+
+/// How many processes of the machine have this name.
+fn named(name: &str) -> usize {
+    let entries = fs::read_dir("/proc").unwrap().flatten();
+    entries
+        .filter_map(|entry| fs::read_to_string(entry.path().join("comm")).ok())
+        .filter(|comm| comm.trim() == name.get(..15).unwrap_or(name))
+        .count()
+}
+
+fn a_frozen_sandbox_can_be_destroyed(machine: &Machine) {
+    machine.run(async {
+        let sandbox = machine.sandbox(spec()).await;
+        let (process, _reader) = start(&sandbox, "import time\ntime.sleep(60)").await;
+        sandbox.freeze().await.unwrap();
+        sandbox.destroy().await;
+        assert_eq!(process.wait().await, ExitStatus::Signal(9));
+        let dropped = machine.sandbox(spec()).await;
+        let (process, _reader) = start(&dropped, "import time\ntime.sleep(60)").await;
+        dropped.freeze().await.unwrap();
+        drop(dropped);
+        assert_eq!(process.wait().await, ExitStatus::Signal(9));
+    });
+}
+
+/// Descriptors of this process and sandboxes' processes of the machine are what tells.
+fn many_leave_nothing(machine: &Machine) {
+    let descriptors = || fs::read_dir("/proc/self/fd").unwrap().count();
+    machine.run(async {
+        let small = || SandboxSpec {
+            name: "many".into(),
+            limits: Limits { processes: 16, ..spec().limits },
+            ..spec()
+        };
+        drop(machine.python(small(), "pass").await);
+        let before = descriptors();
+        for _ in 0..100 {
+            let sandbox = machine.sandbox(small()).await;
+            sandbox.destroy().await;
+        }
+        let sandbox = machine.sandbox(small()).await;
+        assert_eq!(python(&sandbox, "print(1)").await.printed, "1\n");
+        sandbox.destroy().await;
+        assert!(descriptors() <= before + 8, "{before} descriptors became {}", descriptors());
+        assert_eq!(named("sbx many"), 0);
+    });
+}
