@@ -62,6 +62,8 @@ fn rules() -> io::Result<Vec<(i64, Vec<SeccompRule>)>> {
     let mut rules: Vec<_> =
         ALLOWED.iter().chain(ALLOWED_HERE).chain(ALLOWED_UNNAMED).map(|call| (*call, Vec::new())).collect();
     rules.push((libc::SYS_clone, vec![all(vec![no_bits(0, NAMESPACES)?])?]));
+    // Where supervisor and programs are one user, its limits are not theirs to change.
+    rules.push((libc::SYS_prlimit64, vec![all(vec![not(0, SUPERVISOR)?])?]));
     // Faking terminal input, and the console's own copy and paste.
     rules.push((libc::SYS_ioctl, vec![all(vec![not(1, libc::TIOCSTI)?, not(1, 0x541C)?])?]));
     rules.push((libc::SYS_personality, any(0, &[0, 0x8, 0x2_0000, 0x2_0008, 0xFFFF_FFFF])?));
@@ -71,6 +73,9 @@ fn rules() -> io::Result<Vec<(i64, Vec<SeccompRule>)>> {
     rules.push((libc::SYS_socketpair, any(0, &families)?));
     Ok(rules)
 }
+
+/// The supervisor's pid, in every sandbox.
+const SUPERVISOR: u64 = 1;
 
 const NAMESPACES: u64 = (libc::CLONE_NEWNS
     | libc::CLONE_NEWCGROUP
@@ -125,7 +130,7 @@ const ALLOWED: &[i64] = calls![
     SYS_execve SYS_execveat SYS_exit SYS_exit_group SYS_wait4 SYS_waitid SYS_kill SYS_tkill SYS_tgkill
     SYS_pidfd_open SYS_pidfd_send_signal SYS_getpid SYS_getppid SYS_gettid SYS_getpgid SYS_setpgid SYS_getsid SYS_setsid
     SYS_set_tid_address SYS_set_robust_list SYS_get_robust_list SYS_rseq SYS_futex SYS_futex_waitv
-    SYS_prctl SYS_seccomp SYS_getrlimit SYS_setrlimit SYS_prlimit64 SYS_getrusage
+    SYS_prctl SYS_seccomp SYS_getrlimit SYS_setrlimit SYS_getrusage
     SYS_getpriority SYS_setpriority SYS_ioprio_get SYS_ioprio_set SYS_getcpu SYS_sched_yield SYS_sched_getaffinity
     SYS_sched_setaffinity SYS_sched_getattr SYS_sched_setattr SYS_sched_getparam SYS_sched_setparam
     SYS_sched_getscheduler SYS_sched_setscheduler SYS_sched_get_priority_max SYS_sched_get_priority_min

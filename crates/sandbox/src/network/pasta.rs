@@ -11,7 +11,9 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout};
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::{ForkResult, Pid};
 
@@ -41,16 +43,16 @@ impl Pasta {
             .into_iter()
             .find(|path| Path::new(path).exists())
             .ok_or_else(|| Fault { action: "find pasta (install passt)".into(), errno: libc::ENOENT })?;
-        let (heard, word) =
-            nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC).attempt(|| "make a pipe".into())?;
+        let (heard, word) = nix::unistd::pipe2(OFlag::O_CLOEXEC).attempt(|| "make a pipe".into())?;
+        // Nobody reads on once it runs: it must neither wait for that nor be ended by it.
         let (complaints, stderr) =
-            nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC).attempt(|| "make a pipe".into())?;
+            nix::unistd::pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK).attempt(|| "make a pipe".into())?;
         let launcher = std::process::id();
         // SAFETY: this process has a single thread, so the child's copy of memory is consistent.
         match unsafe { nix::unistd::fork() }.attempt(|| "fork".into())? {
             ForkResult::Child => {
                 drop((word, complaints));
-                keep(program, launcher, &heard, stderr);
+                keep(program, launcher, &heard, &stderr);
                 // SAFETY: ends the process at once, without running anything that belongs to the launcher.
                 unsafe { libc::_exit(0) }
             }
@@ -64,7 +66,7 @@ impl Pasta {
         let deadline = Instant::now() + PATIENCE;
         while Instant::now() < deadline {
             if has_default_route() {
-                return Ok(Joined { _word: self.word });
+                return Ok(Joined { _word: self.word, _complaints: self.complaints });
             }
             if waitpid(self.keeper, Some(WaitPidFlag::WNOHANG)).is_ok_and(|status| status.pid().is_some()) {
                 break;
@@ -72,12 +74,8 @@ impl Pasta {
             pause(LOOK_MILLISECONDS);
         }
         let mut said = Vec::new();
-        if nix::fcntl::fcntl(&self.complaints, nix::fcntl::FcntlArg::F_SETFL(nix::fcntl::OFlag::O_NONBLOCK))
-            .is_ok()
-        {
-            // As much as there is by now.
-            let _ = std::fs::File::from(self.complaints).read_to_end(&mut said);
-        }
+        // As much as there is by now.
+        let _ = std::fs::File::from(self.complaints).read_to_end(&mut said);
         let said = String::from_utf8_lossy(&said);
         let reason = said.lines().rfind(|line| !line.contains("syslog")).unwrap_or("it did not say why");
         Err(Fault { action: format!("run pasta ({reason})"), errno: libc::ENETUNREACH })
@@ -88,46 +86,47 @@ impl Pasta {
 #[derive(Debug)]
 pub(super) struct Joined {
     _word: OwnedFd,
+    _complaints: OwnedFd,
 }
 
 /// The keeper's whole life: waits for the word, starts pasta, and ends it when the launcher is gone.
-fn keep(program: &str, launcher: u32, heard: &OwnedFd, stderr: OwnedFd) {
-    // Above all the launcher's end of the server's socket: its closing is how the server knows.
-    let kept = [heard.as_raw_fd(), stderr.as_raw_fd()];
-    if descriptors::close_all_but(&kept).is_err() || !matches!(nix::unistd::read(heard, &mut [0]), Ok(1)) {
+fn keep(program: &str, launcher: u32, heard: &OwnedFd, stderr: &OwnedFd) {
+    // Above all the launcher's end of the server's socket: its closing is how the server knows. Standard input and
+    // output are /dev/null already.
+    let kept = [0, 1, 2, heard.as_raw_fd()];
+    if nix::unistd::dup2_stderr(stderr).is_err()
+        || descriptors::close_all_but(&kept).is_err()
+        || !matches!(nix::unistd::read(heard, &mut [0]), Ok(1))
+    {
         return;
     }
     // SAFETY: this process has a single thread, as the one that it was forked from.
     let Ok(fork) = (unsafe { nix::unistd::fork() }) else { return };
     let pasta = match fork {
         ForkResult::Child => {
-            become_pasta(program, launcher, &stderr);
+            become_pasta(program, launcher);
             return;
         }
         ForkResult::Parent { child } => child,
     };
-    drop(stderr);
     let ended = || waitpid(pasta, Some(WaitPidFlag::WNOHANG)).is_ok_and(|status| status.pid().is_some());
     while !ended() {
         let mut polled = [PollFd::new(heard.as_fd(), PollFlags::POLLIN)];
         // The one thing that can come is the end.
         if nix::poll::poll(&mut polled, PollTimeout::from(1_000_u16)).is_ok_and(|count| count > 0) {
-            let _ = nix::sys::signal::kill(pasta, nix::sys::signal::Signal::SIGKILL);
+            let _ = nix::sys::signal::kill(pasta, Signal::SIGKILL);
             let _ = waitpid(pasta, None);
             return;
         }
     }
 }
 
-/// Returns only where that fails, having said why.
-fn become_pasta(program: &str, launcher: u32, stderr: &OwnedFd) {
+/// Returns only where that fails.
+fn become_pasta(program: &str, launcher: u32) {
     let _ = privileges::die_with_parent();
-    let null = std::fs::File::options().read(true).write(true).open("/dev/null");
-    if let Ok(null) = &null {
-        let _ = nix::unistd::dup2_stdin(null);
-        let _ = nix::unistd::dup2_stdout(null);
-    }
-    let _ = nix::unistd::dup2_stderr(stderr);
+    let default = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
+    // SAFETY: installs no handler of ours. Rust ignores this signal, and pasta refuses to start where it is ignored.
+    let _ = unsafe { sigaction(Signal::SIGPIPE, &default) };
     let arguments: Result<Vec<CString>, _> =
         std::iter::once(program.to_owned()).chain(arguments(launcher)).map(CString::new).collect();
     let (Ok(path), Ok(arguments)) = (CString::new(program), arguments) else { return };
