@@ -6,6 +6,7 @@
 //! **Never.** It knows no wire format of AWS: names, limits and errors are its own types, which `ebb-aws` translates. It
 //! starts no instance: a trigger makes an `Invocation` and calls `Invoker::invoke`.
 
+pub mod bucket;
 pub mod bus;
 pub mod delivery;
 pub mod pattern;

@@ -11,8 +11,8 @@ use object_store::memory::InMemory;
 use object_store::path::Path as Location;
 use object_store::{ObjectStore, ObjectStoreExt as _};
 
-use crate::StoreError;
 use crate::store::scheme;
+use crate::{Bodies, StoreError};
 
 /// What [`StoreConfig::blobs`](crate::StoreConfig::blobs) may say.
 const SUPPORTED: &str = "file:///absolute/folder, memory:, or none for blobs/ in the data folder";
@@ -47,6 +47,11 @@ impl Blobs {
         let objects = LocalFileSystem::new_with_prefix(folder).map_err(failed("open the blob folder"))?;
         // A blob is written beside its place, synced, renamed, and its folder synced.
         Ok(Self { objects: Arc::new(objects.with_fsync(true)) })
+    }
+
+    /// Bodies in the same place.
+    pub(crate) fn bodies(&self) -> Bodies {
+        Bodies::new(Arc::clone(&self.objects))
     }
 
     /// Keeps `bytes`; durable when it returns. Putting the same bytes again is harmless.

@@ -17,6 +17,7 @@
 //! | --- | --- |
 //! | `ebb.lock` | locked while a server runs; says which (process id, start time) |
 //! | `ebb.db`, `-wal`, `-shm` | records and work in SQLite, write-ahead log, synced at each commit; absent with PostgreSQL |
+//! | `blobs/bodies/ab/…` | bodies of objects, likewise |
 //! | `blobs/ab/abcdef…` | blobs; each is written beside its place, synced and renamed |
 //! | `packages/<boot>/<digest>/` | packages unpacked, read-only: a cache, made anew after the machine restarted |
 //! | `logs/` | log events, a file a day |
@@ -29,6 +30,7 @@
 //! makes a zip unsafe.
 
 mod blobs;
+mod bodies;
 mod database;
 mod error;
 mod folder;
@@ -42,6 +44,7 @@ mod testing;
 mod work;
 
 pub use blobs::Blobs;
+pub use bodies::{Bodies, BodyWriter};
 pub use error::{Fault, StoreError};
 pub use messages::{
     DeadLetters, Messages, NewMessage, QueueDepth, Receipt, Receive, ReceivedMessage, SentMessage,

@@ -9,7 +9,7 @@ use ebb_model::{Clock, SystemClock};
 use crate::database::Database;
 use crate::folder::DataFolder;
 use crate::logs::LogStore;
-use crate::{Blobs, Messages, Packages, Records, StoreError, WorkQueue};
+use crate::{Blobs, Bodies, Messages, Packages, Records, StoreError, WorkQueue};
 
 /// Where state is kept.
 #[derive(Clone)]
@@ -50,6 +50,7 @@ struct Parts {
     database: Arc<Database>,
     records: Records,
     blobs: Blobs,
+    bodies: Bodies,
     packages: Packages,
     work: WorkQueue,
     messages: Messages,
@@ -85,7 +86,18 @@ impl Store {
         let work = WorkQueue::new(Arc::clone(&database), Arc::clone(&clock));
         let messages = Messages::new(Arc::clone(&database), clock);
         work.recover().await?;
-        Ok(Self { parts: Arc::new(Parts { database, records, blobs, packages, work, messages, logs }) })
+        Ok(Self {
+            parts: Arc::new(Parts {
+                database,
+                records,
+                bodies: blobs.bodies(),
+                blobs,
+                packages,
+                work,
+                messages,
+                logs,
+            }),
+        })
     }
 
     /// What is configured.
@@ -98,6 +110,12 @@ impl Store {
     #[must_use]
     pub fn blobs(&self) -> &Blobs {
         &self.parts.blobs
+    }
+
+    /// Bytes of any length under names of their own.
+    #[must_use]
+    pub fn bodies(&self) -> &Bodies {
+        &self.parts.bodies
     }
 
     /// Code packages, checked and unpacked.
