@@ -3,5 +3,6 @@
 pub mod events;
 pub mod lambda;
 pub mod logs;
+pub mod s3;
 pub mod sqs;
 pub mod sts;

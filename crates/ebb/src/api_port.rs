@@ -6,6 +6,7 @@ use std::io;
 use std::time::Duration;
 
 use ebb_aws::AwsService;
+use ebb_aws::api::s3::S3Api;
 use ebb_aws::wire::Body;
 use ebb_console::Console;
 use http::{Request, Response};
@@ -32,12 +33,14 @@ const UPLOAD_BYTES: usize = 300 * 1024 * 1024;
 #[derive(Clone)]
 pub(crate) struct ApiPort {
     aws: AwsService,
+    /// Apart from the other services: its bodies are streams of any length.
+    s3: S3Api,
     console: Console,
 }
 
 impl ApiPort {
-    pub(crate) fn new(aws: AwsService, console: Console) -> Self {
-        Self { aws, console }
+    pub(crate) fn new(aws: AwsService, s3: S3Api, console: Console) -> Self {
+        Self { aws, s3, console }
     }
 
     /// Serves connections until `stop`, then lets running requests end.
@@ -86,11 +89,13 @@ impl ApiPort {
     }
 
     async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
-        let path = request.uri().path();
-        if !path.starts_with("/_ebb/") {
-            return self.aws.handle(request).await;
+        if !request.uri().path().starts_with("/_ebb/") {
+            let (parts, body) = request.into_parts();
+            let for_s3 = self.s3.wants(&parts);
+            let request = Request::from_parts(parts, body);
+            return if for_s3 { self.s3.handle(request).await } else { self.aws.handle(request).await };
         }
-        if ebb_console::is_open(path) {
+        if ebb_console::is_open(request.uri().path()) {
             let (parts, _) = request.into_parts();
             return self.console.handle(Request::from_parts(parts, bytes::Bytes::new())).await;
         }

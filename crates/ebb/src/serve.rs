@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use ebb_aws::api::s3::S3Api;
 use ebb_aws::wire::credentials::KeyRing;
 use ebb_gateway::{Gateway, GatewayConfig};
 use ebb_invoker::catalog::{Catalog, CatalogConfig};
@@ -117,7 +118,8 @@ impl Platform {
         let sources = Sources::open(config, &store, &invoker, &clock).await?;
         let aws = wiring::aws(config, &keys, &clock, &store, &invoker, &sources, edge_port);
         let console = wiring::console(config, &store, &invoker, &apps, edge_port);
-        let api_port = ApiPort::new(aws.clone(), console);
+        let s3 = S3Api::new(sources.buckets.clone(), keys.clone(), clock.clone(), config.domain.clone());
+        let api_port = ApiPort::new(aws.clone(), s3, console);
         control.set(api_port.clone());
         let gateway = Gateway::new(
             GatewayConfig::new(&config.domain, config.region.clone(), config.account.clone()),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use anyhow::Result;
 use ebb_invoker::{CarriedResult, Invoker, ResultCarrier};
 use ebb_model::Clock;
+use ebb_sources::bucket::{BucketParts, Buckets};
 use ebb_sources::bus::{BusParts, BusTarget, EventBuses};
 use ebb_sources::delivery::{
     Attribute, Deliveries, Delivery, DeliveryParts, FunctionTarget, Message, Sender, Targets,
@@ -19,6 +20,7 @@ use crate::config::Config;
 pub(crate) struct Sources {
     pub(crate) buses: EventBuses,
     pub(crate) queues: Queues,
+    pub(crate) buckets: Buckets,
     deliveries: Deliveries,
 }
 
@@ -44,19 +46,28 @@ impl Sources {
             region: config.region.clone(),
         })
         .await?;
+        let buckets = Buckets::open(BucketParts {
+            store: store.clone(),
+            clock: clock.clone(),
+            account: config.account.clone(),
+            region: config.region.clone(),
+        })
+        .await?;
+        invoker.catalog().set_code_objects(Box::new(buckets.clone()));
         let targets = Targets::default()
             .with("lambda", Arc::new(FunctionTarget::new(invoker.clone())))
             .with("sqs", Arc::new(QueueTarget::new(queues.clone())))
             .with("events", Arc::new(BusTarget::new(buses.clone())));
         let deliveries =
             Deliveries::start(DeliveryParts { store: store.clone(), clock: clock.clone(), targets });
-        Ok(Self { buses, queues, deliveries })
+        Ok(Self { buses, queues, buckets, deliveries })
     }
 
     /// Ends what runs by itself; what is accepted stays in the store.
     pub(crate) async fn stop(&self) {
         self.buses.stop().await;
         self.queues.stop().await;
+        self.buckets.stop().await;
         self.deliveries.stop().await;
     }
 }

@@ -139,6 +139,16 @@ impl KeyRing {
         Ok(ResolvedKey { secret: self.derive_secret(access_key_id), principal: statement.into_principal() })
     }
 
+    /// The secret of a key that may be one of ours: whether a temporary one is, only its session token tells.
+    #[must_use]
+    pub fn secret_of(&self, access_key_id: &str) -> Option<SecretAccessKey> {
+        let root = &self.0.root;
+        if root.access_key_id.0 == access_key_id {
+            return Some(root.secret_access_key.clone());
+        }
+        access_key_id.starts_with("ASIA").then(|| self.derive_secret(access_key_id))
+    }
+
     /// When a session token that this ring sealed ends; nothing for any other.
     #[must_use]
     pub fn expiry(&self, credentials: &Credentials) -> Option<Timestamp> {

@@ -1,0 +1,111 @@
+//! S3: buckets, on the `s3s` crate, which knows the protocol (routes, XML, signatures of every kind, chunked bodies).
+//! What the operations do is in `ebb-sources`; this maps between the two and nothing more.
+//!
+//! Bodies are streams, so requests come here before the other services collect theirs. Source: S3 API reference
+//! (2026-11).
+
+mod access;
+mod adapter;
+mod buckets;
+mod convert;
+mod listing;
+mod objects;
+mod settings;
+mod uploads;
+
+use ebb_model::Clock;
+use ebb_sources::bucket::Buckets;
+use http::header::HOST;
+use http::request::Parts;
+use http::{Method, Request, Response};
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+use s3s::service::{S3Service, S3ServiceBuilder};
+use std::sync::Arc;
+
+use crate::wire::credentials::KeyRing;
+use crate::wire::sigv4::Authorization;
+use crate::wire::{Body, full_body};
+use access::{Access, Auth, Hosts, virtual_bucket};
+use adapter::Adapter;
+
+/// The service.
+#[derive(Clone)]
+pub struct S3Api {
+    buckets: Buckets,
+    domain: String,
+    service: S3Service,
+}
+
+impl S3Api {
+    /// The buckets, for whoever signs with one of the keys. `domain` is the server's: `BUCKET.s3.DOMAIN` is a bucket.
+    #[must_use]
+    pub fn new(buckets: Buckets, keys: KeyRing, clock: Arc<dyn Clock>, domain: String) -> Self {
+        let mut builder = S3ServiceBuilder::new(Adapter { buckets: buckets.clone() });
+        builder.set_auth(Auth { keys: keys.clone() });
+        builder.set_access(Access { buckets: buckets.clone(), keys, clock });
+        builder.set_host(Hosts { domain: domain.clone() });
+        Self { buckets, domain, service: builder.build() }
+    }
+
+    /// Whether a request is for this service: it is signed for it, or names a bucket by its host, or is not signed at
+    /// all and names one by its path.
+    #[must_use]
+    pub fn wants(&self, parts: &Parts) -> bool {
+        let query = parts.uri.query().unwrap_or_default();
+        match Authorization::read(&parts.headers, query) {
+            Ok(Some(authorization)) => authorization.scope().service == "s3",
+            Ok(None) if parts.headers.contains_key("x-amz-target") => false,
+            Ok(None) => {
+                self.names_a_bucket(parts)
+                    || query.contains("X-Amz-Credential=") && query.contains("%2Fs3%2F")
+            }
+            Err(_) => self.names_a_bucket(parts),
+        }
+    }
+
+    fn names_a_bucket(&self, parts: &Parts) -> bool {
+        let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+        if virtual_bucket(host, &self.domain).is_some() {
+            return true;
+        }
+        let anonymous = matches!(
+            parts.method,
+            Method::GET | Method::HEAD | Method::OPTIONS | Method::PUT | Method::POST | Method::DELETE
+        );
+        let first = parts.uri.path().trim_start_matches('/').split('/').next().unwrap_or_default();
+        anonymous && self.buckets.bucket(first).is_ok()
+    }
+
+    /// Answers one request; never fails.
+    pub async fn handle(&self, request: Request<Incoming>) -> Response<Body> {
+        let (parts, body) = request.into_parts();
+        let method = parts.method.clone();
+        if let Some(answer) = settings::preflight(&self.buckets, &self.domain, &parts) {
+            return answer;
+        }
+        let origin = settings::allowed_origin(&self.buckets, &self.domain, &parts);
+        let request = Request::from_parts(parts, s3s::Body::from(body));
+        let mut response = match self.service.call(request).await {
+            Ok(response) => response.map(|body| body.map_err(Into::into).boxed_unsync()),
+            Err(error) => {
+                let error: Box<dyn std::error::Error + Send + Sync> = error.into();
+                tracing::error!(%error, "a request to a bucket failed");
+                let mut response = Response::new(full_body("<Error><Code>InternalError</Code></Error>"));
+                *response.status_mut() = http::StatusCode::INTERNAL_SERVER_ERROR;
+                response
+            }
+        };
+        response.headers_mut().extend(origin);
+        if method == Method::HEAD {
+            *response.body_mut() = crate::wire::empty_body();
+        }
+        response
+    }
+}
+
+impl std::fmt::Debug for S3Api {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("S3Api").field("domain", &self.domain).finish_non_exhaustive()
+    }
+}

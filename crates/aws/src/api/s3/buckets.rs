@@ -1,0 +1,282 @@
+//! Buckets themselves, their versioning, tags and notifications.
+
+use ebb_sources::bucket::{Buckets, Notification, NotificationTarget, Versioning};
+use s3s::dto::*;
+use s3s::{S3Request, S3Response, S3Result, s3_error};
+
+use super::convert;
+
+pub(super) async fn create(
+    buckets: &Buckets,
+    request: S3Request<CreateBucketInput>,
+) -> S3Result<S3Response<CreateBucketOutput>> {
+    let name = request.input.bucket;
+    let made = buckets.create(&name).await;
+    match made {
+        // In the first region, making what is there is no error. Source: S3 API reference, `CreateBucket`.
+        Err(ebb_sources::bucket::BucketError::Exists) if buckets.region() == "us-east-1" => {}
+        made => drop(made.map_err(convert::error)?),
+    }
+    if request.input.object_lock_enabled_for_bucket.unwrap_or(false) {
+        return Err(s3_error!(NotImplemented, "ebb does not implement object lock yet"));
+    }
+    Ok(S3Response::new(CreateBucketOutput { location: Some(format!("/{name}")) }))
+}
+
+pub(super) async fn delete(
+    buckets: &Buckets,
+    request: S3Request<DeleteBucketInput>,
+) -> S3Result<S3Response<DeleteBucketOutput>> {
+    buckets.delete(&request.input.bucket).await.map_err(convert::error)?;
+    Ok(S3Response::new(DeleteBucketOutput::default()))
+}
+
+pub(super) fn head(
+    buckets: &Buckets,
+    request: &S3Request<HeadBucketInput>,
+) -> S3Result<S3Response<HeadBucketOutput>> {
+    buckets.bucket(&request.input.bucket).map_err(convert::error)?;
+    Ok(S3Response::new(HeadBucketOutput {
+        bucket_region: Some(buckets.region().to_owned()),
+        access_point_alias: Some(false),
+        ..HeadBucketOutput::default()
+    }))
+}
+
+pub(super) fn list(
+    buckets: &Buckets,
+    request: &S3Request<ListBucketsInput>,
+) -> S3Response<ListBucketsOutput> {
+    let input = &request.input;
+    let prefix = input.prefix.clone().unwrap_or_default();
+    let after = input.continuation_token.clone().unwrap_or_default();
+    let limit = input.max_buckets.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX);
+    let all: Vec<_> = buckets
+        .buckets()
+        .into_iter()
+        .filter(|bucket| bucket.name.starts_with(&prefix) && bucket.name > after)
+        .collect();
+    let more = all.len() > limit;
+    let page: Vec<Bucket> = all
+        .iter()
+        .take(limit)
+        .map(|bucket| Bucket {
+            name: Some(bucket.name.clone()),
+            creation_date: Some(convert::time(bucket.created)),
+            bucket_region: input.max_buckets.map(|_| buckets.region().to_owned()),
+        })
+        .collect();
+    S3Response::new(ListBucketsOutput {
+        continuation_token: page.last().and_then(|last| last.name.clone()).filter(|_| more),
+        buckets: Some(page),
+        owner: Some(convert::owner(buckets.account())),
+        prefix: input.prefix.clone(),
+    })
+}
+
+pub(super) fn location(
+    buckets: &Buckets,
+    request: &S3Request<GetBucketLocationInput>,
+) -> S3Result<S3Response<GetBucketLocationOutput>> {
+    buckets.bucket(&request.input.bucket).map_err(convert::error)?;
+    let region = Some(buckets.region()).filter(|region| *region != "us-east-1");
+    let location_constraint = region.map(|region| BucketLocationConstraint::from(region.to_owned()));
+    Ok(S3Response::new(GetBucketLocationOutput { location_constraint }))
+}
+
+pub(super) fn get_versioning(
+    buckets: &Buckets,
+    request: &S3Request<GetBucketVersioningInput>,
+) -> S3Result<S3Response<GetBucketVersioningOutput>> {
+    let bucket = buckets.bucket(&request.input.bucket).map_err(convert::error)?;
+    let status = match bucket.versioning {
+        Versioning::Never => None,
+        Versioning::Enabled => Some(BucketVersioningStatus::from_static(BucketVersioningStatus::ENABLED)),
+        Versioning::Suspended => Some(BucketVersioningStatus::from_static(BucketVersioningStatus::SUSPENDED)),
+    };
+    Ok(S3Response::new(GetBucketVersioningOutput { status, ..GetBucketVersioningOutput::default() }))
+}
+
+pub(super) async fn put_versioning(
+    buckets: &Buckets,
+    request: S3Request<PutBucketVersioningInput>,
+) -> S3Result<S3Response<PutBucketVersioningOutput>> {
+    let input = request.input;
+    let versioning = match input.versioning_configuration.status.as_ref().map(BucketVersioningStatus::as_str)
+    {
+        Some(BucketVersioningStatus::ENABLED) => Versioning::Enabled,
+        Some(BucketVersioningStatus::SUSPENDED) => Versioning::Suspended,
+        _ => {
+            return Err(s3_error!(
+                IllegalVersioningConfigurationException,
+                "The Versioning element must be specified"
+            ));
+        }
+    };
+    let set = buckets.configure(&input.bucket, |bucket| {
+        bucket.versioning = versioning;
+        Ok(())
+    });
+    set.await.map_err(convert::error)?;
+    Ok(S3Response::new(PutBucketVersioningOutput::default()))
+}
+
+pub(super) fn get_tags(
+    buckets: &Buckets,
+    request: &S3Request<GetBucketTaggingInput>,
+) -> S3Result<S3Response<GetBucketTaggingOutput>> {
+    let bucket = buckets.bucket(&request.input.bucket).map_err(convert::error)?;
+    if bucket.tags.is_empty() {
+        return Err(s3_error!(NoSuchTagSet, "The TagSet does not exist"));
+    }
+    Ok(S3Response::new(GetBucketTaggingOutput { tag_set: convert::tag_set(&bucket.tags) }))
+}
+
+pub(super) async fn put_tags(
+    buckets: &Buckets,
+    request: S3Request<PutBucketTaggingInput>,
+) -> S3Result<S3Response<PutBucketTaggingOutput>> {
+    let tags = convert::read_tags(request.input.tagging);
+    if tags.len() > 50 {
+        return Err(convert::bad_request("Bucket tag count cannot be greater than 50"));
+    }
+    let unique: std::collections::BTreeMap<String, String> = tags.iter().cloned().collect();
+    if unique.len() < tags.len() {
+        return Err(s3_error!(InvalidTag, "Cannot provide multiple Tags with the same key"));
+    }
+    let set = buckets.configure(&request.input.bucket, |bucket| {
+        bucket.tags.clone_from(&unique);
+        Ok(())
+    });
+    set.await.map_err(convert::error)?;
+    Ok(S3Response::new(PutBucketTaggingOutput::default()))
+}
+
+pub(super) async fn delete_tags(
+    buckets: &Buckets,
+    request: S3Request<DeleteBucketTaggingInput>,
+) -> S3Result<S3Response<DeleteBucketTaggingOutput>> {
+    let set = buckets.configure(&request.input.bucket, |bucket| {
+        bucket.tags.clear();
+        Ok(())
+    });
+    set.await.map_err(convert::error)?;
+    Ok(S3Response::new(DeleteBucketTaggingOutput::default()))
+}
+
+pub(super) async fn put_notifications(
+    buckets: &Buckets,
+    request: S3Request<PutBucketNotificationConfigurationInput>,
+) -> S3Result<S3Response<PutBucketNotificationConfigurationOutput>> {
+    let input = request.input;
+    let given = input.notification_configuration;
+    let mut notifications = Vec::new();
+    for one in given.lambda_function_configurations.unwrap_or_default() {
+        notifications.push(notification(
+            NotificationTarget::Function,
+            one.lambda_function_arn,
+            one.id,
+            one.events,
+            one.filter,
+        )?);
+    }
+    for one in given.queue_configurations.unwrap_or_default() {
+        notifications.push(notification(
+            NotificationTarget::Queue,
+            one.queue_arn,
+            one.id,
+            one.events,
+            one.filter,
+        )?);
+    }
+    for one in given.topic_configurations.unwrap_or_default() {
+        notifications.push(notification(
+            NotificationTarget::Topic,
+            one.topic_arn,
+            one.id,
+            one.events,
+            one.filter,
+        )?);
+    }
+    let event_bus = given.event_bridge_configuration.is_some();
+    buckets.set_notifications(&input.bucket, notifications, event_bus).await.map_err(convert::error)?;
+    Ok(S3Response::new(PutBucketNotificationConfigurationOutput::default()))
+}
+
+fn notification(
+    kind: NotificationTarget,
+    arn: String,
+    id: Option<String>,
+    events: Vec<Event>,
+    filter: Option<NotificationConfigurationFilter>,
+) -> S3Result<Notification> {
+    let (mut prefix, mut suffix) = (None, None);
+    let rules = filter.and_then(|filter| filter.key).and_then(|key| key.filter_rules).unwrap_or_default();
+    for rule in rules {
+        let name = rule.name.as_ref().map(|name| name.as_str().to_ascii_lowercase()).unwrap_or_default();
+        let place = match name.as_str() {
+            "prefix" => &mut prefix,
+            "suffix" => &mut suffix,
+            _ => return Err(s3_error!(InvalidArgument, "filter rule name must be either prefix or suffix")),
+        };
+        if place.replace(rule.value.unwrap_or_default()).is_some() {
+            return Err(s3_error!(
+                InvalidArgument,
+                "Cannot specify more than one prefix or suffix rule in a filter."
+            ));
+        }
+    }
+    let id = id.unwrap_or_else(|| ebb_model::RequestId::random().to_string());
+    let events = events.into_iter().map(String::from).collect();
+    Ok(Notification { id, kind, arn, events, prefix, suffix })
+}
+
+pub(super) fn get_notifications(
+    buckets: &Buckets,
+    request: &S3Request<GetBucketNotificationConfigurationInput>,
+) -> S3Result<S3Response<GetBucketNotificationConfigurationOutput>> {
+    let bucket = buckets.bucket(&request.input.bucket).map_err(convert::error)?;
+    let filter = |one: &Notification| {
+        let rule = |name: &str, value: &Option<String>| {
+            let value = value.clone()?;
+            Some(FilterRule { name: Some(FilterRuleName::from(name.to_owned())), value: Some(value) })
+        };
+        let rules: Vec<FilterRule> =
+            [rule("Prefix", &one.prefix), rule("Suffix", &one.suffix)].into_iter().flatten().collect();
+        (!rules.is_empty()).then_some(NotificationConfigurationFilter {
+            key: Some(S3KeyFilter { filter_rules: Some(rules) }),
+        })
+    };
+    let of = |kind: NotificationTarget| bucket.notifications.iter().filter(move |one| one.kind == kind);
+    let events = |one: &Notification| one.events.iter().cloned().map(Event::from).collect();
+    let functions: Vec<_> = of(NotificationTarget::Function)
+        .map(|one| LambdaFunctionConfiguration {
+            id: Some(one.id.clone()),
+            lambda_function_arn: one.arn.clone(),
+            events: events(one),
+            filter: filter(one),
+        })
+        .collect();
+    let queues: Vec<_> = of(NotificationTarget::Queue)
+        .map(|one| QueueConfiguration {
+            id: Some(one.id.clone()),
+            queue_arn: one.arn.clone(),
+            events: events(one),
+            filter: filter(one),
+        })
+        .collect();
+    let topics: Vec<_> = of(NotificationTarget::Topic)
+        .map(|one| TopicConfiguration {
+            id: Some(one.id.clone()),
+            topic_arn: one.arn.clone(),
+            events: events(one),
+            filter: filter(one),
+        })
+        .collect();
+    Ok(S3Response::new(GetBucketNotificationConfigurationOutput {
+        event_bridge_configuration: bucket.event_bus.then(EventBridgeConfiguration::default),
+        lambda_function_configurations: (!functions.is_empty()).then_some(functions),
+        queue_configurations: (!queues.is_empty()).then_some(queues),
+        topic_configurations: (!topics.is_empty()).then_some(topics),
+    }))
+}

@@ -1,0 +1,233 @@
+//! Between the shapes of the protocol and those of the inside.
+
+use std::collections::BTreeMap;
+
+use ebb_model::Timestamp;
+use ebb_sources::bucket::{BucketError, Condition, Headers, NewObject, Object};
+use http::HeaderMap;
+use s3s::dto;
+use s3s::{S3Error, S3ErrorCode, S3Result, s3_error};
+
+/// Headers that are kept with an object.
+const KEPT: [&str; 7] = [
+    "content-type",
+    "content-encoding",
+    "content-language",
+    "content-disposition",
+    "cache-control",
+    "expires",
+    "x-amz-website-redirect-location",
+];
+
+#[expect(clippy::needless_pass_by_value, reason = "it is given to map_err")]
+pub(super) fn error(error: BucketError) -> S3Error {
+    let code = match &error {
+        BucketError::NoSuchBucket => S3ErrorCode::NoSuchBucket,
+        BucketError::Exists => S3ErrorCode::BucketAlreadyOwnedByYou,
+        BucketError::BucketName => S3ErrorCode::InvalidBucketName,
+        BucketError::NotEmpty => S3ErrorCode::BucketNotEmpty,
+        BucketError::NoSuchKey => S3ErrorCode::NoSuchKey,
+        BucketError::NoSuchVersion => S3ErrorCode::NoSuchVersion,
+        BucketError::DeleteMarker { version, named } => return marker(version.as_deref(), *named),
+        BucketError::NoSuchUpload => S3ErrorCode::NoSuchUpload,
+        BucketError::InvalidPart => S3ErrorCode::InvalidPart,
+        BucketError::PartOrder => S3ErrorCode::InvalidPartOrder,
+        BucketError::PartTooSmall => S3ErrorCode::EntityTooSmall,
+        BucketError::KeyTooLong => S3ErrorCode::KeyTooLongError,
+        BucketError::Precondition(_) => S3ErrorCode::PreconditionFailed,
+        BucketError::NotModified => S3ErrorCode::NotModified,
+        BucketError::Conflict => S3ErrorCode::Custom("ConditionalRequestConflict".into()),
+        BucketError::Range => S3ErrorCode::InvalidRange,
+        BucketError::Digest(_) => S3ErrorCode::BadDigest,
+        BucketError::Invalid(_) => S3ErrorCode::InvalidArgument,
+        BucketError::Incomplete => S3ErrorCode::IncompleteBody,
+        BucketError::Store(cause) => {
+            tracing::error!(error = %cause, "a bucket could not be read or written");
+            return s3_error!(InternalError, "We encountered an internal error. Please try again.");
+        }
+    };
+    let mut answer = S3Error::with_message(code, error.to_string());
+    if matches!(error, BucketError::Conflict) {
+        answer.set_status_code(http::StatusCode::CONFLICT);
+    }
+    answer
+}
+
+/// What asks for a delete marker hears that there is one.
+fn marker(version: Option<&str>, named: bool) -> S3Error {
+    let mut answer = if named {
+        s3_error!(MethodNotAllowed, "The specified method is not allowed against this resource.")
+    } else {
+        s3_error!(NoSuchKey, "The specified key does not exist.")
+    };
+    let mut headers = HeaderMap::new();
+    headers.insert("x-amz-delete-marker", http::HeaderValue::from_static("true"));
+    if let Some(version) = version.and_then(|version| version.parse().ok()) {
+        headers.insert("x-amz-version-id", version);
+    }
+    answer.set_headers(headers);
+    answer
+}
+
+pub(super) fn bad_request(message: &'static str) -> S3Error {
+    let mut error = S3Error::with_message(S3ErrorCode::Custom("BadRequest".into()), message);
+    error.set_status_code(http::StatusCode::BAD_REQUEST);
+    error
+}
+
+/// An object to be, from the headers of the request that makes it.
+pub(super) fn new_object(
+    key: &str,
+    headers: &HeaderMap,
+    metadata: Option<&dto::Metadata>,
+) -> S3Result<NewObject> {
+    let metadata: BTreeMap<String, String> = metadata
+        .iter()
+        .flat_map(|metadata| metadata.iter())
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
+    let size: usize = metadata.iter().map(|(name, value)| name.len() + value.len()).sum();
+    if size > 2048 {
+        return Err(s3_error!(
+            MetadataTooLarge,
+            "Your metadata headers exceed the maximum allowed metadata size"
+        ));
+    }
+    Ok(NewObject {
+        key: key.to_owned(),
+        headers: kept_headers(headers),
+        metadata,
+        tags: header_tags(headers)?,
+        settings: storage_class(headers),
+        ..NewObject::default()
+    })
+}
+
+pub(super) fn kept_headers(headers: &HeaderMap) -> Headers {
+    let kept = |name: &&str| {
+        let value = headers.get(*name)?.to_str().ok()?;
+        // How the body was sent is not how it is kept.
+        let value = match *name {
+            "content-encoding" => value
+                .split(',')
+                .map(str::trim)
+                .filter(|part| *part != "aws-chunked" && !part.is_empty())
+                .collect::<Vec<_>>()
+                .join(","),
+            _ => value.to_owned(),
+        };
+        (!value.is_empty()).then(|| ((*name).to_owned(), value))
+    };
+    KEPT.iter().filter_map(kept).collect()
+}
+
+fn storage_class(headers: &HeaderMap) -> BTreeMap<String, String> {
+    let class = headers.get("x-amz-storage-class").and_then(|class| class.to_str().ok());
+    class.map(|class| ("storage-class".to_owned(), class.to_owned())).into_iter().collect()
+}
+
+fn header_tags(headers: &HeaderMap) -> S3Result<BTreeMap<String, String>> {
+    let Some(text) = headers.get("x-amz-tagging").and_then(|tags| tags.to_str().ok()) else {
+        return Ok(BTreeMap::new());
+    };
+    let form = crate::wire::QueryString::parse_form(text);
+    let tags: Vec<(String, String)> =
+        form.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+    check_tags(tags)
+}
+
+/// Tags, checked. Source: S3 user guide, "Categorizing your storage using tags" (2026-11).
+pub(super) fn check_tags(tags: Vec<(String, String)>) -> S3Result<BTreeMap<String, String>> {
+    let count = tags.len();
+    if count > 10 {
+        return Err(bad_request("Object tags cannot be greater than 10"));
+    }
+    if tags
+        .iter()
+        .any(|(key, value)| key.is_empty() || key.chars().count() > 128 || value.chars().count() > 256)
+    {
+        return Err(s3_error!(InvalidTag, "The TagKey you have provided is invalid"));
+    }
+    if tags.iter().any(|(key, _)| key.starts_with("aws:")) {
+        return Err(s3_error!(InvalidTag, "System tags cannot be added/updated by requester"));
+    }
+    let tags: BTreeMap<String, String> = tags.into_iter().collect();
+    if tags.len() < count {
+        return Err(s3_error!(InvalidTag, "Cannot provide multiple Tags with the same key"));
+    }
+    Ok(tags)
+}
+
+pub(super) fn tag_set(tags: &BTreeMap<String, String>) -> Vec<dto::Tag> {
+    tags.iter().map(|(key, value)| dto::Tag { key: Some(key.clone()), value: Some(value.clone()) }).collect()
+}
+
+pub(super) fn read_tags(tagging: dto::Tagging) -> Vec<(String, String)> {
+    tagging
+        .tag_set
+        .into_iter()
+        .map(|tag| (tag.key.unwrap_or_default(), tag.value.unwrap_or_default()))
+        .collect()
+}
+
+pub(super) fn time(at: Timestamp) -> dto::Timestamp {
+    let at =
+        std::time::UNIX_EPOCH + std::time::Duration::from_millis(u64::try_from(at.millis()).unwrap_or(0));
+    at.into()
+}
+
+pub(super) fn etag(text: &str) -> dto::ETag {
+    dto::ETag::Strong(text.to_owned())
+}
+
+/// The version, where the bucket keeps versions.
+pub(super) fn version(object: &Object, versioned: bool) -> Option<String> {
+    versioned.then(|| object.version.clone())
+}
+
+/// The conditions of a write.
+pub(super) fn condition(
+    if_match: Option<dto::ETagCondition>,
+    if_none_match: Option<dto::ETagCondition>,
+) -> S3Result<Condition> {
+    match (if_match, if_none_match) {
+        (None, None) => Ok(Condition::None),
+        (None, Some(dto::ETagCondition::Any)) => Ok(Condition::Absent),
+        (Some(dto::ETagCondition::ETag(etag)), None) => Ok(Condition::Etag(etag.value().to_owned())),
+        _ => Err(s3_error!(
+            NotImplemented,
+            "A header you provided implies functionality that is not implemented"
+        )),
+    }
+}
+
+pub(super) fn owner(account: &str) -> dto::Owner {
+    dto::Owner { display_name: Some("root".to_owned()), id: Some(format!("{account:0>64}")) }
+}
+
+/// A number of the protocol as a size.
+pub(super) fn count(number: Option<i32>, most: usize) -> S3Result<usize> {
+    match number {
+        None => Ok(most),
+        Some(number) => usize::try_from(number).map(|number| number.min(most)).map_err(|_| {
+            s3_error!(InvalidArgument, "Argument maxKeys must be an integer between 0 and 2147483647")
+        }),
+    }
+}
+
+/// Keys in listings, where they are asked for encoded.
+pub(super) fn encoded(text: &str, encoding: Option<&dto::EncodingType>) -> String {
+    use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+    const SET: &AsciiSet =
+        &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'_').remove(b'.').remove(b'*').remove(b' ');
+    match encoding {
+        Some(encoding) if encoding.as_str() == dto::EncodingType::URL => {
+            utf8_percent_encode(text, SET).to_string().replace(' ', "+")
+        }
+        _ => text.to_owned(),
+    }
+}
+
+pub(super) fn size(size: u64) -> i64 {
+    i64::try_from(size).unwrap_or(i64::MAX)
+}

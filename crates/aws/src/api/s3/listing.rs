@@ -1,0 +1,252 @@
+//! Listings.
+
+use ebb_sources::bucket::{Buckets, Listing, ListingRequest, Object as Found, VersionEntry};
+use s3s::dto::*;
+use s3s::{S3Request, S3Response, S3Result, s3_error};
+
+use super::convert;
+
+/// The longest page.
+const PAGE: usize = 1000;
+
+fn contents(
+    listing: &Listing,
+    encoding: Option<&EncodingType>,
+    owner: Option<&Owner>,
+) -> Option<Vec<Object>> {
+    let object = |found: &Found| Object {
+        key: Some(convert::encoded(&found.key, encoding)),
+        e_tag: Some(convert::etag(&found.etag)),
+        last_modified: Some(convert::time(found.modified)),
+        size: Some(convert::size(found.size)),
+        storage_class: Some(ObjectStorageClass::from(class(found))),
+        owner: owner.cloned(),
+        checksum_algorithm: found
+            .checksums
+            .keys()
+            .next()
+            .map(|name| vec![ChecksumAlgorithm::from(name.to_ascii_uppercase())]),
+        checksum_type: (!found.checksums.is_empty())
+            .then(|| ChecksumType::from_static(ChecksumType::FULL_OBJECT)),
+        ..Object::default()
+    };
+    let contents: Vec<Object> = listing.objects.iter().map(object).collect();
+    (!contents.is_empty()).then_some(contents)
+}
+
+fn class(found: &Found) -> String {
+    found.settings.get("storage-class").cloned().unwrap_or_else(|| "STANDARD".to_owned())
+}
+
+fn prefixes(prefixes: &[String], encoding: Option<&EncodingType>) -> Option<Vec<CommonPrefix>> {
+    let shown: Vec<CommonPrefix> = prefixes
+        .iter()
+        .map(|prefix| CommonPrefix { prefix: Some(convert::encoded(prefix, encoding)) })
+        .collect();
+    (!shown.is_empty()).then_some(shown)
+}
+
+pub(super) async fn v2(
+    buckets: &Buckets,
+    request: S3Request<ListObjectsV2Input>,
+) -> S3Result<S3Response<ListObjectsV2Output>> {
+    let input = request.input;
+    let limit = convert::count(input.max_keys, PAGE)?;
+    let after = match &input.continuation_token {
+        Some(token) => read_token(token)?,
+        None => input.start_after.clone().unwrap_or_default(),
+    };
+    let asked = ListingRequest {
+        prefix: input.prefix.clone().unwrap_or_default(),
+        delimiter: input.delimiter.clone(),
+        after,
+        limit,
+    };
+    let listing = buckets.list(&input.bucket, &asked).await.map_err(convert::error)?;
+    let encoding = input.encoding_type.as_ref();
+    let owner = input.fetch_owner.unwrap_or(false).then(|| convert::owner(buckets.account()));
+    let count = listing.objects.len() + listing.prefixes.len();
+    Ok(S3Response::new(ListObjectsV2Output {
+        name: Some(input.bucket),
+        prefix: Some(convert::encoded(&asked.prefix, encoding)),
+        delimiter: input.delimiter.map(|delimiter| convert::encoded(&delimiter, encoding)),
+        start_after: input.start_after.map(|after| convert::encoded(&after, encoding)),
+        max_keys: i32::try_from(limit).ok(),
+        key_count: i32::try_from(count).ok(),
+        continuation_token: input.continuation_token,
+        is_truncated: Some(listing.next.is_some()),
+        next_continuation_token: listing.next.as_deref().map(write_token),
+        contents: contents(&listing, encoding, owner.as_ref()),
+        common_prefixes: prefixes(&listing.prefixes, encoding),
+        encoding_type: input.encoding_type,
+        ..ListObjectsV2Output::default()
+    }))
+}
+
+pub(super) async fn v1(
+    buckets: &Buckets,
+    request: S3Request<ListObjectsInput>,
+) -> S3Result<S3Response<ListObjectsOutput>> {
+    let input = request.input;
+    let limit = convert::count(input.max_keys, PAGE)?;
+    let asked = ListingRequest {
+        prefix: input.prefix.clone().unwrap_or_default(),
+        delimiter: input.delimiter.clone(),
+        after: input.marker.clone().unwrap_or_default(),
+        limit,
+    };
+    let listing = buckets.list(&input.bucket, &asked).await.map_err(convert::error)?;
+    let encoding = input.encoding_type.as_ref();
+    // Only where keys are rolled up: else the last key says where to go on.
+    let next = listing.next.as_ref().filter(|_| input.delimiter.is_some());
+    Ok(S3Response::new(ListObjectsOutput {
+        name: Some(input.bucket),
+        prefix: Some(convert::encoded(&asked.prefix, encoding)),
+        marker: Some(convert::encoded(&asked.after, encoding)),
+        delimiter: input.delimiter.map(|delimiter| convert::encoded(&delimiter, encoding)),
+        max_keys: i32::try_from(limit).ok(),
+        is_truncated: Some(listing.next.is_some()),
+        next_marker: next.map(|next| convert::encoded(next, encoding)),
+        contents: contents(&listing, encoding, Some(&convert::owner(buckets.account()))),
+        common_prefixes: prefixes(&listing.prefixes, encoding),
+        encoding_type: input.encoding_type,
+        ..ListObjectsOutput::default()
+    }))
+}
+
+pub(super) async fn versions(
+    buckets: &Buckets,
+    request: S3Request<ListObjectVersionsInput>,
+) -> S3Result<S3Response<ListObjectVersionsOutput>> {
+    let input = request.input;
+    let limit = convert::count(input.max_keys, PAGE)?;
+    let (prefix, encoding) = (input.prefix.clone().unwrap_or_default(), input.encoding_type.as_ref());
+    let rolling = ListingRequest {
+        prefix: prefix.clone(),
+        delimiter: input.delimiter.clone(),
+        ..ListingRequest::default()
+    };
+    let page = version_page(buckets, &input, &rolling, limit).await?;
+    let owner = convert::owner(buckets.account());
+    let (mut versions, mut markers) = (Vec::new(), Vec::new());
+    for VersionEntry { object, latest } in page.entries {
+        let key = Some(convert::encoded(&object.key, encoding));
+        if object.marker {
+            markers.push(DeleteMarkerEntry {
+                is_latest: Some(latest),
+                key,
+                last_modified: Some(convert::time(object.modified)),
+                owner: Some(owner.clone()),
+                version_id: Some(object.version),
+            });
+        } else {
+            versions.push(ObjectVersion {
+                e_tag: Some(convert::etag(&object.etag)),
+                is_latest: Some(latest),
+                key,
+                last_modified: Some(convert::time(object.modified)),
+                owner: Some(owner.clone()),
+                size: Some(convert::size(object.size)),
+                storage_class: Some(ObjectVersionStorageClass::from(class(&object))),
+                version_id: Some(object.version),
+                ..ObjectVersion::default()
+            });
+        }
+    }
+    Ok(S3Response::new(ListObjectVersionsOutput {
+        name: Some(input.bucket),
+        prefix: Some(convert::encoded(&prefix, encoding)),
+        delimiter: input.delimiter.map(|delimiter| convert::encoded(&delimiter, encoding)),
+        key_marker: Some(input.key_marker.unwrap_or_default()),
+        version_id_marker: Some(input.version_id_marker.unwrap_or_default()),
+        max_keys: i32::try_from(limit).ok(),
+        is_truncated: Some(page.next.is_some()),
+        next_key_marker: page.next.as_ref().map(|(key, _)| convert::encoded(key, encoding)),
+        next_version_id_marker: page.next.and_then(|(_, version)| version),
+        versions: (!versions.is_empty()).then_some(versions),
+        delete_markers: (!markers.is_empty()).then_some(markers),
+        common_prefixes: prefixes(&page.prefixes, encoding),
+        encoding_type: input.encoding_type,
+        ..ListObjectVersionsOutput::default()
+    }))
+}
+
+/// A page of versions: entries, prefixes, and where the next page goes on.
+#[derive(Default)]
+struct VersionPage {
+    entries: Vec<VersionEntry>,
+    prefixes: Vec<String>,
+    next: Option<(String, Option<String>)>,
+}
+
+async fn version_page(
+    buckets: &Buckets,
+    input: &ListObjectVersionsInput,
+    rolling: &ListingRequest,
+    limit: usize,
+) -> S3Result<VersionPage> {
+    let mut page = VersionPage::default();
+    let mut after = input.key_marker.clone().unwrap_or_default();
+    // A version marker is of a version within its key, which is then gone through again.
+    let mut skip_to = input.version_id_marker.clone().filter(|marker| !marker.is_empty());
+    if skip_to.is_some() {
+        let keys = buckets.versions(&input.bucket, &after, "").await.map_err(convert::error)?;
+        let of_key: Vec<VersionEntry> = keys.into_iter().filter(|entry| entry.object.key == after).collect();
+        add(&mut page, of_key, rolling, limit, &mut skip_to);
+    }
+    loop {
+        let entries =
+            buckets.versions(&input.bucket, &rolling.prefix, &after).await.map_err(convert::error)?;
+        let Some(last) = entries.last().map(|entry| entry.object.key.clone()) else { return Ok(page) };
+        if add(&mut page, entries, rolling, limit, &mut None) {
+            return Ok(page);
+        }
+        after = last;
+    }
+}
+
+/// Adds entries until the page is full; tells whether it is.
+fn add(
+    page: &mut VersionPage,
+    entries: Vec<VersionEntry>,
+    rolling: &ListingRequest,
+    limit: usize,
+    skip_to: &mut Option<String>,
+) -> bool {
+    for entry in entries {
+        if let Some(marker) = skip_to {
+            if entry.object.version == *marker {
+                *skip_to = None;
+            }
+            continue;
+        }
+        let rolled = rolling.rolled_up(&entry.object.key);
+        if rolled.is_some() && rolled == page.prefixes.last().cloned() {
+            continue;
+        }
+        if page.entries.len() + page.prefixes.len() == limit {
+            let last =
+                page.entries.last().map(|last| (last.object.key.clone(), Some(last.object.version.clone())));
+            page.next = last.or_else(|| page.prefixes.last().map(|prefix| (prefix.clone(), None)));
+            return true;
+        }
+        match rolled {
+            Some(prefix) => page.prefixes.push(prefix),
+            None => page.entries.push(entry),
+        }
+    }
+    false
+}
+
+fn write_token(after: &str) -> String {
+    use base64::Engine as _;
+    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(after)
+}
+
+fn read_token(token: &str) -> S3Result<String> {
+    use base64::Engine as _;
+    let decoded = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(token).ok();
+    decoded
+        .and_then(|bytes| String::from_utf8(bytes).ok())
+        .ok_or_else(|| s3_error!(InvalidArgument, "The continuation token provided is incorrect"))
+}

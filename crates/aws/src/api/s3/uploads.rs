@@ -1,0 +1,257 @@
+//! Uploads in parts.
+
+use ebb_sources::bucket::{Buckets, CompletedPart as Chosen, ListingRequest, Upload};
+use s3s::dto::*;
+use s3s::{S3Request, S3Response, S3Result, s3_error};
+
+use super::convert;
+use super::objects::{Incoming, copy_bytes, source, write};
+
+/// The longest page.
+const PAGE: usize = 1000;
+
+async fn find(buckets: &Buckets, bucket: &str, key: &str, id: &str) -> S3Result<Upload> {
+    buckets.upload(bucket, key, id).await.map_err(convert::error)
+}
+
+fn number(number: i32) -> S3Result<u32> {
+    u32::try_from(number).ok().filter(|number| (1..=10_000).contains(number)).ok_or_else(|| {
+        s3_error!(InvalidArgument, "Part number must be an integer between 1 and 10000, inclusive")
+    })
+}
+
+pub(super) async fn begin(
+    buckets: &Buckets,
+    request: S3Request<CreateMultipartUploadInput>,
+) -> S3Result<S3Response<CreateMultipartUploadOutput>> {
+    let input = request.input;
+    let mut new = convert::new_object(&input.key, &request.headers, input.metadata.as_ref())?;
+    if let Some(algorithm) = &input.checksum_algorithm {
+        new.settings.insert("checksum-algorithm".to_owned(), algorithm.as_str().to_owned());
+    }
+    let upload = buckets.begin_upload(&input.bucket, new).await.map_err(convert::error)?;
+    Ok(S3Response::new(CreateMultipartUploadOutput {
+        bucket: Some(input.bucket),
+        key: Some(upload.key),
+        upload_id: Some(upload.id),
+        checksum_algorithm: input.checksum_algorithm,
+        checksum_type: input.checksum_type,
+        server_side_encryption: Some(ServerSideEncryption::from_static(ServerSideEncryption::AES256)),
+        ..CreateMultipartUploadOutput::default()
+    }))
+}
+
+pub(super) async fn part(
+    buckets: &Buckets,
+    request: S3Request<UploadPartInput>,
+) -> S3Result<S3Response<UploadPartOutput>> {
+    let input = request.input;
+    let number = number(input.part_number)?;
+    let upload = find(buckets, &input.bucket, &input.key, &input.upload_id).await?;
+    let incoming = Incoming {
+        body: input.body,
+        headers: &request.headers,
+        trailers: request.trailing_headers.as_ref(),
+        md5: input.content_md5.as_deref(),
+        algorithm: input.checksum_algorithm.as_ref(),
+        length: input.content_length,
+    };
+    let (written, checksums) = write(buckets, incoming).await?;
+    let part =
+        buckets.add_part(&input.bucket, &upload, number, written, checksums).await.map_err(convert::error)?;
+    let checksum = |name: &str| part.checksums.get(name).cloned();
+    Ok(S3Response::new(UploadPartOutput {
+        e_tag: Some(convert::etag(&part.etag)),
+        checksum_crc32: checksum("crc32"),
+        checksum_crc32c: checksum("crc32c"),
+        checksum_crc64nvme: checksum("crc64nvme"),
+        checksum_sha1: checksum("sha1"),
+        checksum_sha256: checksum("sha256"),
+        server_side_encryption: Some(ServerSideEncryption::from_static(ServerSideEncryption::AES256)),
+        ..UploadPartOutput::default()
+    }))
+}
+
+pub(super) async fn part_copy(
+    buckets: &Buckets,
+    request: S3Request<UploadPartCopyInput>,
+) -> S3Result<S3Response<UploadPartCopyOutput>> {
+    let input = request.input;
+    let number = number(input.part_number)?;
+    let upload = find(buckets, &input.bucket, &input.key, &input.upload_id).await?;
+    let (object, _) = source(buckets, &input.copy_source).await?;
+    let range = match &input.copy_source_range {
+        None => 0..object.size,
+        Some(text) => {
+            let parsed = Range::parse(text).ok().and_then(|range| range.check(object.size).ok());
+            parsed.ok_or_else(|| s3_error!(InvalidArgument, "The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are the zero-based offsets of the first and last bytes to copy"))?
+        }
+    };
+    let written = copy_bytes(buckets, &object, range).await?;
+    let part =
+        buckets.add_part(&input.bucket, &upload, number, written, std::collections::BTreeMap::new()).await;
+    let part = part.map_err(convert::error)?;
+    Ok(S3Response::new(UploadPartCopyOutput {
+        copy_part_result: Some(CopyPartResult {
+            e_tag: Some(convert::etag(&part.etag)),
+            last_modified: Some(convert::time(part.modified)),
+            ..CopyPartResult::default()
+        }),
+        ..UploadPartCopyOutput::default()
+    }))
+}
+
+pub(super) async fn complete(
+    buckets: &Buckets,
+    request: S3Request<CompleteMultipartUploadInput>,
+) -> S3Result<S3Response<CompleteMultipartUploadOutput>> {
+    let input = request.input;
+    let upload = find(buckets, &input.bucket, &input.key, &input.upload_id).await?;
+    let parts = input.multipart_upload.and_then(|upload| upload.parts).unwrap_or_default();
+    let chosen = parts
+        .into_iter()
+        .map(|part| {
+            let etag = part.e_tag.map(|etag| etag.value().trim_matches('"').to_owned()).unwrap_or_default();
+            Ok(Chosen { number: number(part.part_number.unwrap_or_default())?, etag })
+        })
+        .collect::<S3Result<Vec<_>>>()?;
+    let condition = convert::condition(input.if_match, input.if_none_match)?;
+    let given = Checksum {
+        checksum_crc32: input.checksum_crc32,
+        checksum_crc32c: input.checksum_crc32c,
+        checksum_crc64nvme: input.checksum_crc64nvme,
+        checksum_sha1: input.checksum_sha1,
+        checksum_sha256: input.checksum_sha256,
+        ..Checksum::default()
+    };
+    let checksums = super::objects::checksums(&given);
+    let object = buckets.complete_upload(&input.bucket, &upload, &chosen, &condition, checksums).await;
+    let object = object.map_err(convert::error)?;
+    let versioned = buckets
+        .bucket(&input.bucket)
+        .is_ok_and(|bucket| bucket.versioning != ebb_sources::bucket::Versioning::Never);
+    Ok(S3Response::new(CompleteMultipartUploadOutput {
+        location: Some(format!("/{}/{}", input.bucket, object.key)),
+        bucket: Some(input.bucket),
+        key: Some(object.key.clone()),
+        e_tag: Some(convert::etag(&object.etag)),
+        version_id: convert::version(&object, versioned),
+        server_side_encryption: Some(ServerSideEncryption::from_static(ServerSideEncryption::AES256)),
+        ..CompleteMultipartUploadOutput::default()
+    }))
+}
+
+pub(super) async fn abort(
+    buckets: &Buckets,
+    request: S3Request<AbortMultipartUploadInput>,
+) -> S3Result<S3Response<AbortMultipartUploadOutput>> {
+    let input = request.input;
+    let upload = find(buckets, &input.bucket, &input.key, &input.upload_id).await?;
+    buckets.abort_upload(&input.bucket, &upload).await.map_err(convert::error)?;
+    Ok(S3Response::new(AbortMultipartUploadOutput::default()))
+}
+
+pub(super) async fn parts(
+    buckets: &Buckets,
+    request: S3Request<ListPartsInput>,
+) -> S3Result<S3Response<ListPartsOutput>> {
+    let input = request.input;
+    let upload = find(buckets, &input.bucket, &input.key, &input.upload_id).await?;
+    let limit = convert::count(input.max_parts, PAGE)?;
+    let after: u32 =
+        input.part_number_marker.as_ref().and_then(|marker| marker.to_string().parse().ok()).unwrap_or(0);
+    let all: Vec<_> = buckets
+        .parts(&upload)
+        .await
+        .map_err(convert::error)?
+        .into_iter()
+        .filter(|part| part.number > after)
+        .collect();
+    let truncated = all.len() > limit;
+    let shown: Vec<Part> = all
+        .into_iter()
+        .take(limit)
+        .map(|part| Part {
+            part_number: i32::try_from(part.number).ok(),
+            e_tag: Some(convert::etag(&part.etag)),
+            size: Some(convert::size(part.part.size)),
+            last_modified: Some(convert::time(part.modified)),
+            checksum_crc32: part.checksums.get("crc32").cloned(),
+            checksum_sha256: part.checksums.get("sha256").cloned(),
+            ..Part::default()
+        })
+        .collect();
+    let last = shown.last().and_then(|part| part.part_number).filter(|_| truncated);
+    Ok(S3Response::new(ListPartsOutput {
+        bucket: Some(input.bucket),
+        key: Some(input.key),
+        upload_id: Some(input.upload_id),
+        max_parts: i32::try_from(limit).ok(),
+        is_truncated: Some(truncated),
+        part_number_marker: input.part_number_marker,
+        next_part_number_marker: last.and_then(|last| last.to_string().parse().ok()),
+        parts: (!shown.is_empty()).then_some(shown),
+        owner: Some(convert::owner(buckets.account())),
+        storage_class: Some(StorageClass::from_static(StorageClass::STANDARD)),
+        ..ListPartsOutput::default()
+    }))
+}
+
+pub(super) async fn list(
+    buckets: &Buckets,
+    request: S3Request<ListMultipartUploadsInput>,
+) -> S3Result<S3Response<ListMultipartUploadsOutput>> {
+    let input = request.input;
+    let limit = convert::count(input.max_uploads, PAGE)?;
+    let prefix = input.prefix.clone().unwrap_or_default();
+    let rolling = ListingRequest {
+        prefix: prefix.clone(),
+        delimiter: input.delimiter.clone(),
+        ..ListingRequest::default()
+    };
+    let after =
+        (input.key_marker.clone().unwrap_or_default(), input.upload_id_marker.clone().unwrap_or_default());
+    let all = buckets.uploads(&input.bucket).await.map_err(convert::error)?;
+    let owner = convert::owner(buckets.account());
+    let (mut uploads, mut prefixes, mut next) = (Vec::new(), Vec::<CommonPrefix>::new(), None);
+    for upload in all.into_iter().filter(|upload| upload.key.starts_with(&prefix)) {
+        let passed =
+            upload.key < after.0 || (upload.key == after.0 && (after.1.is_empty() || upload.id <= after.1));
+        if !after.0.is_empty() && passed {
+            continue;
+        }
+        if let Some(rolled) = rolling.rolled_up(&upload.key) {
+            if prefixes.last().and_then(|prefix| prefix.prefix.clone()) != Some(rolled.clone()) {
+                prefixes.push(CommonPrefix { prefix: Some(rolled) });
+            }
+            continue;
+        }
+        if uploads.len() == limit {
+            next = uploads.last().map(|last: &MultipartUpload| (last.key.clone(), last.upload_id.clone()));
+            break;
+        }
+        uploads.push(MultipartUpload {
+            key: Some(upload.key),
+            upload_id: Some(upload.id),
+            initiated: Some(convert::time(upload.begun)),
+            owner: Some(owner.clone()),
+            initiator: Some(Initiator { display_name: owner.display_name.clone(), id: owner.id.clone() }),
+            storage_class: Some(StorageClass::from_static(StorageClass::STANDARD)),
+            ..MultipartUpload::default()
+        });
+    }
+    Ok(S3Response::new(ListMultipartUploadsOutput {
+        bucket: Some(input.bucket),
+        prefix: Some(prefix),
+        delimiter: input.delimiter,
+        key_marker: Some(after.0),
+        upload_id_marker: Some(after.1),
+        max_uploads: i32::try_from(limit).ok(),
+        is_truncated: Some(next.is_some()),
+        next_key_marker: next.as_ref().and_then(|(key, _)| key.clone()),
+        next_upload_id_marker: next.and_then(|(_, id)| id),
+        uploads: (!uploads.is_empty()).then_some(uploads),
+        common_prefixes: (!prefixes.is_empty()).then_some(prefixes),
+        ..ListMultipartUploadsOutput::default()
+    }))
+}
