@@ -6,6 +6,7 @@
 
 mod access;
 mod adapter;
+mod body;
 mod buckets;
 mod convert;
 mod listing;

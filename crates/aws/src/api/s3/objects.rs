@@ -1,147 +1,16 @@
 //! Objects: put, read, copied, tagged, deleted.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ebb_sources::bucket::{
     BucketError, Buckets, Condition, NewObject, Object, ObjectPart, Versioning, Written,
 };
 use futures_util::StreamExt as _;
-use http::HeaderMap;
-use s3s::checksum::ChecksumHasher;
-use s3s::crypto::Checksum as _;
 use s3s::dto::*;
-use s3s::{S3Request, S3Response, S3Result, TrailingHeaders, s3_error};
+use s3s::{S3Request, S3Response, S3Result, s3_error};
 
+use super::body::{Incoming, write};
 use super::convert;
-
-/// The algorithms, by the end of the names of their headers.
-const ALGORITHMS: [&str; 5] = ["crc32", "crc32c", "crc64nvme", "sha1", "sha256"];
-
-/// A body that is to be written, and what is said of it.
-pub(super) struct Incoming<'a> {
-    pub(super) body: Option<StreamingBlob>,
-    pub(super) headers: &'a HeaderMap,
-    pub(super) trailers: Option<&'a TrailingHeaders>,
-    pub(super) md5: Option<&'a str>,
-    pub(super) algorithm: Option<&'a ChecksumAlgorithm>,
-    pub(super) length: Option<i64>,
-}
-
-/// Writes a body, and holds it to the digests that came with it.
-pub(super) async fn write(
-    buckets: &Buckets,
-    incoming: Incoming<'_>,
-) -> S3Result<(Written, BTreeMap<String, String>)> {
-    let Incoming { body, headers, trailers, md5, algorithm, length } = incoming;
-    let announced = |name: &str| {
-        headers.get(format!("x-amz-checksum-{name}")).and_then(|value| value.to_str().ok()).map(str::to_owned)
-    };
-    let trailer = headers.get("x-amz-trailer").and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let wanted = |name: &str| {
-        announced(name).is_some()
-            || trailer.split(',').any(|trailer| trailer.trim() == format!("x-amz-checksum-{name}"))
-            || algorithm.is_some_and(|algorithm| algorithm.as_str().eq_ignore_ascii_case(name))
-    };
-    let mut hasher = ChecksumHasher {
-        crc32: wanted("crc32").then(s3s::crypto::Crc32::new),
-        crc32c: wanted("crc32c").then(s3s::crypto::Crc32c::new),
-        sha1: wanted("sha1").then(s3s::crypto::Sha1::new),
-        sha256: wanted("sha256").then(s3s::crypto::Sha256::new),
-        crc64nvme: wanted("crc64nvme").then(s3s::crypto::Crc64Nvme::new),
-    };
-    let mut body = body;
-    let (sender, mut receiver) = tokio::sync::mpsc::channel(1);
-    let reading = async {
-        while let Some(piece) = match &mut body {
-            Some(body) => body.next().await,
-            None => None,
-        } {
-            let piece = piece.map_err(|error| {
-                tracing::debug!(%error, "a body broke off");
-                BucketError::Incomplete
-            });
-            if let Ok(piece) = &piece {
-                hasher.update(piece);
-            }
-            if sender.send(piece).await.is_err() {
-                break;
-            }
-        }
-        drop(sender);
-        hasher.finalize()
-    };
-    let receiver = tokio::sync::Mutex::new(&mut receiver);
-    let writing = buckets.write(|| async { receiver.lock().await.recv().await });
-    let (checksum, written) = tokio::join!(reading, writing);
-    let written = written.map_err(convert::error)?;
-    let checksums = checksums(&checksum);
-    let checked = check(&written, &checksums, |name| {
-        announced(name).or_else(|| {
-            trailers?.read(|trailers| {
-                trailers.get(format!("x-amz-checksum-{name}"))?.to_str().ok().map(str::to_owned)
-            })?
-        })
-    });
-    let checked = checked.and_then(|()| match md5 {
-        Some(md5) if !same_md5(md5, &written.md5) => {
-            Err(s3_error!(BadDigest, "The Content-MD5 you specified did not match what we received."))
-        }
-        _ => Ok(()),
-    });
-    let chunked = headers
-        .get("content-encoding")
-        .is_some_and(|value| value.to_str().is_ok_and(|value| value.contains("aws-chunked")));
-    let short = length.filter(|_| !chunked).is_some_and(|length| convert::size(written.part.size) != length);
-    if short {
-        buckets.discard(vec![written.part]).await;
-        return Err(convert::error(BucketError::Incomplete));
-    }
-    if let Err(error) = checked {
-        buckets.discard(vec![written.part]).await;
-        return Err(error);
-    }
-    Ok((written, checksums))
-}
-
-fn check(
-    _: &Written,
-    computed: &BTreeMap<String, String>,
-    announced: impl Fn(&str) -> Option<String>,
-) -> S3Result<()> {
-    for name in ALGORITHMS {
-        if let (Some(computed), Some(announced)) = (computed.get(name), announced(name))
-            && *computed != announced
-        {
-            return Err(s3s::S3Error::with_message(
-                s3s::S3ErrorCode::BadDigest,
-                format!(
-                    "The {} you specified did not match the calculated checksum.",
-                    name.to_ascii_uppercase()
-                ),
-            ));
-        }
-    }
-    Ok(())
-}
-
-/// Base64 in the header, hexadecimal inside.
-fn same_md5(base64_text: &str, hex: &str) -> bool {
-    use base64::Engine as _;
-    let decoded = base64::engine::general_purpose::STANDARD.decode(base64_text).unwrap_or_default();
-    decoded.iter().map(|byte| format!("{byte:02x}")).collect::<String>() == hex
-}
-
-pub(super) fn checksums(checksum: &Checksum) -> BTreeMap<String, String> {
-    let values = [
-        ("crc32", &checksum.checksum_crc32),
-        ("crc32c", &checksum.checksum_crc32c),
-        ("crc64nvme", &checksum.checksum_crc64nvme),
-        ("sha1", &checksum.checksum_sha1),
-        ("sha256", &checksum.checksum_sha256),
-    ];
-    values.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value.clone()?))).collect()
-}
 
 fn versioned(buckets: &Buckets, bucket: &str) -> bool {
     buckets.bucket(bucket).is_ok_and(|bucket| bucket.versioning != Versioning::Never)

@@ -4,8 +4,9 @@ use ebb_sources::bucket::{Buckets, CompletedPart as Chosen, ListingRequest, Uplo
 use s3s::dto::*;
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 
+use super::body::{Incoming, checksums, write};
 use super::convert;
-use super::objects::{Incoming, copy_bytes, source, write};
+use super::objects::{copy_bytes, source};
 
 /// The longest page.
 const PAGE: usize = 1000;
@@ -124,7 +125,7 @@ pub(super) async fn complete(
         checksum_sha256: input.checksum_sha256,
         ..Checksum::default()
     };
-    let checksums = super::objects::checksums(&given);
+    let checksums = checksums(&given);
     let object = buckets.complete_upload(&input.bucket, &upload, &chosen, &condition, checksums).await;
     let object = object.map_err(convert::error)?;
     let versioned = buckets
