@@ -37,6 +37,8 @@ class Server:
         self.user = user or os.environ.get("EBB_TEST_USER")
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="ebb-e2e-"))
         self.data = self.folder / "data"
+        # Names functions whose processes are looked for.
+        self.mark = uuid.uuid4().hex[:8]
         self.process = None
         if self.user:
             shutil.chown(self.folder, self.user)

@@ -47,6 +47,87 @@ def test_acknowledged_changes_survive_kills_at_random_moments(own_server):
     own_server.stop()
 
 
+def left_behind(server):
+    """Processes that the server or one before it in its folder started, by what they were started with or belong to."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            line = open(f"/proc/{pid}/cmdline", "rb").read()
+            environment = open(f"/proc/{pid}/environ", "rb").read()
+            name = open(f"/proc/{pid}/comm").read()
+        except OSError:
+            continue
+        if str(server.folder).encode() in line or server.mark.encode() in environment or name.startswith(f"sbx ebb-{server.mark}"[:15]):
+            found.append((pid, name, line))
+    return found
+
+
+def test_nothing_acknowledged_is_lost_in_ten_kills(own_server):
+    """Functions, updates, aliases and accepted events, counted as they are acknowledged; a kill at any instant, ten times."""
+    server, kinds = own_server, {"function": 0, "update": 0, "alias": 0, "event": 0}
+    functions, updates, aliases, accepted = [], {}, {}, set()
+    server.start()
+    logger = server.create("import os\ndef handler(e, c):\n    print('ran', e['n'])\n", name=f"{server.mark}-log",
+                           Environment={"Variables": {"MARK": server.mark}}, Timeout=10)
+    subject = server.create("def handler(e, c):\n    return 0\n", name=f"{server.mark}-subject",
+                            Environment={"Variables": {"MARK": server.mark, "N": "0"}})
+    version = server.lam.publish_version(FunctionName=subject)["Version"]
+    count = 0
+
+    def work(kind, lam):
+        nonlocal count
+        while True:
+            count += 1
+            n = count
+            try:
+                if kind == "function":
+                    name = f"{server.mark}-{n}"
+                    lam.create_function(FunctionName=name, Runtime="python3.11", Handler="app.handler", Role=ROLE,
+                                        Code={"ZipFile": zipped({"app.py": f"def handler(e, c):\n    return {n}\n"})})
+                    functions.append((name, n))
+                elif kind == "update":
+                    lam.update_function_configuration(FunctionName=subject, Environment={"Variables": {"MARK": server.mark, "N": str(n)}})
+                    updates["last"] = n
+                elif kind == "alias":
+                    lam.create_alias(FunctionName=subject, Name=f"a{n}", FunctionVersion=version)
+                    aliases[f"a{n}"] = version
+                else:
+                    lam.invoke(FunctionName=logger, InvocationType="Event", Payload=json.dumps({"n": n}))
+                    accepted.add(n)
+                kinds[kind] += 1
+            except ClientError as error:
+                # An update follows an update that is still being applied.
+                if error.response["Error"]["Code"] != "ResourceConflictException":
+                    return
+            except BotoCoreError:
+                return
+
+    for _ in range(10):
+        workers = [threading.Thread(target=work, args=(kind, server.client("lambda"))) for kind in kinds]
+        for worker in workers:
+            worker.start()
+        time.sleep(random.uniform(0.05, 0.9))
+        server.kill()
+        for worker in workers:
+            worker.join()
+        eventually(lambda: not left_behind(server), within=10)
+        server.start()
+    assert all(kinds.values()), kinds
+    for name, n in functions:
+        eventually(lambda: server.lam.get_function_configuration(FunctionName=name)["State"] == "Active", within=30)
+    for name, n in functions[-3:]:
+        assert server.invoke(name)[0] == n
+    for alias in aliases:
+        assert server.lam.get_alias(FunctionName=subject, Name=alias)["FunctionVersion"] == version
+    # One more than was acknowledged may have been made before its answer was.
+    made = int(server.lam.get_function_configuration(FunctionName=subject)["Environment"]["Variables"]["N"])
+    assert made >= updates["last"], (made, updates)
+    eventually(lambda: not accepted - {int(line.split()[1]) for line in server.log_of(logger) if line.startswith("ran ")}, within=90)
+    server.stop()
+    eventually(lambda: not left_behind(server), within=5)
+    print("acknowledged and kept:", kinds)
+
+
 def test_accepted_events_run_after_a_crash(own_server):
     own_server.start()
     slow = own_server.create("import time\ndef handler(e, c):\n    time.sleep(3)\n    print('ran', e['n'])\n", Timeout=10)
@@ -107,7 +188,8 @@ def test_secrets_on_disk_are_the_owners_alone(own_server):
 
 
 def test_a_server_that_is_told_to_stop_is_gone_in_time_whatever_runs(own_server):
-    """A function that never ends, one that outlives SIGTERM, a client that reads nothing, one that sends half a request."""
+    """A function that never ends, one that outlives SIGTERM, an extension that does, a client that reads nothing, one that
+    sends half a request."""
     server = own_server.start()
     forever = server.create("import time\ndef handler(e, c):\n    time.sleep(200)\n", Timeout=300)
     deaf = server.create("""
@@ -118,6 +200,20 @@ def test_a_server_that_is_told_to_stop_is_gone_in_time_whatever_runs(own_server)
             return 'x'
         """)
     assert server.invoke(deaf)[0] == "x"
+    layer = server.lam.publish_layer_version(LayerName="stubborn", Content={"ZipFile": zipped({"extensions/stubborn": """\
+        #!/usr/bin/python3
+        import json, os, signal, time, urllib.request
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        base = f"http://{os.environ['AWS_LAMBDA_RUNTIME_API']}/2020-01-01/extension"
+        made = urllib.request.urlopen(urllib.request.Request(base + "/register", json.dumps({"events": ["INVOKE", "SHUTDOWN"]}).encode(),
+                                                             {"Lambda-Extension-Name": "stubborn"}))
+        me = {"Lambda-Extension-Identifier": made.headers["Lambda-Extension-Identifier"]}
+        while json.load(urllib.request.urlopen(urllib.request.Request(base + "/event/next", headers=me)))["eventType"] != "SHUTDOWN":
+            pass
+        time.sleep(300)
+        """})})
+    extended = server.create("def handler(e, c):\n    return 'y'\n", Layers=[layer["LayerVersionArn"]])
+    assert server.invoke(extended)[0] == "y"
     server.lam.invoke(FunctionName=forever, InvocationType="Event", Payload=b"{}")
     host, port = server.edge.split("//")[1].split(":")
     url = server.url(forever)
@@ -128,5 +224,6 @@ def test_a_server_that_is_told_to_stop_is_gone_in_time_whatever_runs(own_server)
     time.sleep(1)
     # `stop` asserts that it ends by itself, with status 0, within the 20 seconds of the contract.
     server.stop()
+    assert not left_behind(server)
     for call in calls:
         call.close()

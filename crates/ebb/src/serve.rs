@@ -28,6 +28,9 @@ use crate::wiring::{self, Authenticator, LateControl, Routes};
 /// How long everything but the last writes may take to stop: the contract is to be gone 20 seconds after SIGTERM.
 const STOP: Duration = Duration::from_secs(17);
 
+/// How long the store, and after it what blocks, may take on top of [`STOP`].
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
 /// Runs the platform until SIGTERM or SIGINT. Call it before any thread exists: it starts the launcher first.
 ///
 /// # Errors
@@ -36,7 +39,7 @@ pub(crate) fn run(config: &Config) -> Result<()> {
     log_to_standard_error(config.log);
     let launcher = Launcher::start().context("the sandbox launcher does not start")?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(async {
+    let outcome = runtime.block_on(async {
         // Signals that come while it starts must not kill it half-way.
         let stop = stop_signal()?;
         let platform = Platform::start(config, launcher).await?;
@@ -44,7 +47,10 @@ pub(crate) fn run(config: &Config) -> Result<()> {
         tracing::info!("stopping");
         platform.stop().await;
         Ok(())
-    })
+    });
+    // Work that blocks (unpacking, say) is not waited for any longer: nothing of it was acknowledged.
+    runtime.shutdown_timeout(LAST_WORDS);
+    outcome
 }
 
 /// Everything that runs.
@@ -145,13 +151,13 @@ impl Platform {
         let deadline = Instant::now() + STOP;
         self.api.stop.cancel();
         self.edge.stop.cancel();
-        let (api, edge) = tokio::join!(self.api.serving, self.edge.serving);
-        for ended in [api, edge] {
-            if let Err(error) = ended {
-                tracing::error!(%error, "a listener ended badly");
-            }
-        }
         let stopped = async {
+            let (api, edge) = tokio::join!(self.api.serving, self.edge.serving);
+            for ended in [api, edge] {
+                if let Err(error) = ended {
+                    tracing::error!(%error, "a listener ended badly");
+                }
+            }
             self.sources.stop().await;
             self.invoker.shutdown(deadline).await;
             self.control.stop().await;
@@ -159,7 +165,9 @@ impl Platform {
         if tokio::time::timeout_at(deadline, stopped).await.is_err() {
             tracing::warn!("not everything ended in time; what was cut off is taken up by the next server");
         }
-        self.store.close().await;
+        if tokio::time::timeout(LAST_WORDS, self.store.close()).await.is_err() {
+            tracing::warn!("the store did not close in time; all that was acknowledged is durable");
+        }
     }
 }
 

@@ -41,6 +41,7 @@ pub mod testing;
 #[cfg(test)]
 mod tests;
 
+pub use acquire::pooled::LONGEST_LIFE;
 pub use asynchronous::{CarriedResult, ResultCarrier};
 pub use config::{AsynchronousPacing, InvokerConfig};
 pub use delivery::{Delivery, ResponseSink, StreamPart, WriteError};

@@ -149,15 +149,21 @@ impl Interpreters {
     /// # Errors
     /// [`Unavailable`] where nothing does.
     pub(crate) fn choose(&self, runtime: RuntimeName) -> Result<Option<Chosen>, Unavailable> {
+        let chosen = self.find(runtime)?;
+        if let Some(chosen) = chosen.as_ref().filter(|chosen| !chosen.exact) {
+            self.tell(runtime, &chosen.interpreter);
+        }
+        Ok(chosen)
+    }
+
+    /// As [`Interpreters::choose`], for those who only want to know: a stand-in is told of when it is used.
+    pub(crate) fn find(&self, runtime: RuntimeName) -> Result<Option<Chosen>, Unavailable> {
         let Some((language, level)) = Language::of(runtime.family()) else { return Ok(None) };
         let chosen = choice::choose(language, level, self.of(language)).ok_or_else(|| Unavailable {
             runtime,
             missing: format!("{} is not installed", language.describe(level)),
             hint: language.hint(level),
         })?;
-        if !chosen.exact {
-            self.tell(runtime, &chosen.interpreter);
-        }
         Ok(Some(chosen))
     }
 

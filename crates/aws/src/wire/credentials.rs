@@ -23,9 +23,10 @@ use super::call::Principal;
 use super::sigv4::hmac_sha256;
 use token::Statement;
 
-/// How long the key of a function's instance is valid. It cannot be renewed in place, so it outlives any instance
-/// that is replaced within a week.
-pub const INSTANCE_KEY_LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+/// How long the key of a function's instance is valid: a day longer than an instance is used, which is more than its last
+/// event can take. It cannot be renewed in place.
+pub const INSTANCE_KEY_LIFETIME: Duration =
+    ebb_invoker::LONGEST_LIFE.saturating_add(Duration::from_secs(24 * 60 * 60));
 
 /// Every key that this server accepts. Cheap to clone.
 #[derive(Clone)]

@@ -23,8 +23,6 @@ enum Plan {
     Nothing,
     Freeze(Instant),
     SpinDown(Instant),
-    /// It is frozen, and always kept.
-    Stay,
 }
 
 /// The keeper's whole life, which ends with the instance or the server.
@@ -43,7 +41,7 @@ pub(crate) async fn keep(shared: Arc<Shared>, pool: Arc<Pool>, pooled: Arc<Poole
                 Some(until)
             }
             Plan::SpinDown(until) => Some(until),
-            Plan::Nothing | Plan::Stay => None,
+            Plan::Nothing => None,
         };
         tokio::select! {
             biased;
@@ -73,7 +71,8 @@ fn plan(shared: &Shared, pooled: &Pooled, frozen_since: Option<Instant>) -> Plan
     match pooled.idle_since() {
         None => Plan::Nothing,
         Some(since) if frozen_since != Some(since) => Plan::Freeze(since + FREEZE_AFTER),
-        Some(_) if pooled.provisioned => Plan::Stay,
+        // Always kept, as long as it can be: another takes its place then.
+        Some(_) if pooled.provisioned => Plan::SpinDown(Instant::now() + pooled.life_left()),
         Some(since) => Plan::SpinDown(since + shared.config.keep_warm),
     }
 }

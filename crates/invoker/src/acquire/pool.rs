@@ -84,6 +84,10 @@ impl Pool {
             self.end(pooled, "failure");
             return self.take();
         }
+        if pooled.outlived() {
+            self.end(pooled, "spindown");
+            return self.take();
+        }
         Some(Lease::new(self.clone(), pooled))
     }
 
@@ -159,6 +163,11 @@ impl Pool {
         if pooled.gone.is_cancelled() {
             drop(state);
             self.end(pooled, "failure");
+            return;
+        }
+        if pooled.outlived() {
+            drop(state);
+            self.end(pooled, "spindown");
             return;
         }
         let mut lease = Lease::new(self.clone(), pooled);

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use ebb_model::{Clock, Timestamp};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -11,11 +12,33 @@ use tokio_util::sync::CancellationToken;
 use crate::log_stream::LogStream;
 use crate::port::Instance;
 
+/// How long an instance is used at most: its key for the control API ends a day later, and cannot be renewed while it
+/// runs.
+pub const LONGEST_LIFE: Duration = Duration::from_secs(6 * 24 * 60 * 60);
+
+/// When an instance has become too old. By the clock on the wall, because that is what its key is checked by.
+pub(crate) struct Age {
+    clock: Arc<dyn Clock>,
+    ends: Timestamp,
+}
+
+impl Age {
+    /// Of an instance that starts now.
+    pub(crate) fn begin(clock: &Arc<dyn Clock>) -> Self {
+        Self { clock: clock.clone(), ends: clock.now().plus(LONGEST_LIFE) }
+    }
+
+    fn left(&self) -> Duration {
+        self.ends.since(self.clock.now())
+    }
+}
+
 /// One instance, with what the pool knows of it.
 pub(crate) struct Pooled {
     pub(crate) instance: Arc<dyn Instance>,
     pub(crate) logs: Arc<LogStream>,
     pub(crate) provisioned: bool,
+    age: Age,
     /// How long its initialisation took; taken by its first event, which reports it.
     init: Mutex<Option<Duration>>,
     /// Since when it is idle; nothing while it is not.
@@ -40,11 +63,13 @@ impl Pooled {
         logs: Arc<LogStream>,
         init: Option<Duration>,
         provisioned: bool,
+        age: Age,
     ) -> Arc<Self> {
         Arc::new(Self {
             instance,
             logs,
             provisioned,
+            age,
             init: Mutex::new(init),
             idle_since: Mutex::new(None),
             frozen: tokio::sync::Mutex::new(false),
@@ -54,6 +79,16 @@ impl Pooled {
             ended: AtomicBool::new(false),
             peak_mib: AtomicU32::new(0),
         })
+    }
+
+    /// Whether it is too old for another event.
+    pub(crate) fn outlived(&self) -> bool {
+        self.age.left().is_zero()
+    }
+
+    /// How long it may still be used.
+    pub(crate) fn life_left(&self) -> Duration {
+        self.age.left()
     }
 
     /// How long its initialisation took, for the first event that asks.

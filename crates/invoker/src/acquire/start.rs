@@ -13,7 +13,7 @@ use tracing::{Instrument, info_span};
 use super::keep;
 use super::lease::Handed;
 use super::pool::Pool;
-use super::pooled::Pooled;
+use super::pooled::{Age, Pooled};
 use crate::Shared;
 use crate::error::InvokeError;
 use crate::failure;
@@ -151,6 +151,8 @@ pub(crate) async fn boot(
 
 async fn start(shared: &Arc<Shared>, pool: &Arc<Pool>, plan: Boot) -> Result<Arc<Pooled>, BootError> {
     shared.reclaim.make_room(shared, pool.version.settings.memory_mib);
+    // Before its key is made.
+    let age = Age::begin(&shared.clock);
     let spec = spec(shared, pool, &plan).await.map_err(BootError::Platform)?;
     let log = |at| PlatformLog { stream: &plan.logs, at };
     if plan.phase == Phase::Init {
@@ -166,7 +168,7 @@ async fn start(shared: &Arc<Shared>, pool: &Arc<Pool>, plan: Boot) -> Result<Arc
             pool.meter.cold_start();
             // A second try ran on the event's own time, which its duration tells already.
             let init = (plan.phase == Phase::Init).then_some(took);
-            let pooled = Pooled::new(instance, plan.logs, init, plan.initialization == PROVISIONED);
+            let pooled = Pooled::new(instance, plan.logs, init, plan.initialization == PROVISIONED, age);
             pooled.measure_memory();
             shared.tasks.spawn(keep::keep(shared.clone(), pool.clone(), pooled.clone()));
             return Ok(pooled);

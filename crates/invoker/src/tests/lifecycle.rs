@@ -201,3 +201,17 @@ async fn idle_instances_make_room_within_the_memory_budget() {
         world.runtime.calls().into_iter().filter(|call| call.starts_with("shutdown")).collect();
     assert_eq!(ended, ["shutdown 1 spindown"]);
 }
+
+#[tokio::test]
+async fn an_instance_is_not_used_for_longer_than_its_key_lasts() {
+    let month = Duration::from_secs(30 * 24 * 60 * 60);
+    let world = World::with(InvokerConfig { keep_warm: month, ..InvokerConfig::default() }).await;
+    world.deploy(|_| {});
+    world.call("{}").await.unwrap();
+    let hour = Duration::from_secs(60 * 60);
+    tokio::time::advance(crate::LONGEST_LIFE - hour).await;
+    assert_eq!(world.call("{}").await, Ok(json!({"instance": 1, "count": 2})));
+    tokio::time::advance(2 * hour).await;
+    assert_eq!(world.call("{}").await, Ok(json!({"instance": 2, "count": 1})));
+    assert!(world.runtime.calls().contains(&"shutdown 1 spindown".to_owned()), "{:?}", world.runtime.calls());
+}

@@ -124,3 +124,15 @@ async fn an_alias_splits_them_by_weight_and_moves_them() {
     let shut = world.runtime.calls().iter().filter(|call| call.starts_with("shutdown")).count();
     assert_eq!(shut, 3);
 }
+
+#[tokio::test]
+async fn a_kept_instance_is_replaced_before_its_key_ends() {
+    let world = World::new().await;
+    provision(&world, 1);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(world.runtime.started(), 1);
+    tokio::time::advance(crate::LONGEST_LIFE).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(world.runtime.started(), 2, "{:?}", world.runtime.calls());
+    assert_eq!(call(&world, "f:1").await, json!({"instance": 2, "count": 1}));
+}

@@ -65,9 +65,20 @@ pub enum RuntimeStatus {
 }
 
 impl Interpreters {
-    /// Looks every runtime up.
+    /// Looks every runtime up. One line of the log names all that another version stands in for, and so does the
+    /// result; one that is used is warned of by itself.
     pub(crate) fn report(&self) -> Vec<RuntimeRow> {
-        RuntimeName::all().map(|runtime| RuntimeRow { runtime, status: self.status(runtime) }).collect()
+        let rows: Vec<_> =
+            RuntimeName::all().map(|runtime| RuntimeRow { runtime, status: self.status(runtime) }).collect();
+        let stand_ins: Vec<String> = rows
+            .iter()
+            .filter(|row| matches!(row.status, RuntimeStatus::Compatible { .. }))
+            .map(|row| row.runtime.to_string())
+            .collect();
+        if !stand_ins.is_empty() {
+            tracing::debug!(runtimes = stand_ins.join(" "), "compatible interpreters stand in for these");
+        }
+        rows
     }
 
     fn status(&self, runtime: RuntimeName) -> RuntimeStatus {
@@ -75,7 +86,7 @@ impl Interpreters {
             RuntimeFamily::Custom => return RuntimeStatus::NothingNeeded,
             family => Language::of(family).map(|(language, level)| language.hint(level)).unwrap_or_default(),
         };
-        match self.choose(runtime) {
+        match self.find(runtime) {
             Ok(None) => RuntimeStatus::NothingNeeded,
             Ok(Some(chosen)) => {
                 let (version, path) = (chosen.interpreter.version.to_string(), chosen.interpreter.program);
