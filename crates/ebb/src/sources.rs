@@ -10,6 +10,7 @@ use ebb_sources::bus::{BusParts, BusTarget, EventBuses};
 use ebb_sources::delivery::{
     Attribute, Deliveries, Delivery, DeliveryParts, FunctionTarget, Message, Sender, Targets,
 };
+use ebb_sources::mapping::{MappingParts, Mappings};
 use ebb_sources::queue::{QueueParts, QueueTarget, Queues};
 use ebb_store::{NewWork, Store};
 use serde_json::json;
@@ -21,6 +22,7 @@ pub(crate) struct Sources {
     pub(crate) buses: EventBuses,
     pub(crate) queues: Queues,
     pub(crate) buckets: Buckets,
+    pub(crate) mappings: Mappings,
     deliveries: Deliveries,
 }
 
@@ -54,17 +56,25 @@ impl Sources {
         })
         .await?;
         invoker.catalog().set_code_objects(Box::new(buckets.clone()));
+        let mappings = Mappings::open(MappingParts {
+            store: store.clone(),
+            clock: clock.clone(),
+            invoker: invoker.clone(),
+            queues: queues.clone(),
+        })
+        .await?;
         let targets = Targets::default()
             .with("lambda", Arc::new(FunctionTarget::new(invoker.clone())))
             .with("sqs", Arc::new(QueueTarget::new(queues.clone())))
             .with("events", Arc::new(BusTarget::new(buses.clone())));
         let deliveries =
             Deliveries::start(DeliveryParts { store: store.clone(), clock: clock.clone(), targets });
-        Ok(Self { buses, queues, buckets, deliveries })
+        Ok(Self { buses, queues, buckets, mappings, deliveries })
     }
 
     /// Ends what runs by itself; what is accepted stays in the store.
     pub(crate) async fn stop(&self) {
+        self.mappings.stop().await;
         self.buses.stop().await;
         self.queues.stop().await;
         self.buckets.stop().await;

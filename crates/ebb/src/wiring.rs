@@ -71,7 +71,8 @@ pub(crate) fn aws(
 ) -> AwsService {
     let aws = AwsConfig { region: config.region.clone(), account: config.account.clone(), scheme: "http" };
     let edge = EdgeAddress { scheme: "http", domain: config.domain.clone(), port: edge_port };
-    let state = Lambda { invoker: invoker.clone(), keys: keys.clone(), edge };
+    let mappings = sources.mappings.clone();
+    let state = Lambda { invoker: invoker.clone(), keys: keys.clone(), edge, mappings };
     AwsService::new(
         aws,
         keys.clone(),

@@ -32,6 +32,7 @@ use std::str::FromStr;
 use ebb_invoker::Invoker;
 use ebb_invoker::catalog::{Catalog, CatalogError, Target, Violations};
 use ebb_model::limits;
+use ebb_sources::mapping::Mappings;
 use http::Method;
 
 use crate::wire::credentials::KeyRing;
@@ -52,6 +53,8 @@ pub struct Lambda {
     pub keys: KeyRing,
     /// Where function URLs are.
     pub edge: EdgeAddress,
+    /// Feeds functions from queues.
+    pub mappings: Mappings,
 }
 
 /// The public side of the edge, for the addresses of function URLs.
@@ -117,6 +120,7 @@ pub fn api(lambda: Lambda) -> Api {
     let builder = Api::rest_json("lambda", "ServiceException", lambda);
     let builder = functions_table(builder);
     let builder = configuration_table(builder);
+    let builder = mappings_table(builder);
     let builder = layers_table(builder);
     let builder = code_signing_table(builder);
     unbuilt_table(builder).build()
@@ -302,20 +306,24 @@ fn code_signing_table(builder: ApiBuilder<Lambda>) -> ApiBuilder<Lambda> {
         .route(Method::DELETE, OF_FUNCTION, "DeleteFunctionCodeSigningConfig", code_signing::delete)
 }
 
+fn mappings_table(builder: ApiBuilder<Lambda>) -> ApiBuilder<Lambda> {
+    const MAPPINGS: &str = "/2015-03-31/event-source-mappings";
+    const MAPPING: &str = "/2015-03-31/event-source-mappings/{UUID}";
+    builder
+        .route(Method::POST, MAPPINGS, "CreateEventSourceMapping", event_sources::create)
+        .route(Method::GET, MAPPINGS, "ListEventSourceMappings", event_sources::list)
+        .route(Method::GET, MAPPING, "GetEventSourceMapping", event_sources::get)
+        .route(Method::PUT, MAPPING, "UpdateEventSourceMapping", event_sources::update)
+        .route(Method::DELETE, MAPPING, "DeleteEventSourceMapping", event_sources::delete)
+}
+
 /// What the service has and ebb does not: refused by name.
 fn unbuilt_table(builder: ApiBuilder<Lambda>) -> ApiBuilder<Lambda> {
-    const MAPPING: &str = "/2015-03-31/event-source-mappings/{UUID}";
     const SCALING: &str = "/2025-11-30/functions/{FunctionName}/function-scaling-config";
     const PROVIDER: &str = "/2025-11-30/capacity-providers/{CapacityProviderName}";
     const DURABLE: &str = "/2025-12-01/durable-executions/{DurableExecutionArn}";
     const RESOURCE_POLICY: &str = "/2026-07-09/resource-policy/{ResourceArn+}";
-    const MAPPINGS: &str = "/2015-03-31/event-source-mappings";
     builder
-        .unbuilt(Method::POST, MAPPINGS, "CreateEventSourceMapping")
-        .route(Method::GET, MAPPINGS, "ListEventSourceMappings", event_sources::list)
-        .route(Method::GET, MAPPING, "GetEventSourceMapping", event_sources::missing)
-        .route(Method::PUT, MAPPING, "UpdateEventSourceMapping", event_sources::missing)
-        .route(Method::DELETE, MAPPING, "DeleteEventSourceMapping", event_sources::missing)
         .unbuilt(Method::GET, SCALING, "GetFunctionScalingConfig")
         .unbuilt(Method::PUT, SCALING, "PutFunctionScalingConfig")
         .unbuilt(Method::POST, "/2025-11-30/capacity-providers", "CreateCapacityProvider")

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use ebb_model::Timestamp;
 use ebb_store::{DeadLetters, Receipt, Receive, VisibilityChange};
+use serde_json::Value;
 use tokio::time::Instant;
 
 use super::send::{check_batch, sequence};
@@ -37,6 +38,30 @@ pub struct Received {
     pub sequence: Option<String>,
     /// The ARN of the queue that a dead letter comes from.
     pub source_arn: Option<String>,
+}
+
+impl Received {
+    /// What the system knows of a message, by the names of the service.
+    /// Source: SQS API reference, `ReceiveMessage` (2026-11).
+    #[must_use]
+    pub fn system_attributes(&self) -> Vec<(String, Value)> {
+        let message = &self.message;
+        let members = [
+            ("SenderId", Some(message.sender.clone())),
+            ("SentTimestamp", Some(self.sent.millis().to_string())),
+            ("ApproximateReceiveCount", Some(self.receives.to_string())),
+            ("ApproximateFirstReceiveTimestamp", Some(self.first_received.millis().to_string())),
+            ("SequenceNumber", self.sequence.clone()),
+            ("MessageGroupId", message.group.clone()),
+            ("MessageDeduplicationId", message.deduplication.clone()),
+            ("DeadLetterQueueSourceArn", self.source_arn.clone()),
+            (
+                "AWSTraceHeader",
+                message.system_attributes.get("AWSTraceHeader").map(|trace| trace.value.clone()),
+            ),
+        ];
+        members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.into()))).collect()
+    }
 }
 
 impl Queues {

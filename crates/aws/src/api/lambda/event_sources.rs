@@ -1,18 +1,154 @@
-//! Event source mappings: ebb cannot make them yet, so there are none.
+//! Event source mappings.
 
-use ebb_invoker::catalog::{CatalogError, NotFound};
+use std::collections::BTreeMap;
+
+use ebb_sources::mapping::{Mapping, MappingChange, MappingError};
 use http::{Response, StatusCode};
-use serde_json::json;
+use serde::Deserialize;
+use serde_json::{Value, json};
 
 use super::Lambda;
+use super::pages::Page;
 use crate::wire::{AwsError, Body, Call, json_response};
 
-/// `ListEventSourceMappings`: there are none, since none can be made.
-pub(super) async fn list(_lambda: Lambda, _call: Call) -> Result<Response<Body>, AwsError> {
-    json_response(StatusCode::OK, &json!({ "EventSourceMappings": [] }))
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Request {
+    event_source_arn: Option<String>,
+    function_name: Option<String>,
+    enabled: Option<bool>,
+    batch_size: Option<u32>,
+    maximum_batching_window_in_seconds: Option<u32>,
+    filter_criteria: Option<FilterCriteria>,
+    function_response_types: Option<Vec<String>>,
+    scaling_config: Option<Value>,
+    self_managed_event_source: Option<Value>,
+    tags: Option<BTreeMap<String, String>>,
 }
 
-/// Every operation on one.
-pub(super) async fn missing(_lambda: Lambda, _call: Call) -> Result<Response<Body>, AwsError> {
-    Err(CatalogError::NotFound(NotFound::Unnamed("The resource you requested does not exist.")).into())
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct FilterCriteria {
+    #[serde(default)]
+    filters: Vec<Filter>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Filter {
+    pattern: Option<String>,
+}
+
+impl Request {
+    fn change(self) -> MappingChange {
+        let limit = |config: &Value| {
+            config["MaximumConcurrency"].as_u64().and_then(|limit| u32::try_from(limit).ok())
+        };
+        MappingChange {
+            function: self.function_name,
+            enabled: self.enabled,
+            batch_size: self.batch_size,
+            window_seconds: self.maximum_batching_window_in_seconds,
+            filters: self
+                .filter_criteria
+                .map(|criteria| criteria.filters.into_iter().filter_map(|filter| filter.pattern).collect()),
+            reports_failures: self
+                .function_response_types
+                .map(|types| types.iter().any(|one| one == "ReportBatchItemFailures")),
+            maximum_concurrency: self.scaling_config.as_ref().map(limit),
+        }
+    }
+}
+
+impl From<MappingError> for AwsError {
+    fn from(error: MappingError) -> Self {
+        let message = error.to_string();
+        match error {
+            MappingError::NotFound(_) => {
+                Self::new("ResourceNotFoundException", StatusCode::NOT_FOUND, message)
+            }
+            MappingError::Exists(_) => Self::new("ResourceConflictException", StatusCode::CONFLICT, message),
+            MappingError::Invalid(_) => Self::client("InvalidParameterValueException", message),
+            MappingError::Store(error) => Self::internal(error),
+        }
+    }
+}
+
+pub(super) async fn create(lambda: Lambda, call: Call) -> Result<Response<Body>, AwsError> {
+    let mut request: Request = call.json()?;
+    if request.self_managed_event_source.is_some() {
+        let message = "ebb has no event source mappings for Kafka yet; queues are built.";
+        return Err(MappingError::Invalid(message.to_owned()).into());
+    }
+    let source = request.event_source_arn.take().unwrap_or_default();
+    let tags = request.tags.take().unwrap_or_default();
+    let mapping = lambda.mappings.create(&source, request.change(), tags).await?;
+    answer(&lambda, &mapping, "Creating")
+}
+
+pub(super) async fn get(lambda: Lambda, call: Call) -> Result<Response<Body>, AwsError> {
+    let mapping = lambda.mappings.mapping(call.path.get("UUID"))?;
+    json_response(StatusCode::OK, &shown(&lambda, &mapping, state(&mapping)))
+}
+
+pub(super) async fn list(lambda: Lambda, call: Call) -> Result<Response<Body>, AwsError> {
+    let page = Page::read(&call)?;
+    let query = &call.context.query;
+    let all = lambda.mappings.list(query.get("EventSourceArn"), query.get("FunctionName"))?;
+    let (mappings, next) = page.cut(all, |mapping| mapping.id.clone());
+    let mappings: Vec<Value> =
+        mappings.iter().map(|mapping| shown(&lambda, mapping, state(mapping))).collect();
+    let mut answer = json!({ "EventSourceMappings": mappings });
+    if let Some(next) = next {
+        answer["NextMarker"] = next.into();
+    }
+    json_response(StatusCode::OK, &answer)
+}
+
+pub(super) async fn update(lambda: Lambda, call: Call) -> Result<Response<Body>, AwsError> {
+    let request: Request = call.json()?;
+    let mapping = lambda.mappings.update(call.path.get("UUID"), request.change()).await?;
+    answer(&lambda, &mapping, "Updating")
+}
+
+pub(super) async fn delete(lambda: Lambda, call: Call) -> Result<Response<Body>, AwsError> {
+    let mapping = lambda.mappings.delete(call.path.get("UUID")).await?;
+    answer(&lambda, &mapping, "Deleting")
+}
+
+fn answer(lambda: &Lambda, mapping: &Mapping, state: &str) -> Result<Response<Body>, AwsError> {
+    json_response(StatusCode::ACCEPTED, &shown(lambda, mapping, state))
+}
+
+fn state(mapping: &Mapping) -> &'static str {
+    if mapping.enabled { "Enabled" } else { "Disabled" }
+}
+
+fn shown(lambda: &Lambda, mapping: &Mapping, state: &str) -> Value {
+    let catalog = lambda.catalog();
+    #[expect(clippy::cast_precision_loss, reason = "milliseconds of this age of the world are exact")]
+    let modified = mapping.modified.millis() as f64 / 1000.0;
+    let mut shown = json!({
+        "UUID": mapping.id,
+        "EventSourceMappingArn": format!(
+            "arn:aws:lambda:{}:{}:event-source-mapping:{}", catalog.region(), catalog.account(), mapping.id
+        ),
+        "EventSourceArn": mapping.source_arn,
+        "FunctionArn": mapping.function_arn,
+        "State": state,
+        "StateTransitionReason": "USER_INITIATED",
+        "BatchSize": mapping.batch_size,
+        "MaximumBatchingWindowInSeconds": mapping.window_seconds,
+        "FunctionResponseTypes": if mapping.reports_failures { json!(["ReportBatchItemFailures"]) } else { json!([]) },
+        "LastModified": modified,
+    });
+    if !mapping.filters.is_empty() {
+        let filters: Vec<Value> =
+            mapping.filters.iter().map(|pattern| json!({ "Pattern": pattern })).collect();
+        shown["FilterCriteria"] = json!({ "Filters": filters });
+    }
+    if let Some(limit) = mapping.maximum_concurrency {
+        shown["ScalingConfig"] = json!({ "MaximumConcurrency": limit });
+    }
+    shown
 }

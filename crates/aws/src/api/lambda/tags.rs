@@ -16,18 +16,35 @@ struct Tags {
 }
 
 pub(super) async fn list(lambda: Lambda, call: Call) -> Result<Response<Body>, AwsError> {
-    let tags = lambda.catalog().tags(call.path.get("Resource"))?;
+    let resource = call.path.get("Resource");
+    let tags = match mapping_id(resource) {
+        Some(id) => lambda.mappings.mapping(id)?.tags.clone(),
+        None => lambda.catalog().tags(resource)?,
+    };
     json_response(StatusCode::OK, &Tags { tags })
 }
 
 pub(super) async fn tag(lambda: Lambda, call: Call) -> Result<Response<Body>, AwsError> {
     let request: Tags = call.json()?;
-    lambda.catalog().tag(call.path.get("Resource"), &request.tags).await?;
+    let resource = call.path.get("Resource");
+    match mapping_id(resource) {
+        Some(id) => lambda.mappings.change_tags(id, |own| own.extend(request.tags.clone())).await?,
+        None => lambda.catalog().tag(resource, &request.tags).await?,
+    }
     Ok(empty_response(StatusCode::NO_CONTENT))
 }
 
 pub(super) async fn untag(lambda: Lambda, call: Call) -> Result<Response<Body>, AwsError> {
     let keys: Vec<String> = call.context.query.all("tagKeys").map(str::to_owned).collect();
-    lambda.catalog().untag(call.path.get("Resource"), &keys).await?;
+    let resource = call.path.get("Resource");
+    match mapping_id(resource) {
+        Some(id) => lambda.mappings.change_tags(id, |own| own.retain(|key, _| !keys.contains(key))).await?,
+        None => lambda.catalog().untag(resource, &keys).await?,
+    }
     Ok(empty_response(StatusCode::NO_CONTENT))
+}
+
+/// The id in the ARN of an event source mapping.
+fn mapping_id(arn: &str) -> Option<&str> {
+    arn.split_once(":event-source-mapping:").map(|(_, id)| id)
 }

@@ -129,7 +129,7 @@ impl Receive {
             "Body": message.body,
         });
         let system: Map<String, Value> =
-            system_attributes(received).into_iter().filter(|(name, _)| self.wants_system(name)).collect();
+            received.system_attributes().into_iter().filter(|(name, _)| self.wants_system(name)).collect();
         if !system.is_empty() {
             shown["Attributes"] = system.into();
         }
@@ -162,23 +162,6 @@ impl Receive {
                 || asked.strip_suffix(".*").is_some_and(|prefix| name.starts_with(prefix))
         })
     }
-}
-
-/// What the system knows of a message. Source: SQS API reference, `ReceiveMessage` (2026-11).
-pub(crate) fn system_attributes(received: &Received) -> Vec<(String, Value)> {
-    let message = &received.message;
-    let members = [
-        ("SenderId", Some(message.sender.clone())),
-        ("SentTimestamp", Some(received.sent.millis().to_string())),
-        ("ApproximateReceiveCount", Some(received.receives.to_string())),
-        ("ApproximateFirstReceiveTimestamp", Some(received.first_received.millis().to_string())),
-        ("SequenceNumber", received.sequence.clone()),
-        ("MessageGroupId", message.group.clone()),
-        ("MessageDeduplicationId", message.deduplication.clone()),
-        ("DeadLetterQueueSourceArn", received.source_arn.clone()),
-        ("AWSTraceHeader", message.system_attributes.get("AWSTraceHeader").map(|trace| trace.value.clone())),
-    ];
-    members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.into()))).collect()
 }
 
 fn shown_attribute(attribute: &MessageAttribute) -> Value {

@@ -1,0 +1,191 @@
+//! The poller of one mapping: gathers messages, runs the function, and deletes what it handled.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use ebb_invoker::{Delivery, InvokeError, Invoker};
+use ebb_model::{FunctionReference, Invocation, Response, Trigger};
+use serde_json::json;
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::batch::{failed, record, wanted};
+use super::{Mapping, Mappings};
+use crate::pattern::Pattern;
+use crate::queue::{Queue, Queues, ReceiveRequest, Received};
+
+/// Events at one time, where the mapping has no limit of its own.
+const CONCURRENCY: u32 = 100;
+/// The most messages of one receive.
+const RECEIVE: u32 = 10;
+/// The pause after a queue could not be read, or is gone.
+const PAUSE: Duration = Duration::from_secs(1);
+/// The first pause after a throttle; each that follows is twice as long, up to the longest.
+const BACKOFF: Duration = Duration::from_millis(100);
+const LONGEST_BACKOFF: Duration = Duration::from_secs(5);
+
+/// The poller of one mapping.
+pub(super) struct Poller {
+    invoker: Invoker,
+    queues: Queues,
+    mapping: Arc<Mapping>,
+    patterns: Vec<Pattern>,
+    stop: CancellationToken,
+    tasks: tokio_util::task::TaskTracker,
+    room: Arc<Semaphore>,
+}
+
+impl Poller {
+    pub(super) fn new(mappings: &Mappings, mapping: Arc<Mapping>, stop: CancellationToken) -> Arc<Self> {
+        let room = mapping.maximum_concurrency.unwrap_or(CONCURRENCY);
+        Arc::new(Self {
+            invoker: mappings.inner.invoker.clone(),
+            queues: mappings.inner.queues.clone(),
+            patterns: mapping.filters.iter().filter_map(|filter| Pattern::parse(filter).ok()).collect(),
+            mapping,
+            stop,
+            tasks: mappings.inner.tasks.clone(),
+            room: Arc::new(Semaphore::new(usize::try_from(room).unwrap_or(1))),
+        })
+    }
+
+    /// Polls until the mapping is turned off or the server stops.
+    pub(super) async fn run(self: Arc<Self>) {
+        let stop = self.stop.clone();
+        let _ = stop.run_until_cancelled(self.poll()).await;
+    }
+
+    async fn poll(self: &Arc<Self>) {
+        loop {
+            let Ok(place) = self.room.clone().acquire_owned().await else { return };
+            let Ok(queue) = self.queues.find(&self.mapping.source_arn) else {
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            };
+            let messages = self.gather(&queue).await;
+            if messages.is_empty() {
+                continue;
+            }
+            let poller = self.clone();
+            // Not cut off with the poller: what it took is handled to its end.
+            self.tasks.spawn(async move {
+                poller.handle(&queue, messages).await;
+                drop(place);
+            });
+        }
+    }
+
+    /// Takes messages until there are enough, or the first has waited for as long as it may.
+    async fn gather(&self, queue: &Queue) -> Vec<Received> {
+        let mut messages: Vec<Received> = Vec::new();
+        let mut until = None;
+        loop {
+            let missing = self.mapping.batch_size - u32::try_from(messages.len()).unwrap_or(0);
+            let request = ReceiveRequest {
+                limit: Some(missing.min(RECEIVE)),
+                visibility_seconds: None,
+                wait_seconds: Some(0),
+            };
+            match self.queues.receive(queue, &request).await {
+                Ok(more) => {
+                    let full = more.len() == RECEIVE as usize;
+                    messages.extend(more);
+                    let enough = messages.len() >= self.mapping.batch_size as usize;
+                    if enough || (!messages.is_empty() && self.mapping.window_seconds == 0 && !full) {
+                        return messages;
+                    }
+                    if full && self.mapping.window_seconds == 0 {
+                        continue;
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(mapping = self.mapping.id, %error, "a queue could not be read");
+                    tokio::time::sleep(PAUSE).await;
+                    return messages;
+                }
+            }
+            if !messages.is_empty() && until.is_none() {
+                until = Some(Instant::now() + Duration::from_secs(self.mapping.window_seconds.into()));
+            }
+            let waiting = self.queues.wait(queue);
+            match until {
+                None => waiting.await,
+                Some(until) => {
+                    if tokio::time::timeout_at(until, waiting).await.is_err() {
+                        return messages;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn handle(&self, queue: &Queue, messages: Vec<Received>) {
+        let queue_arn = &self.mapping.source_arn;
+        let (mut kept, mut records) = (Vec::new(), Vec::new());
+        for message in messages {
+            let record = record(&message, queue_arn);
+            if wanted(&self.patterns, &record) {
+                kept.push(message);
+                records.push(record);
+            } else {
+                // What no filter wants is handled by that.
+                self.delete(queue, &[&message]).await;
+            }
+        }
+        if kept.is_empty() {
+            return;
+        }
+        let ids: HashSet<&str> = kept.iter().map(|message| message.message.id.as_str()).collect();
+        let event = Bytes::from(json!({ "Records": records }).to_string());
+        let failures = self.invoke(queue, event, &ids).await;
+        let done: Vec<&Received> =
+            kept.iter().filter(|one| !failures.contains(one.message.id.as_str())).collect();
+        self.delete(queue, &done).await;
+    }
+
+    /// Runs the function; gives the ids of the messages that are not handled. They come back when their visibility
+    /// timeout ends.
+    async fn invoke<'a>(&self, queue: &Queue, event: Bytes, ids: &HashSet<&'a str>) -> HashSet<&'a str> {
+        let Ok(function) = FunctionReference::parse(&self.mapping.function_arn) else { return ids.clone() };
+        // A throttled event is tried again while its messages are surely still invisible.
+        let visibility = Duration::from_secs(queue.attributes.visibility_seconds().into());
+        let (began, mut pause) = (Instant::now(), BACKOFF);
+        loop {
+            let invocation = Invocation::new(function.clone(), event.clone(), Trigger::Direct);
+            match self.invoker.invoke(invocation, Delivery::Whole).await {
+                Ok(outcome) => {
+                    return match outcome.result {
+                        Ok(Response::Whole(answer)) if self.mapping.reports_failures => failed(&answer, ids),
+                        Ok(_) => HashSet::new(),
+                        Err(_) => ids.clone(),
+                    };
+                }
+                Err(InvokeError::Throttled(_)) if began.elapsed() + pause < visibility / 2 => {
+                    tokio::select! {
+                        () = tokio::time::sleep(pause) => {}
+                        () = self.stop.cancelled() => return ids.clone(),
+                    }
+                    pause = (pause * 2).min(LONGEST_BACKOFF);
+                }
+                Err(error) => {
+                    tracing::debug!(mapping = self.mapping.id, %error, "a batch was not handled");
+                    return ids.clone();
+                }
+            }
+        }
+    }
+
+    async fn delete(&self, queue: &Queue, messages: &[&Received]) {
+        let entry =
+            |(at, message): (usize, &&Received)| (at.to_string(), message.receipt.as_str().to_owned());
+        for some in messages.chunks(RECEIVE as usize) {
+            let entries = some.iter().enumerate().map(entry).collect();
+            if let Err(error) = self.queues.delete_batch(queue, entries).await {
+                tracing::warn!(mapping = self.mapping.id, %error, "messages that were handled come back");
+            }
+        }
+    }
+}
