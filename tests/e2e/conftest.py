@@ -152,6 +152,37 @@ def own_server():
     shutil.rmtree(server.folder, ignore_errors=True)
 
 
+class World:
+    """A public address next to this machine, in a network namespace, with a web server of sorts on port 80."""
+    ADDRESS = "203.0.113.78"
+
+    def __init__(self):
+        script = f"""set -e; ip netns del ebb-e2e 2>/dev/null || true
+            ip netns add ebb-e2e; ip link add ebbe2e0 type veth peer name ebbe2e1 netns ebb-e2e
+            ip link set ebbe2e0 name world-e2e; ip addr add 203.0.113.65/28 dev world-e2e; ip link set world-e2e up
+            ip -n ebb-e2e addr add {self.ADDRESS}/28 dev ebbe2e1; ip -n ebb-e2e link set ebbe2e1 up"""
+        made = subprocess.run(["sh", "-c", script], capture_output=True, text=True)
+        if made.returncode:
+            pytest.skip(f"no second network can be made here: {made.stderr.strip()}")
+        serve = "import socket\ns = socket.create_server(('', 80))\nprint(flush=True)\nwhile 1: s.accept()[0].send(b'hello')"
+        self.process = subprocess.Popen(["ip", "netns", "exec", "ebb-e2e", "python3", "-c", serve], stdout=subprocess.PIPE)
+        self.process.stdout.readline()
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+        subprocess.run(["ip", "netns", "del", "ebb-e2e"])
+
+
+@pytest.fixture(scope="session")
+def world():
+    if shutil.which("ip") is None or os.geteuid() != 0:
+        pytest.skip("only root, with iproute2, can make a second network")
+    world = World()
+    yield world
+    world.close()
+
+
 def zipped(files, executable=("bootstrap",)):
     """A deployment package from {path: text or bytes}."""
     buffer = io.BytesIO()

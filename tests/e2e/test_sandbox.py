@@ -1,6 +1,7 @@
 """What a function can reach, and what it cannot."""
 import json
 import os
+import subprocess
 
 import pytest
 
@@ -46,6 +47,49 @@ def test_files_are_read_only_but_for_tmp(probe):
                  chmod="os.chmod('/var/task/app.py', 0o777)")
     assert seen.pop("tmp") == 1
     assert set(seen.values()) <= {"OSError", "PermissionError"}, seen
+
+
+def lacks_outbound(server):
+    """Why functions have no network on this machine, as the server said."""
+    lines = [line for line in (server.folder / "server.log").read_text().splitlines() if "No network for functions" in line]
+    return lines[0] if lines else None
+
+
+def reach(*addresses):
+    """What a function is asked, to tell whether it reaches each of these."""
+    return {str(n): f"socket.create_connection(({host!r}, {port}), 5).recv(5).decode()" for n, (host, port) in enumerate(addresses)}
+
+
+def check_the_network(server, world, probe):
+    if lacks_outbound(server):
+        pytest.skip(lacks_outbound(server))
+    own = json.loads(subprocess.run(["ip", "-j", "-4", "addr"], capture_output=True, text=True).stdout)
+    own = [a["local"] for link in own for a in link["addr_info"]]
+    port = int(server.api.rsplit(":", 1)[1])
+    closed = [("169.254.169.254", 80), ("10.0.0.1", 80), ("192.168.0.1", 80), ("172.17.0.1", 80), ("198.18.0.1", 9001),
+              ("198.18.0.2", 9001), ("198.19.0.1", 22), *((address, port) for address in own)]
+    seen = probe(**reach((world.ADDRESS, 80), *closed))
+    assert seen.pop("0") == "hello"
+    assert set(seen.values()) <= {"OSError", "ConnectionRefusedError", "TimeoutError"}, dict(zip(closed, seen.values()))
+    assert "nameserver" in probe(n="open('/etc/resolv.conf').read()")["n"]
+
+
+def test_functions_reach_public_addresses_and_nothing_else(server, world, probe):
+    check_the_network(server, world, probe)
+
+
+def test_tmp_does_not_count_as_memory_where_it_can_be_disk(server):
+    warned = [line for line in (server.folder / "server.log").read_text().splitlines() if "/tmp of a function is memory" in line]
+    if warned:
+        pytest.skip(warned[0])
+    name = server.create("""
+        def handler(e, c):
+            with open('/tmp/big', 'wb') as f:
+                for _ in range(300):
+                    f.write(bytes(1 << 20))
+            return 'fits'
+        """, MemorySize=128, EphemeralStorage={"Size": 512}, Timeout=60)
+    assert server.invoke(name)[0] == "fits"
 
 
 def test_tmp_has_the_size_that_was_asked(server):

@@ -1,10 +1,14 @@
 """The main job without root: an ordinary user's server, in unprivileged user namespaces."""
 import os
+import pwd
 import shutil
+import subprocess
+import sys
 
 import pytest
 
 from conftest import Server
+from test_sandbox import PROBE, check_the_network
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user; other runs are unprivileged anyway")
 
@@ -49,3 +53,29 @@ def test_functions_are_sandboxed(unprivileged):
 def test_what_the_machine_lacks_is_said(unprivileged):
     log = (unprivileged.folder / "server.log").read_text()
     assert "memory" in log.lower(), "running without cgroups must be said, never silent"
+
+
+def test_functions_reach_public_addresses_and_nothing_else(unprivileged, world):
+    name = unprivileged.create(PROBE, Timeout=60)
+    check_the_network(unprivileged, world, lambda **what: unprivileged.invoke(name, what)[0])
+
+
+def test_without_user_namespaces_the_error_says_so(unprivileged):
+    """In a user namespace of its own that allows no further ones, so that the rest of the machine does not notice."""
+    user = pwd.getpwnam("nobody")
+    enter = f"""
+import ctypes, os
+os.setgroups([]); os.setgid({user.pw_gid}); os.setuid({user.pw_uid})
+libc = ctypes.CDLL(None, use_errno=True)
+libc.prctl(4, 1, 0, 0, 0)
+assert libc.unshare(0x10000000) == 0, os.strerror(ctypes.get_errno())
+open('/proc/self/setgroups', 'w').write('deny')
+open('/proc/self/uid_map', 'w').write('{user.pw_uid} {user.pw_uid} 1')
+open('/proc/self/gid_map', 'w').write('{user.pw_gid} {user.pw_gid} 1')
+open('/proc/sys/user/max_user_namespaces', 'w').write('0')
+os.environ['HOME'] = {str(unprivileged.folder)!r}
+os.execv({str(unprivileged.binary)!r}, ['ebb', 'serve', '--data', {str(unprivileged.folder / "other")!r}, '--api', '127.0.0.1:0', '--edge', '127.0.0.1:0'])
+"""
+    ended = subprocess.run([sys.executable, "-c", enter], capture_output=True, text=True, timeout=30)
+    assert ended.returncode == 1, ended
+    assert ended.stderr.startswith("error: ") and "sysctl user.max_user_namespaces" in ended.stderr, ended.stderr

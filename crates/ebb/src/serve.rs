@@ -1,6 +1,7 @@
 //! `ebb serve`: puts the platform together, runs it until it is told to stop, and takes it apart in order.
 
 use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,7 +38,8 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 /// Where the platform cannot start: the data folder is held, an address is taken, the machine has no namespaces.
 pub(crate) fn run(config: &Config) -> Result<()> {
     log_to_standard_error(config.log);
-    let launcher = Launcher::start().context("the sandbox launcher does not start")?;
+    make_folder(&config.data)?;
+    let launcher = Launcher::start_with(Some(&config.data)).context("the sandbox launcher does not start")?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let outcome = runtime.block_on(async {
         // Signals that come while it starts must not kill it half-way.
@@ -73,15 +75,16 @@ struct Port {
 impl Platform {
     async fn start(config: &Config, launcher: Launcher) -> Result<Self> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        for warning in launcher.support().warnings {
-            tracing::warn!("{warning}");
-        }
         let store = Store::open(&StoreConfig {
             data: config.data.clone(),
             database: config.database.clone(),
             blobs: config.blobs.clone(),
         })
         .await?;
+        // Not before: a second server for this folder has one thing to say.
+        for warning in launcher.support().warnings {
+            tracing::warn!("{warning}");
+        }
         let api_listener = listen(config.api).await?;
         let edge_listener = listen(config.edge).await?;
         let addresses = (api_listener.local_addr()?, edge_listener.local_addr()?);
@@ -185,6 +188,12 @@ impl Port {
         });
         Self { serving, stop }
     }
+}
+
+/// The data folder, which the launcher is told of before the store opens it; the owner's alone.
+fn make_folder(data: &Path) -> Result<()> {
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(data);
+    made.with_context(|| format!("cannot make the data folder {}", data.display()))
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener> {

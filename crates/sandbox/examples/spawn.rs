@@ -17,7 +17,7 @@ fn main() -> Result<(), SandboxError> {
     let rounds = first.and_then(|text| text.parse().ok()).unwrap_or(200);
     let program = args.next().unwrap_or("/bin/true".into());
     let args: Vec<String> = args.collect();
-    let launcher = Launcher::start()?;
+    let launcher = Launcher::start_with(Some(&std::env::temp_dir()))?;
     println!("{:#?}", launcher.support());
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime =
@@ -52,7 +52,7 @@ async fn once(launcher: &Launcher, program: &str, args: &[String]) -> Result<[Du
         mounts: base_system_mounts(),
         tmp_bytes: 64 << 20,
         limits: Limits { memory_bytes: 512 << 20, cpu_millis: None, processes: 256, open_files: 1024 },
-        network: Network::Loopback,
+        network: Network::Outbound,
         listen: vec![9001],
     };
     let start = Instant::now();

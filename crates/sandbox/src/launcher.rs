@@ -1,11 +1,13 @@
 //! The server's handle of the launcher process.
 
+pub(crate) mod disk;
 pub(crate) mod identity;
 pub(crate) mod process;
 pub(crate) mod sources;
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
@@ -32,20 +34,30 @@ struct Shared {
 }
 
 impl Launcher {
-    /// What makes this program the launcher: its one argument.
+    /// What makes this program the launcher: its first argument.
     pub const ARGUMENT: &str = "sandbox-launcher";
 
-    /// Starts the launcher: this program again with the one argument [`Launcher::ARGUMENT`], whose `main` must call
+    /// Starts the launcher: this program again with the argument [`Launcher::ARGUMENT`], whose `main` must call
     /// [`Launcher::run`] first of all. Blocks for some 10 ms, in which the launcher looks at the machine and tries
     /// out one sandbox.
     ///
     /// # Errors
     /// When the machine does not let this user make sandboxes at all; the text says what forbids it.
     pub fn start() -> Result<Self, SandboxError> {
+        Self::start_with(None)
+    }
+
+    /// As [`Launcher::start`]. Where the machine can, `/tmp` of the sandboxes lies on the disk of this folder and does
+    /// not count as memory.
+    ///
+    /// # Errors
+    /// As [`Launcher::start`].
+    pub fn start_with(disk: Option<&Path>) -> Result<Self, SandboxError> {
         let system = |action: &str, source: io::Error| SandboxError::System { action: action.into(), source };
         let (near, far) = packet::pair().map_err(|error| system("make the launcher's socket", error))?;
         let child = Command::new("/proc/self/exe")
             .arg(Self::ARGUMENT)
+            .args(disk)
             .env_clear()
             .current_dir("/")
             .stdin(Stdio::from(far))

@@ -14,7 +14,7 @@ pub struct SandboxSpec {
     /// What its root holds; everything else is absent. `/proc`, `/dev`, `/tmp` and an `/etc` of its own are always
     /// there, and `/var/task`, `/var/runtime` and `/opt` are always folders.
     pub mounts: Vec<Mount>,
-    /// Size of `/tmp`, in bytes. What lies there also counts as memory.
+    /// Size of `/tmp`, in bytes. What lies there also counts as memory, unless [`Support::disk_for_tmp`].
     pub tmp_bytes: u64,
     /// What it may use.
     pub limits: Limits,
@@ -75,7 +75,7 @@ impl Mount {
 /// What a sandbox may use, all of its processes together except `open_files`.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Limits {
-    /// Memory, page cache and `/tmp` included. Swap is never used.
+    /// Memory, page cache included, and `/tmp` unless [`Support::disk_for_tmp`]. Swap is never used.
     pub memory_bytes: u64,
     /// Thousandths of a core; none for no limit.
     pub cpu_millis: Option<u32>,
@@ -143,6 +143,8 @@ pub struct Support {
     pub freezer: bool,
     /// [`Network::Outbound`] is more than loopback.
     pub outbound_network: bool,
+    /// `/tmp` is on disk, as long as the disk has room for all that was promised; else it is memory.
+    pub disk_for_tmp: bool,
     /// Each sandbox has a host user of its own.
     pub separate_users: bool,
     /// One sentence for each thing that is missing, for people: what, why it matters, how to get it.

@@ -9,12 +9,13 @@ use std::path::PathBuf;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::unistd::Pid;
 
+use super::disk::{self, Disks};
 use super::identity::{self, Identities};
 use super::sources;
 use crate::cgroup::place::Surroundings;
 use crate::cgroup::{self, Entry, Group, Hierarchy};
 use crate::error::{Attempt, Fault};
-use crate::message::{Instruction, LeaseRequest, Report};
+use crate::message::{Instruction, LeaseRequest, Placement, Report};
 use crate::network::{self, Networks};
 use crate::seccomp::Filters;
 use crate::spec::{Limits, Mount, Network, SandboxSpec, Support};
@@ -59,6 +60,9 @@ struct LauncherProcess {
     epoll: Epoll,
     hierarchy: Hierarchy,
     networks: Networks,
+    disks: Disks,
+    /// Where `/tmp` lies; nowhere where it is memory.
+    disk_folder: Option<PathBuf>,
     identities: Identities,
     filters: Filters,
     /// The common part of `/etc`.
@@ -94,6 +98,8 @@ struct Held {
     slot: Option<u32>,
     /// Of its network.
     address: Option<u32>,
+    /// Bytes of the disk that it may fill.
+    disk: u64,
 }
 
 /// What woke the loop.
@@ -149,6 +155,8 @@ impl LauncherProcess {
             epoll,
             hierarchy,
             networks,
+            disks: Disks::default(),
+            disk_folder: None,
             identities,
             filters: Filters::compile().attempt(|| "compile the system call filter".into())?,
             etc: system::etc_mounts(),
@@ -160,9 +168,31 @@ impl LauncherProcess {
         };
         launcher.watch(launcher.server.as_fd(), Source::Server)?;
         let reasons = launcher.try_out(reasons)?;
+        let disk_warning = launcher.choose_disk();
         let mut support = launcher.support(&reasons);
-        support.warnings.extend(network_warnings);
+        support.warnings.extend(network_warnings.into_iter().chain(disk_warning));
         Ok((launcher, support))
+    }
+
+    /// `/tmp` on the disk of the folder that the server named, where that works; else says why it is memory.
+    fn choose_disk(&mut self) -> Option<String> {
+        let folder = PathBuf::from(std::env::args_os().nth(2)?);
+        let tried = if self.identities.are_separate() {
+            Disks::try_out(&folder)
+        } else {
+            Err(Fault { action: "mount a file system in a file".into(), errno: libc::EPERM })
+        };
+        match tried {
+            Ok(()) => {
+                self.disk_folder = Some(folder);
+                None
+            }
+            Err(fault) => Some(format!(
+                "/tmp of a function is memory: what lies there counts towards its memory size ({}). As root, with loop \
+                 devices and e2fsprogs, it is a file system of its own on disk",
+                crate::SandboxError::from(fault)
+            )),
+        }
     }
 
     /// Makes one sandbox as they all will be. If only the cgroup is in the way, goes on without.
@@ -236,6 +266,7 @@ impl LauncherProcess {
             cpu_limit: controllers.cpu,
             freezer: controllers.freezer,
             outbound_network: self.networks.reach_out(),
+            disk_for_tmp: self.disk_folder.is_some(),
             separate_users: self.identities.are_separate(),
             warnings,
         }
@@ -289,7 +320,7 @@ impl LauncherProcess {
             self.ready_groups.push(group);
             return Ok(true);
         }
-        self.networks.prepare()
+        Ok(self.networks.prepare()? || self.disks.prepare()?)
     }
 
     fn new_group(&mut self) -> Result<Group, Fault> {
@@ -319,7 +350,8 @@ impl LauncherProcess {
         for mount in self.etc.iter().chain(&own_etc).chain(&spec.mounts) {
             placements.push(sources::open(mount)?);
         }
-        let (held, network) = self.hold(spec.network)?;
+        let (mut held, network) = self.hold(spec.network)?;
+        placements.extend(self.take_disk(spec, &mut held));
         let born = self.give_birth(spec, control, &held, &network, placements);
         match born {
             Ok((pid, process, lifeline)) => {
@@ -336,7 +368,7 @@ impl LauncherProcess {
     /// Takes what a sandbox needs of what there is only so much; all or nothing.
     fn hold(&mut self, network: Network) -> Result<(Held, network::Namespace), Fault> {
         let network = self.networks.take(network)?;
-        let mut held = Held { group: Group::None, slot: None, address: network.address };
+        let mut held = Held { group: Group::None, slot: None, address: network.address, disk: 0 };
         let rest = self.identities.take().and_then(|slot| {
             held.slot = slot;
             held.group = match self.ready_groups.pop() {
@@ -352,6 +384,15 @@ impl LauncherProcess {
                 Err(fault)
             }
         }
+    }
+
+    /// `/tmp` on disk; none where it is memory, or the disk has no room.
+    fn take_disk(&mut self, spec: &SandboxSpec, held: &mut Held) -> Option<sources::Opened> {
+        let folder = self.disk_folder.clone()?;
+        // The tmpfs that is below it has the same size, so without a disk the sandbox is all the same but for memory.
+        let disk = self.disks.take(&disk::Kind { bytes: spec.tmp_bytes, folder }).ok()??;
+        held.disk = spec.tmp_bytes;
+        Some((Placement::Tree { target: "/tmp".into() }, Some(disk)))
     }
 
     fn give_birth(
@@ -475,6 +516,7 @@ impl LauncherProcess {
             self.identities.give_back(slot);
         }
         self.networks.give_back(held.address);
+        self.disks.give_back(held.disk);
     }
 
     /// Kills everything, waits for it, and removes what it leaves.

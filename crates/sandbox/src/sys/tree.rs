@@ -1,6 +1,6 @@
 //! Detached mounts: opened in one place, attached in another, possibly by a process that could not open them.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -97,10 +97,20 @@ pub(crate) fn overlay(layers: &[OwnedFd]) -> io::Result<OwnedFd> {
     let lower: Vec<String> =
         layers.iter().rev().map(|fd| format!("/proc/self/fd/{}", fd.as_raw_fd())).collect();
     let lower = CString::new(lower.join(":"))?;
+    create(c"overlay", c"lowerdir", &lower, READ_ONLY)
+}
+
+/// A detached mount of the ext4 file system on this device, writable.
+pub(crate) fn mount_ext4(device: &CString) -> io::Result<OwnedFd> {
+    create(c"ext4", c"source", device, libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV)
+}
+
+/// A detached mount of a new file system of this type, with one setting and these restrictions.
+fn create(kind: &CStr, key: &CStr, value: &CString, attributes: u64) -> io::Result<OwnedFd> {
     // SAFETY: the name is a terminated string.
     let context =
-        owned(check(unsafe { libc::syscall(libc::SYS_fsopen, c"overlay".as_ptr(), libc::FSOPEN_CLOEXEC) })?);
-    configure(&context, libc::FSCONFIG_SET_STRING, Some((c"lowerdir", &lower)))?;
+        owned(check(unsafe { libc::syscall(libc::SYS_fsopen, kind.as_ptr(), libc::FSOPEN_CLOEXEC) })?);
+    configure(&context, libc::FSCONFIG_SET_STRING, Some((key, value)))?;
     configure(&context, libc::FSCONFIG_CMD_CREATE, None)?;
     // SAFETY: takes no pointers.
     let mount = check(unsafe {
@@ -108,17 +118,13 @@ pub(crate) fn overlay(layers: &[OwnedFd]) -> io::Result<OwnedFd> {
             libc::SYS_fsmount,
             context.as_raw_fd(),
             libc::FSMOUNT_CLOEXEC,
-            READ_ONLY as libc::c_uint,
+            attributes as libc::c_uint,
         )
     })?;
     Ok(owned(mount))
 }
 
-fn configure(
-    context: &OwnedFd,
-    command: libc::c_uint,
-    setting: Option<(&std::ffi::CStr, &CString)>,
-) -> io::Result<()> {
+fn configure(context: &OwnedFd, command: libc::c_uint, setting: Option<(&CStr, &CString)>) -> io::Result<()> {
     let (key, value) =
         setting.map_or((std::ptr::null(), std::ptr::null()), |(k, v)| (k.as_ptr(), v.as_ptr()));
     // SAFETY: key and value are null or terminated strings that live across the call.

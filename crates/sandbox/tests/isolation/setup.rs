@@ -28,7 +28,9 @@ pub(crate) struct Ended {
 impl Machine {
     /// `empty` where only the names of the cases are wanted.
     pub(crate) fn new(empty: bool) -> Self {
-        let launcher = (!empty).then(|| Launcher::start().expect("a launcher"));
+        // Kept for as long as the process lives: the launcher makes its files there.
+        let folder = std::env::temp_dir();
+        let launcher = (!empty).then(|| Launcher::start_with(Some(&folder)).expect("a launcher"));
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
         Self { runtime, launcher }
     }
