@@ -188,8 +188,8 @@ impl LauncherProcess {
                 None
             }
             Err(fault) => Some(format!(
-                "/tmp of a function is memory: what lies there counts towards its memory size ({}). As root, with loop \
-                 devices and e2fsprogs, it is a file system of its own on disk",
+                "/tmp of a function is memory, and where memory is limited by a cgroup counts towards its size ({}). As \
+                 root, with loop devices and e2fsprogs, it is a file system of its own on disk",
                 crate::SandboxError::from(fault)
             )),
         }

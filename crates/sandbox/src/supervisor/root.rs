@@ -17,7 +17,9 @@ use crate::sys::tree;
 const FOLDERS: &[&str] = &["/proc", "/dev/shm", "/tmp", "/var/task", "/var/runtime", "/opt", "/etc"];
 /// Room for what [`Placement::File`]s hold.
 const ROOT_OPTIONS: &str = "mode=755,size=256m";
-const SHARED_MEMORY_OPTIONS: &str = "mode=1777,size=64m";
+const SHARED_MEMORY_OPTIONS: &str = "mode=1777,size=64m,nr_inodes=16384";
+/// As many files as on disk, where each takes a block at least.
+const BYTES_FOR_EACH_FILE: u64 = 4096;
 
 /// The finished root, which stays writable here and for nobody else.
 #[derive(Debug)]
@@ -42,7 +44,9 @@ impl Root {
         for folder in FOLDERS {
             root.make_folders(Path::new(folder))?;
         }
-        let tmp_options = format!("mode=1777,size={tmp_bytes}");
+        // A file of no bytes takes memory, too.
+        let tmp_options =
+            format!("mode=1777,size={tmp_bytes},nr_inodes={}", tmp_bytes / BYTES_FOR_EACH_FILE + 1);
         mount_tmpfs("/tmp", &tmp_options, MsFlags::MS_NOSUID | MsFlags::MS_NODEV)?;
         mount_tmpfs(
             "/dev/shm",

@@ -13,20 +13,17 @@ use crate::spec::Usage;
 pub(super) const INTERVAL_MILLISECONDS: u16 = 100;
 
 /// Adds up what the processes use, and kills the largest when they have more than the limit: late by up to the
-/// interval, and shared pages count for each process, but a limit all the same.
+/// interval, and without memory that no process has mapped, but a limit all the same.
 #[derive(Debug)]
 pub(super) struct Watch {
     limit: u64,
-    page_bytes: u64,
     last: Option<Instant>,
     usage: Usage,
 }
 
 impl Watch {
     pub(super) fn new(limit: u64) -> Self {
-        let page_bytes =
-            sysconf(SysconfVar::PAGE_SIZE).ok().flatten().and_then(|size| u64::try_from(size).ok());
-        Self { limit, page_bytes: page_bytes.unwrap_or(4096), last: None, usage: Usage::default() }
+        Self { limit, last: None, usage: Usage::default() }
     }
 
     /// Counts if the interval is over. Something to report if anything changed.
@@ -56,8 +53,11 @@ impl Watch {
         let mut total = 0;
         let mut cpu = Duration::ZERO;
         let mut largest = (0, None);
+        // The quick count takes what processes share once for each. It is all that is needed as long as it is small.
+        let quick: u64 = processes().filter_map(Self::resident).sum();
+        let precise = quick > self.limit;
         for pid in processes() {
-            let bytes = self.resident(pid).unwrap_or(0);
+            let bytes = Self::share(pid).filter(|_| precise).or_else(|| Self::resident(pid)).unwrap_or(0);
             cpu += processor_time(pid).unwrap_or_default();
             total += bytes;
             if bytes > largest.0 {
@@ -75,13 +75,27 @@ impl Watch {
         }
     }
 
-    /// Memory of its own, without what it shares: files of programs and libraries, but `/tmp` as well.
-    fn resident(&self, pid: i32) -> Option<u64> {
-        let status = fs::read_to_string(format!("/proc/{pid}/statm")).ok()?;
-        let mut pages = status.split(' ').skip(1).map(|field| field.parse::<u64>().unwrap_or(0));
-        let (resident, shared) = (pages.next()?, pages.next()?);
-        Some(resident.saturating_sub(shared) * self.page_bytes)
+    /// What it has mapped, without files: memory of its own, and shared memory.
+    fn resident(pid: i32) -> Option<u64> {
+        kibibytes(&fs::read_to_string(format!("/proc/{pid}/status")).ok()?, &["RssAnon:", "RssShmem:"])
     }
+
+    /// The same with its share only of what it shares, which takes the kernel a walk through all pages. Linux 5.9.
+    fn share(pid: i32) -> Option<u64> {
+        kibibytes(
+            &fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?,
+            &["Pss_Anon:", "Pss_Shmem:"],
+        )
+    }
+}
+
+/// The sum of the numbers after these names, all of which must be there, in bytes.
+fn kibibytes(text: &str, names: &[&str]) -> Option<u64> {
+    let number = |name: &&str| {
+        let rest = text.lines().find_map(|line| line.strip_prefix(*name))?;
+        rest.split_whitespace().next()?.parse::<u64>().ok()
+    };
+    names.iter().map(number).sum::<Option<u64>>().map(|sum| sum * 1024)
 }
 
 /// Every process inside but this one.
@@ -101,4 +115,16 @@ fn processor_time(pid: i32) -> Option<Duration> {
 
 fn time(value: nix::sys::time::TimeVal) -> Duration {
     Duration::from_micros(u64::try_from(value.tv_sec() * 1_000_000 + value.tv_usec()).unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_what_was_written_to_whether_shared_or_not() {
+        let status = "VmRSS:\t  9000 kB\nRssAnon:\t  100 kB\nRssFile:\t 7000 kB\nRssShmem:\t  20 kB\n";
+        assert_eq!(kibibytes(status, &["RssAnon:", "RssShmem:"]), Some(120 * 1024));
+        assert_eq!(kibibytes(status, &["RssAnon:", "Pss_Shmem:"]), None);
+    }
 }

@@ -36,10 +36,23 @@ fn processes_are_limited(machine: &Machine) {
 }
 
 fn memory_is_limited(machine: &Machine) {
-    let hog = "x = []\nwhile len(x) < 600: x.append(bytearray(b'x') * (1 << 20))\nprint(len(x))\n";
-    let ended = machine.run(machine.python(spec(), hog));
-    // Killed, or refused where only the address space of a process can be limited.
-    assert!(ended.status != ExitStatus::Code(0) || ended.printed.is_empty(), "{ended:?}");
+    let own = "x = []\nfor _ in range(600): x.append(bytearray(b'x') * (1 << 20))\n";
+    let shared = "import mmap\nx = []\nfor _ in range(600):\n\
+        \x20   m = mmap.mmap(-1, 1 << 20); m.write(b'x' * (1 << 20)); x.append(m)\n";
+    for hog in [own, shared] {
+        // The time is for where memory is counted from time to time.
+        let code = format!("{hog}import time\ntime.sleep(3)\nprint(len(x))\n");
+        let ended = machine.run(machine.python(spec(), &code));
+        assert!(ended.status == ExitStatus::Signal(9) && ended.printed.is_empty(), "{hog}: {ended:?}");
+    }
+    // What a program and its children share counts once.
+    let fair = "import mmap, os, time\n\
+        m = mmap.mmap(-1, 40 << 20); m.write(b'x' * (40 << 20))\n\
+        for _ in range(4):\n\
+        \x20   if os.fork() == 0: [m[i] for i in range(0, len(m), 4096)]; time.sleep(1); os._exit(0)\n\
+        for _ in range(4): assert os.wait()[1] == 0\n\
+        print('fits')\n";
+    assert_eq!(machine.run(machine.python(spec(), fair)).printed, "fits\n");
 }
 
 fn tmp_is_limited_and_empty_each_time(machine: &Machine) {
