@@ -205,11 +205,17 @@ pub(crate) fn is_alive(owner: &str) -> bool {
     })
 }
 
-/// When a process started, in clock ticks since boot: with its pid this names it for good.
+/// When a process started, in clock ticks since boot: with its pid this names it for good. None of one that has ended,
+/// though nobody has asked how yet.
 fn start_time(pid: u32) -> Option<u64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name, in parentheses, may hold anything; field 22 is the twentieth after it.
-    stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()
+    started(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+}
+
+fn started(stat: &str) -> Option<u64> {
+    // The name, in parentheses, may hold anything; the state follows, and field 22 is the nineteenth after that.
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
+    let ended = matches!(fields.next()?, "Z" | "X");
+    fields.nth(18)?.parse().ok().filter(|_| !ended)
 }
 
 #[cfg(test)]
@@ -289,6 +295,18 @@ mod tests {
         assert_eq!(found.folders(), [tree.path().join("user.slice/ebb-sandboxes.41.7")]);
         let left = tree.path().join("user.slice/shell.scope/ebb-server.41.7/cgroup.procs");
         assert!(fs::read_to_string(left).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_process_that_has_ended_is_not_alive_even_unreaped() {
+        let check = |state: &str, expected| {
+            let stat = format!("41 (a) b) {state} 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 777 20");
+            assert_eq!(started(&stat), expected, "{state}");
+        };
+        check("S", Some(777));
+        check("Z", None);
+        check("X", None);
+        assert!(is_alive(&owner()) && !is_alive("1.1") && !is_alive("x"));
     }
 
     #[test]
