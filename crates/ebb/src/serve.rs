@@ -14,7 +14,7 @@ use ebb_invoker::catalog::{Catalog, CatalogConfig};
 use ebb_invoker::{Invoker, InvokerConfig, InvokerParts};
 use ebb_model::{Clock, SystemClock};
 use ebb_runtime::{Engine, EngineConfig};
-use ebb_sandbox::{Launcher, Network};
+use ebb_sandbox::{Launcher, LauncherOptions, Network};
 use ebb_store::{Store, StoreConfig};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -39,7 +39,11 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 pub(crate) fn run(config: &Config) -> Result<()> {
     log_to_standard_error(config.log);
     make_folder(&config.data)?;
-    let launcher = Launcher::start_with(Some(&config.data)).context("the sandbox launcher does not start")?;
+    let options = LauncherOptions {
+        disk: Some(config.data.clone()),
+        outbound: config.network == NetworkSetting::Outbound,
+    };
+    let launcher = Launcher::start_with(&options).context("the sandbox launcher does not start")?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let outcome = runtime.block_on(async {
         // Signals that come while it starts must not kill it half-way.

@@ -6,7 +6,9 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use ebb_sandbox::{Command, Launcher, Limits, Network, SandboxError, SandboxSpec, base_system_mounts};
+use ebb_sandbox::{
+    Command, Launcher, LauncherOptions, Limits, Network, SandboxError, SandboxSpec, base_system_mounts,
+};
 
 fn main() -> Result<(), SandboxError> {
     let mut args = std::env::args().skip(1);
@@ -17,7 +19,8 @@ fn main() -> Result<(), SandboxError> {
     let rounds = first.and_then(|text| text.parse().ok()).unwrap_or(200);
     let program = args.next().unwrap_or("/bin/true".into());
     let args: Vec<String> = args.collect();
-    let launcher = Launcher::start_with(Some(&std::env::temp_dir()))?;
+    let launcher =
+        Launcher::start_with(&LauncherOptions { disk: Some(std::env::temp_dir()), outbound: true })?;
     println!("{:#?}", launcher.support());
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime =

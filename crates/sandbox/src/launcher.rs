@@ -5,9 +5,10 @@ pub(crate) mod identity;
 pub(crate) mod process;
 pub(crate) mod sources;
 
+use std::ffi::OsString;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
@@ -33,31 +34,63 @@ struct Shared {
     support: Support,
 }
 
+/// What sandboxes have beyond what they always have, where the machine can; [`Launcher::support`] tells whether.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LauncherOptions {
+    /// `/tmp` lies on the disk of this folder and does not count as memory.
+    pub disk: Option<PathBuf>,
+    /// [`Network::Outbound`](crate::Network::Outbound) is more than loopback. As root this changes the host's network.
+    pub outbound: bool,
+}
+
+impl LauncherOptions {
+    const OUTBOUND: &str = "--outbound";
+    const DISK: &str = "--disk";
+
+    fn arguments(&self) -> Vec<OsString> {
+        let outbound = self.outbound.then(|| Self::OUTBOUND.into());
+        let disk = self.disk.iter().flat_map(|folder| [Self::DISK.into(), folder.clone().into_os_string()]);
+        outbound.into_iter().chain(disk).collect()
+    }
+
+    /// From the command line of the launcher, without the program and [`Launcher::ARGUMENT`].
+    pub(crate) fn from_arguments(mut arguments: impl Iterator<Item = OsString>) -> Self {
+        let mut options = Self::default();
+        while let Some(argument) = arguments.next() {
+            match argument.to_str() {
+                Some(Self::OUTBOUND) => options.outbound = true,
+                Some(Self::DISK) => options.disk = arguments.next().map(PathBuf::from),
+                _ => {}
+            }
+        }
+        options
+    }
+}
+
 impl Launcher {
     /// What makes this program the launcher: its first argument.
     pub const ARGUMENT: &str = "sandbox-launcher";
 
+    /// As [`Launcher::start_with`] nothing beyond what sandboxes always have.
+    ///
+    /// # Errors
+    /// As [`Launcher::start_with`].
+    pub fn start() -> Result<Self, SandboxError> {
+        Self::start_with(&LauncherOptions::default())
+    }
+
     /// Starts the launcher: this program again with the argument [`Launcher::ARGUMENT`], whose `main` must call
-    /// [`Launcher::run`] first of all. Blocks for some 10 ms, in which the launcher looks at the machine and tries
+    /// [`Launcher::run`] first of all. Blocks for some 50 ms, in which the launcher looks at the machine and tries
     /// out one sandbox.
     ///
     /// # Errors
     /// When the machine does not let this user make sandboxes at all; the text says what forbids it.
-    pub fn start() -> Result<Self, SandboxError> {
-        Self::start_with(None)
-    }
-
-    /// As [`Launcher::start`]. Where the machine can, `/tmp` of the sandboxes lies on the disk of this folder and does
-    /// not count as memory.
-    ///
-    /// # Errors
-    /// As [`Launcher::start`].
-    pub fn start_with(disk: Option<&Path>) -> Result<Self, SandboxError> {
+    pub fn start_with(options: &LauncherOptions) -> Result<Self, SandboxError> {
         let system = |action: &str, source: io::Error| SandboxError::System { action: action.into(), source };
         let (near, far) = packet::pair().map_err(|error| system("make the launcher's socket", error))?;
         let child = Command::new("/proc/self/exe")
             .arg(Self::ARGUMENT)
-            .args(disk)
+            .args(options.arguments())
             .env_clear()
             .current_dir("/")
             .stdin(Stdio::from(far))
@@ -136,4 +169,19 @@ pub(crate) fn check_target(target: &std::path::Path) -> Result<(), SandboxError>
         action: format!("mount on {}: not an absolute path without ..", target.display()),
         source: io::ErrorKind::InvalidInput.into(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_survive_the_command_line() {
+        for (outbound, disk) in
+            [(false, None), (true, None), (true, Some("/a b")), (false, Some("--outbound"))]
+        {
+            let options = LauncherOptions { outbound, disk: disk.map(PathBuf::from) };
+            assert_eq!(LauncherOptions::from_arguments(options.arguments().into_iter()), options);
+        }
+    }
 }

@@ -40,7 +40,7 @@ mod sys;
 mod system;
 
 pub use error::SandboxError;
-pub use launcher::Launcher;
+pub use launcher::{Launcher, LauncherOptions};
 pub use sandbox::{Process, Sandbox};
 pub use spec::{Command, ExitStatus, Limits, Mount, Network, SandboxSpec, Support, Usage};
 pub use system::base_system_mounts;

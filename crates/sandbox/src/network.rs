@@ -50,6 +50,8 @@ pub(crate) struct Namespace {
 /// How the launcher's user may reach the world, found out before it enters namespaces of its own.
 #[derive(Debug)]
 pub(crate) struct Surroundings {
+    /// Whether sandboxes are to reach the world at all.
+    wanted: bool,
     /// Where the launcher is not root.
     pasta: Option<Result<Pasta, Fault>>,
     /// Of the host.
@@ -58,9 +60,20 @@ pub(crate) struct Surroundings {
 
 impl Surroundings {
     /// Call it before the process leaves the host's namespaces.
-    pub(crate) fn look() -> Self {
-        let pasta = (!nix::unistd::getuid().is_root()).then(Pasta::stand_by);
-        Self { pasta, addresses: addresses::of_host() }
+    pub(crate) fn look(wanted: bool) -> Self {
+        let pasta = (wanted && !nix::unistd::getuid().is_root()).then(Pasta::stand_by);
+        Self { wanted, pasta, addresses: addresses::of_host() }
+    }
+}
+
+impl Surroundings {
+    fn connect(self, home: &OwnedFd) -> Result<(Outbound, Vec<String>), Fault> {
+        match self.pasta {
+            None => Outbound::by_host(home),
+            Some(pasta) => pasta
+                .and_then(|pasta| Outbound::by_pasta(pasta, &self.addresses))
+                .map(|outbound| (outbound, Vec::new())),
+        }
     }
 }
 
@@ -68,15 +81,10 @@ impl Networks {
     /// Also says why there is no way to the world, or what may be in it.
     pub(crate) fn new(surroundings: Surroundings) -> Result<(Self, Vec<String>), Fault> {
         let home = current()?;
-        let found = match surroundings.pasta {
-            None => Outbound::by_host(&home),
-            Some(pasta) => pasta
-                .and_then(|pasta| Outbound::by_pasta(pasta, &surroundings.addresses))
-                .map(|outbound| (outbound, Vec::new())),
-        };
-        let (outbound, warnings) = match found {
-            Ok((outbound, warnings)) => (Some(outbound), warnings),
-            Err(fault) => (None, vec![unreachable(fault)]),
+        let (outbound, warnings) = match surroundings.wanted.then(|| surroundings.connect(&home)) {
+            None => (None, Vec::new()),
+            Some(Ok((outbound, warnings))) => (Some(outbound), warnings),
+            Some(Err(fault)) => (None, vec![unreachable(fault)]),
         };
         let (loopback_only, connected) = Default::default();
         Ok((Self { home, outbound, loopback_only, connected }, warnings))

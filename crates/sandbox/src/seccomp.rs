@@ -67,10 +67,11 @@ fn rules() -> io::Result<Vec<(i64, Vec<SeccompRule>)>> {
     // Faking terminal input, and the console's own copy and paste.
     rules.push((libc::SYS_ioctl, vec![all(vec![not(1, libc::TIOCSTI)?, not(1, 0x541C)?])?]));
     rules.push((libc::SYS_personality, any(0, &[0, 0x8, 0x2_0000, 0x2_0008, 0xFFFF_FFFF])?));
-    let families =
-        [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK].map(|family| family as u64);
-    rules.push((libc::SYS_socket, any(0, &families)?));
-    rules.push((libc::SYS_socketpair, any(0, &families)?));
+    let families = [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6].map(|family| family as u64);
+    // Of what the kernel has behind netlink, programs need the list of interfaces.
+    let netlink = all(vec![is(0, libc::AF_NETLINK as u64)?, is(2, libc::NETLINK_ROUTE as u64)?])?;
+    rules.push((libc::SYS_socket, any(0, &families)?.into_iter().chain([netlink]).collect()));
+    rules.push((libc::SYS_socketpair, any(0, &families[..1])?));
     Ok(rules)
 }
 
@@ -90,10 +91,11 @@ fn all(conditions: Vec<SeccompCondition>) -> io::Result<SeccompRule> {
 }
 
 fn any(argument: u8, values: &[u64]) -> io::Result<Vec<SeccompRule>> {
-    let equal = |value: &u64| {
-        SeccompCondition::new(argument, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, *value).map_err(failed)
-    };
-    values.iter().map(|value| all(vec![equal(value)?])).collect()
+    values.iter().map(|value| all(vec![is(argument, *value)?])).collect()
+}
+
+fn is(argument: u8, value: u64) -> io::Result<SeccompCondition> {
+    SeccompCondition::new(argument, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, value).map_err(failed)
 }
 
 fn not(argument: u8, value: u64) -> io::Result<SeccompCondition> {

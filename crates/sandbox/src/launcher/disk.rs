@@ -18,6 +18,8 @@ use crate::sys::loop_device;
 
 /// How many are kept ready, of the kind that was last asked for.
 const READY: usize = 4;
+/// How many kinds are remembered. Each took some 20 ms to make, and is a file of 100 KB.
+const TEMPLATES: usize = 16;
 /// What is left to the host.
 const RESERVE_BYTES: u64 = 2 << 30;
 /// What the file system needs for itself: 256 bytes for each 16 KiB, and a little more.
@@ -35,8 +37,9 @@ pub(crate) struct Kind {
 /// The disks that wait for a sandbox.
 #[derive(Debug, Default)]
 pub(crate) struct Disks {
-    /// An empty file system of the kind that was last asked for.
-    template: Option<(Kind, File)>,
+    /// An empty file system of each kind, the one that was last asked for at the end.
+    templates: Vec<(Kind, File)>,
+    /// Of the kind that was last asked for.
     ready: Vec<OwnedFd>,
     /// To sandboxes that live.
     promised: u64,
@@ -51,17 +54,13 @@ impl Disks {
 
     /// A mount for `/tmp`. None where there is no room for it on the disk.
     pub(crate) fn take(&mut self, kind: &Kind) -> Result<Option<OwnedFd>, Fault> {
-        if self.template.as_ref().is_none_or(|(known, _)| known != kind) {
-            self.ready.clear();
-            self.template = Some((kind.clone(), template(kind)?));
-        }
         if !self.has_room(kind) {
             return Ok(None);
         }
-        let disk = match (self.ready.pop(), &self.template) {
-            (Some(disk), _) => disk,
-            (None, Some((_, template))) => make(template, kind)?,
-            (None, None) => return Ok(None),
+        let template = self.turn_to(kind)?;
+        let disk = match self.ready.pop() {
+            Some(disk) => disk,
+            None => make(&template, kind)?,
         };
         self.promised += kind.bytes;
         Ok(Some(disk))
@@ -74,13 +73,31 @@ impl Disks {
 
     /// Makes one more; false when there are enough.
     pub(crate) fn prepare(&mut self) -> Result<bool, Fault> {
-        let Some((kind, template)) = &self.template else { return Ok(false) };
+        let Some((kind, template)) = self.templates.last() else { return Ok(false) };
         if self.ready.len() >= READY {
             return Ok(false);
         }
         let disk = make(template, kind)?;
         self.ready.push(disk);
         Ok(true)
+    }
+
+    /// Makes this the kind that disks are kept ready of.
+    fn turn_to(&mut self, kind: &Kind) -> Result<File, Fault> {
+        let known = self.templates.iter().position(|(other, _)| other == kind);
+        let (same, file) = match known {
+            Some(place) => (place + 1 == self.templates.len(), self.templates.remove(place).1),
+            None => (false, template(kind)?),
+        };
+        if !same {
+            self.ready.clear();
+        }
+        if self.templates.len() >= TEMPLATES {
+            self.templates.remove(0);
+        }
+        let again = file.try_clone().attempt(|| "copy a descriptor".into())?;
+        self.templates.push((kind.clone(), file));
+        Ok(again)
     }
 
     fn has_room(&self, kind: &Kind) -> bool {

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::unistd::Pid;
 
+use super::LauncherOptions;
 use super::disk::{self, Disks};
 use super::identity::{self, Identities};
 use super::sources;
@@ -146,7 +147,8 @@ impl LauncherProcess {
         raise_descriptor_limit();
         let surroundings = Surroundings::of_this_process().attempt(|| "read /proc/self/cgroup".into())?;
         let (hierarchy, reasons) = surroundings.find();
-        let outside = network::Surroundings::look();
+        let options = LauncherOptions::from_arguments(std::env::args_os().skip(2));
+        let outside = network::Surroundings::look(options.outbound);
         let identities = Identities::establish()?;
         let (networks, network_warnings) = Networks::new(outside)?;
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).attempt(|| "make an epoll".into())?;
@@ -168,15 +170,15 @@ impl LauncherProcess {
         };
         launcher.watch(launcher.server.as_fd(), Source::Server)?;
         let reasons = launcher.try_out(reasons)?;
-        let disk_warning = launcher.choose_disk();
+        let disk_warning = launcher.choose_disk(options.disk);
         let mut support = launcher.support(&reasons);
         support.warnings.extend(network_warnings.into_iter().chain(disk_warning));
         Ok((launcher, support))
     }
 
     /// `/tmp` on the disk of the folder that the server named, where that works; else says why it is memory.
-    fn choose_disk(&mut self) -> Option<String> {
-        let folder = PathBuf::from(std::env::args_os().nth(2)?);
+    fn choose_disk(&mut self, folder: Option<PathBuf>) -> Option<String> {
+        let folder = folder?;
         let tried = if self.identities.are_separate() {
             Disks::try_out(&folder)
         } else {

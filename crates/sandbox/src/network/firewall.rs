@@ -13,11 +13,15 @@ pub(super) const UPLINK: &str = "up";
 /// Interfaces of the host that lead to routers begin with this.
 pub(super) const HOST_PREFIX: &str = "ebb";
 
+/// How many connections a sandbox may have open to the world, those included that are just over.
+const CONNECTIONS: u32 = 1024;
+
 /// Rules of the router's namespace: sandboxes speak to public addresses and to the resolver, and to nobody else. Not to
 /// each other, not to the router, not to `refused`, which are the host's own addresses. Refusals are answered, so that a
 /// program fails at once and not after a timeout. `resolver` is where questions for names go, unless the uplink sees
-/// to that.
-pub(super) fn router_rules(refused: &[Ipv4Addr], resolver: Option<Ipv4Addr>) -> String {
+/// to that. `counted` limits the connections of each sandbox, which take room in a table of the whole machine; kernels
+/// before 4.18 cannot.
+pub(super) fn router_rules(refused: &[Ipv4Addr], resolver: Option<Ipv4Addr>, counted: bool) -> String {
     let mut closed: Vec<String> = NOT_PUBLIC.iter().map(ToString::to_string).collect();
     closed.extend(refused.iter().map(ToString::to_string));
     let closed = closed.join(", ");
@@ -27,8 +31,20 @@ pub(super) fn router_rules(refused: &[Ipv4Addr], resolver: Option<Ipv4Addr>) -> 
              ip daddr {RESOLVER} tcp dport 53 dnat ip to {resolver}"
         )
     });
+    let (counters, count) = if counted {
+        (
+            "set connections { type ipv4_addr; flags dynamic; size 65535; }",
+            format!(
+                "ct state new add @connections {{ ip saddr ct count over {CONNECTIONS} }} \
+                 reject with icmpx type admin-prohibited"
+            ),
+        )
+    } else {
+        ("", String::new())
+    };
     format!(
         "table inet sandboxes {{
+            {counters}
             set closed {{ type ipv4_addr; flags interval; auto-merge; elements = {{ {closed} }} }}
             chain names {{
                 type nat hook prerouting priority dstnat; policy accept;
@@ -44,6 +60,7 @@ pub(super) fn router_rules(refused: &[Ipv4Addr], resolver: Option<Ipv4Addr>) -> 
                 ct state established,related accept
                 iifname \"{UPLINK}\" drop
                 oifname != \"{UPLINK}\" reject with icmpx type admin-prohibited
+                {count}
                 ct status dnat accept
                 ip daddr {RESOLVER} meta l4proto {{ tcp, udp }} th dport 53 accept
                 ip daddr @closed reject with icmpx type admin-prohibited
@@ -145,11 +162,11 @@ mod tests {
 
     #[test]
     fn the_routers_rules_close_what_is_not_public_and_the_hosts_own() {
-        let rules = router_rules(&[Ipv4Addr::new(203, 0, 113, 9)], Some(Ipv4Addr::new(10, 0, 0, 2)));
+        let rules = router_rules(&[Ipv4Addr::new(203, 0, 113, 9)], Some(Ipv4Addr::new(10, 0, 0, 2)), true);
         for closed in ["169.254.0.0/16", "10.0.0.0/8", "203.0.113.9 }", "dnat ip to 10.0.0.2"] {
             assert!(rules.contains(closed), "{closed} is not in {rules}");
         }
-        assert!(!router_rules(&[], None).contains("dnat ip"));
+        assert!(!router_rules(&[], None, false).contains("dnat ip"));
     }
 
     #[test]

@@ -95,7 +95,8 @@ impl Outbound {
         without_version_6("default");
         // A refusal that comes a second late is a program that hangs for a second. Slower where it cannot be set.
         drop(fs::write("/proc/sys/net/ipv4/icmp_ratelimit", "0"));
-        firewall::apply(&firewall::router_rules(refused, resolver))?;
+        let rules = |counted| firewall::router_rules(refused, resolver, counted);
+        firewall::apply(&rules(true)).or_else(|_| firewall::apply(&rules(false)))?;
         allow_forwarding("/proc/sys/net/ipv4/ip_forward")?;
         let routes = Netlink::open().attempt(|| "open a netlink socket".into())?;
         Ok((router, routes))

@@ -11,6 +11,7 @@ use crate::setup::{Machine, python, spec, start};
 pub(crate) const CASES: &[Case] = &[
     ("loopback_reaches_nothing", loopback_reaches_nothing),
     ("outbound_reaches_public_addresses_only", outbound_reaches_public_addresses_only),
+    ("one_sandbox_does_not_take_every_connection", one_sandbox_does_not_take_every_connection),
     ("the_hosts_own_services_are_out_of_reach", the_hosts_own_services_are_out_of_reach),
     ("sandboxes_do_not_reach_each_other", sandboxes_do_not_reach_each_other),
     ("abstract_sockets_of_the_host_are_out_of_reach", abstract_sockets_of_the_host_are_out_of_reach),
@@ -62,6 +63,25 @@ fn outbound_reaches_public_addresses_only(machine: &Machine) {
     let is_refusal = |text: &String| ["EHOSTUNREACH", "ENETUNREACH", "ECONNREFUSED"].contains(&text.as_str());
     assert!(closed.iter().all(is_refusal), "{closed:?}");
     assert_eq!(public[..2], ["reached", "nameserver 198.19.0.53"]);
+}
+
+/// Connections take room in a table that the whole machine shares.
+fn one_sandbox_does_not_take_every_connection(machine: &Machine) {
+    if lacks_outbound(machine) {
+        return;
+    }
+    // To an address that nobody has: what counts is what is sent.
+    let flood = "import socket\n\
+        s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n\
+        sent = 0\n\
+        for port in range(1, 3000):\n\
+        \x20   try: s.sendto(b'x', ('203.0.113.200', port)); sent += 1\n\
+        \x20   except OSError: pass\n\
+        t = socket.socket(); t.settimeout(3)\n\
+        try: t.connect(('203.0.113.200', 80))\n\
+        except OSError as e: print(e.errno, flush=True)\n";
+    let ended = machine.run(machine.python(SandboxSpec { network: Network::Outbound, ..spec() }, flood));
+    assert_eq!(ended.printed.trim(), libc::EHOSTUNREACH.to_string(), "{ended:?}");
 }
 
 fn the_hosts_own_services_are_out_of_reach(machine: &Machine) {

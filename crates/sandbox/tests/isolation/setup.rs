@@ -6,7 +6,8 @@ use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use ebb_sandbox::{
-    Command, ExitStatus, Launcher, Limits, Mount, Network, Process, Sandbox, SandboxSpec, base_system_mounts,
+    Command, ExitStatus, Launcher, LauncherOptions, Limits, Mount, Network, Process, Sandbox, SandboxSpec,
+    base_system_mounts,
 };
 
 /// Anything that takes longer has failed.
@@ -28,9 +29,8 @@ pub(crate) struct Ended {
 impl Machine {
     /// `empty` where only the names of the cases are wanted.
     pub(crate) fn new(empty: bool) -> Self {
-        // Kept for as long as the process lives: the launcher makes its files there.
-        let folder = std::env::temp_dir();
-        let launcher = (!empty).then(|| Launcher::start_with(Some(&folder)).expect("a launcher"));
+        let options = LauncherOptions { disk: Some(std::env::temp_dir()), outbound: true };
+        let launcher = (!empty).then(|| Launcher::start_with(&options).expect("a launcher"));
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
         Self { runtime, launcher }
     }
