@@ -103,8 +103,13 @@ impl Disks {
     fn has_room(&self, kind: &Kind) -> bool {
         let free = nix::sys::statvfs::statvfs(&kind.folder)
             .map_or(0, |state| state.blocks_available().saturating_mul(state.fragment_size()));
-        self.promised.saturating_add(kind.bytes).saturating_add(RESERVE_BYTES) <= free
+        fits(self.promised, kind.bytes, free)
     }
+}
+
+/// Whether so much more can be promised. What sandboxes have written is counted twice: it is promised, and not free.
+fn fits(promised: u64, more: u64, free: u64) -> bool {
+    promised.saturating_add(more).saturating_add(RESERVE_BYTES) <= free
 }
 
 /// An empty file system whose top everyone may write to, in a file that is gone when it is closed.
@@ -173,5 +178,34 @@ fn copy_data(from: &File, to: &File) -> io::Result<()> {
         from.seek(SeekFrom::Start(start))?;
         to.seek(SeekFrom::Start(start))?;
         io::copy(&mut io::Read::take(from, length), &mut to)?;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_is_promised_than_the_disk_has_to_spare() {
+        const GIB: u64 = 1 << 30;
+        assert!(fits(0, GIB, 3 * GIB));
+        assert!(!fits(1, GIB, 3 * GIB));
+        assert!(!fits(0, u64::MAX, 3 * GIB));
+        let mut disks = Disks { promised: 5, ..Disks::default() };
+        disks.give_back(7);
+        assert_eq!(disks.promised, 0);
+    }
+
+    #[test]
+    fn only_data_is_copied() {
+        let kind = Kind { bytes: 1 << 24, folder: std::env::temp_dir() };
+        let (from, to) = (unnamed(&kind).unwrap(), unnamed(&kind).unwrap());
+        std::os::unix::fs::FileExt::write_all_at(&from, b"data", 9 << 20).unwrap();
+        copy_data(&from, &to).unwrap();
+        let mut found = [0; 4];
+        std::os::unix::fs::FileExt::read_exact_at(&to, &mut found, 9 << 20).unwrap();
+        assert_eq!(&found, b"data");
+        let blocks = std::os::unix::fs::MetadataExt::blocks(&to.metadata().unwrap());
+        assert!(blocks * 512 < 1 << 20, "{blocks} blocks");
     }
 }

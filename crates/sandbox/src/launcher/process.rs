@@ -19,11 +19,13 @@ use crate::error::{Attempt, Fault};
 use crate::message::{Instruction, LeaseRequest, Placement, Report};
 use crate::network::{self, Networks};
 use crate::seccomp::Filters;
-use crate::spec::{Limits, Mount, Network, SandboxSpec, Support};
+use crate::spec::{Mount, Network, SandboxSpec, Support};
 use crate::supervisor::Blueprint;
 use crate::sys::clone::{self, Side};
 use crate::sys::packet;
 use crate::system;
+
+mod machine;
 
 /// How many cgroups are kept ready.
 const READY_GROUPS: usize = 16;
@@ -176,104 +178,6 @@ impl LauncherProcess {
         Ok((launcher, support))
     }
 
-    /// `/tmp` on the disk of the folder that the server named, where that works; else says why it is memory.
-    fn choose_disk(&mut self, folder: Option<PathBuf>) -> Option<String> {
-        let folder = folder?;
-        let tried = if self.identities.are_separate() {
-            Disks::try_out(&folder)
-        } else {
-            Err(Fault { action: "mount a file system in a file".into(), errno: libc::EPERM })
-        };
-        match tried {
-            Ok(()) => {
-                self.disk_folder = Some(folder);
-                None
-            }
-            Err(fault) => Some(format!(
-                "/tmp of a function is memory, and where memory is limited by a cgroup counts towards its size ({}). As \
-                 root, with loop devices and e2fsprogs, it is a file system of its own on disk",
-                crate::SandboxError::from(fault)
-            )),
-        }
-    }
-
-    /// Makes one sandbox as they all will be. If only the cgroup is in the way, goes on without.
-    fn try_out(&mut self, mut reasons: Vec<String>) -> Result<Vec<String>, Fault> {
-        if let Err(fault) = self.try_once() {
-            if matches!(self.hierarchy, Hierarchy::None) {
-                return Err(fault);
-            }
-            self.try_without_groups(fault, &mut reasons)?;
-        }
-        Ok(reasons)
-    }
-
-    fn try_without_groups(&mut self, fault: Fault, reasons: &mut Vec<String>) -> Result<(), Fault> {
-        let unusable = std::mem::replace(&mut self.hierarchy, Hierarchy::None);
-        unusable.folders().iter().for_each(|folder| {
-            cgroup::remove_empty(folder);
-        });
-        self.try_once()?;
-        reasons.push(crate::SandboxError::from(fault).to_string());
-        Ok(())
-    }
-
-    fn try_once(&mut self) -> Result<(), Fault> {
-        let spec = SandboxSpec {
-            name: "probe".into(),
-            mounts: Vec::new(),
-            tmp_bytes: 1 << 20,
-            limits: Limits { memory_bytes: 64 << 20, cpu_millis: Some(1000), processes: 16, open_files: 64 },
-            network: Network::Loopback,
-            listen: Vec::new(),
-        };
-        let socket = || packet::pair().attempt(|| "make a socket".into());
-        let ((control, control_far), (lease, lease_far)) = (socket()?, socket()?);
-        self.create(&spec, control_far, lease_far)?;
-        let report = packet::receive(control.as_fd()).attempt(|| "hear from a sandbox".into())?;
-        drop(lease);
-        match report {
-            Some((Report::Ready { .. }, _)) => Ok(()),
-            Some((Report::Failed(fault), _)) => Err(fault),
-            _ => Err(Fault { action: "try out a sandbox".into(), errno: libc::EPIPE }),
-        }
-    }
-
-    fn support(&self, reasons: &[String]) -> Support {
-        let controllers = self.hierarchy.controllers();
-        let mut warnings = Vec::new();
-        let because = if reasons.is_empty() { String::new() } else { format!(" ({})", reasons.join("; ")) };
-        let mut missing = |there: bool, text: &str| {
-            if !there {
-                warnings.push(format!("{text}{because}"));
-            }
-        };
-        missing(
-            controllers.memory,
-            "No memory cgroup: memory limits are sampled ten times a second and can be overrun for a moment; \
-             run as root, or under `systemd-run --user --scope -p Delegate=yes`",
-        );
-        missing(
-            controllers.cpu,
-            "No cpu cgroup: a function may use every core whatever its memory size; run as root, or delegate the \
-             cpu controller to this user",
-        );
-        missing(
-            controllers.freezer,
-            "No freezer cgroup: idle instances are stopped by signals, which programs can notice; run as root, or \
-             delegate a cgroup to this user",
-        );
-        Support {
-            memory_limit: controllers.memory,
-            cpu_limit: controllers.cpu,
-            freezer: controllers.freezer,
-            outbound_network: self.networks.reach_out(),
-            disk_for_tmp: self.disk_folder.is_some(),
-            separate_users: self.identities.are_separate(),
-            warnings,
-        }
-    }
-
     /// Until the server is gone and everything is cleaned up.
     fn serve(&mut self) -> i32 {
         // The socket is the only bond to the server, and a sure one: it closes however the server dies. A signal at the
@@ -332,9 +236,13 @@ impl LauncherProcess {
 
     /// Takes one request. False when the server is gone.
     fn accept(&mut self) -> Result<bool, Fault> {
-        let received = packet::receive::<SandboxSpec>(self.server.as_fd());
-        let Some((spec, descriptors)) = received.attempt(|| "receive a request".into())? else {
-            return Ok(false);
+        let (spec, descriptors) = match packet::receive::<SandboxSpec>(self.server.as_fd()) {
+            // Its descriptors did not fit into this process: they are closed, which the server sees. The others live on.
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => return Ok(true),
+            other => match other.attempt(|| "receive a request".into())? {
+                Some(request) => request,
+                None => return Ok(false),
+            },
         };
         self.ahead = true;
         let Ok([control, lease]) = <[OwnedFd; 2]>::try_from(descriptors) else { return Ok(true) };
