@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use ebb_invoker::{InvokeError, ThrottleReason};
 use ebb_model::RequestId;
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, Response, StatusCode};
 
 use crate::answer::AnswerBody;
@@ -130,6 +130,9 @@ impl Refusal {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         if let Some(name) = self.error_type() {
             headers.insert("x-amzn-errortype", HeaderValue::from_static(name));
+        }
+        if matches!(self, Self::Throttled(_) | Self::ShuttingDown) {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
         if let Ok(id) = HeaderValue::try_from(id.to_string()) {
             headers.insert("x-amzn-requestid", id);

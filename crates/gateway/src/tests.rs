@@ -326,6 +326,12 @@ async fn failures_are_told_without_detail() {
             "429",
             "ReservedFunction",
         ),
+        (
+            buffered(|_| Err(InvokeError::Throttled(ThrottleReason::AccountConcurrency))),
+            "429",
+            "retry-after: 1\r\n",
+        ),
+        (buffered(|_| Err(InvokeError::ShuttingDown)), "503", "retry-after: 1\r\n"),
         (buffered(|_| Err(InvokeError::Internal("private".into()))), "500", "Internal Server Error"),
         (buffered(|_| Err(InvokeError::NotFound("private".into()))), "403", "Forbidden"),
         (buffered(|_| Err(InvokeError::PayloadTooLarge { limit: 1 })), "413", "too large"),

@@ -59,9 +59,11 @@ impl Acquired {
 pub(crate) async fn acquire(shared: &Arc<Shared>, admitted: Admitted) -> Result<Acquired, InvokeError> {
     let Admitted { resolved, permit } = admitted;
     let pool = shared.pools.of(shared, &resolved);
+    // An answered invocation gives its place back before its instance is free, so places alone do not bound instances.
+    let most = resolved.function.reserved_concurrency.unwrap_or(u32::MAX);
     let place = match pool.take() {
         Some(lease) => Place::Ready(lease),
-        None => match wait(shared, &pool, pool.enqueue()).await? {
+        None => match wait(shared, &pool, most, pool.enqueue()).await? {
             Handed::Ready(lease) => Place::Ready(lease),
             Handed::FailedInit(failed) => Place::Suppressed(failed),
             Handed::Failed(error) => return Err(error),
@@ -73,6 +75,7 @@ pub(crate) async fn acquire(shared: &Arc<Shared>, admitted: Admitted) -> Result<
 async fn wait(
     shared: &Arc<Shared>,
     pool: &Arc<Pool>,
+    most: u32,
     mut handed: oneshot::Receiver<Handed>,
 ) -> Result<Handed, InvokeError> {
     let lost = |_| InvokeError::Internal("the pool dropped a waiting invocation".to_owned());
@@ -81,6 +84,15 @@ async fn wait(
     {
         return handed.map_err(lost);
     }
-    start::where_needed(shared, pool);
-    handed.await.map_err(lost)
+    loop {
+        let mut ended = std::pin::pin!(pool.ended.notified());
+        // Before the look at how many there are: one that ends after it is not missed.
+        ended.as_mut().enable();
+        start::where_needed(shared, pool, most);
+        tokio::select! {
+            biased;
+            handed = &mut handed => return handed.map_err(lost),
+            () = ended => {}
+        }
+    }
 }

@@ -2,17 +2,24 @@
 //!
 //! Functions with reserved concurrency count against their reservation, all others together against what the account
 //! has left. Source: the Lambda developer guide, "Understanding Lambda function scaling" (2026-11).
+//!
+//! Where there is none, the `Invoke` operations throttle at once, as documented: their clients try again, and accepted
+//! events come back by themselves. A request over HTTP has nobody who does that for it, so it waits in a bounded
+//! [`line`] for a bounded time.
+
+mod line;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-use ebb_model::limits;
+use ebb_model::{Trigger, limits};
 
 use crate::Shared;
 use crate::catalog::Snapshot;
 use crate::error::{InvokeError, ThrottleReason};
 use crate::metering::FunctionMeter;
 use crate::resolve::Resolved;
+pub(crate) use line::Line;
 
 /// How much of the account's concurrency is taken.
 #[derive(Debug)]
@@ -21,6 +28,8 @@ pub(crate) struct Admission {
     unreserved: AtomicU32,
     /// How many of those may run.
     limit: AtomicU32,
+    /// The first of each function's line, where it needs one of those places.
+    line: Line,
 }
 
 /// An invocation that may run now.
@@ -39,7 +48,11 @@ pub(crate) struct Permit {
 
 impl Admission {
     pub(crate) fn new() -> Self {
-        Self { unreserved: AtomicU32::new(0), limit: AtomicU32::new(limits::ACCOUNT_CONCURRENCY) }
+        Self {
+            unreserved: AtomicU32::new(0),
+            limit: AtomicU32::new(limits::ACCOUNT_CONCURRENCY),
+            line: Line::default(),
+        }
     }
 
     /// Recounts what the reservations leave over; called after each change of the catalog.
@@ -47,6 +60,8 @@ impl Admission {
         let reserved: u32 =
             snapshot.functions.values().filter_map(|function| function.reserved_concurrency).sum();
         self.limit.store(limits::ACCOUNT_CONCURRENCY.saturating_sub(reserved), Relaxed);
+        // There may be more places than before.
+        self.line.freed();
     }
 
     fn enter(&self) -> bool {
@@ -67,27 +82,77 @@ impl Drop for Permit {
         self.meter.leave();
         if let Some(admission) = &self.unreserved {
             admission.unreserved.fetch_sub(1, Relaxed);
+            admission.line.freed();
         }
     }
 }
 
-/// Takes a place, or says which limit stands in the way.
-pub(crate) fn admit(shared: &Shared, resolved: Resolved) -> Result<Admitted, InvokeError> {
-    let meter = shared.metering.of(&resolved.function.name);
-    let entered = match resolved.function.reserved_concurrency {
-        Some(reserved) if meter.enter(reserved) => Ok(None),
-        Some(_) => Err(ThrottleReason::ReservedConcurrency),
-        None if shared.admission.enter() => {
-            meter.enter(u32::MAX);
-            Ok(Some(shared.admission.clone()))
-        }
-        None => Err(ThrottleReason::AccountConcurrency),
+/// Takes a place, waits for one where the request may, or says which limit stands in the way. Cancel safe.
+pub(crate) async fn admit(shared: &Shared, resolved: Resolved) -> Result<Admitted, InvokeError> {
+    let door = Door::of(shared, &resolved);
+    // A reservation of zero turns a function off: there will be no place.
+    let may_wait = resolved.invocation.trigger == Trigger::Http && door.reserved != Some(0);
+    let at_once = if may_wait && !door.meter.line.is_empty() { None } else { door.enter() };
+    let permit = match at_once {
+        Some(permit) => permit,
+        None if may_wait => wait(shared, &door).await?,
+        None => return Err(door.throttle()),
     };
-    match entered {
-        Ok(unreserved) => Ok(Admitted { resolved, permit: Permit { meter, unreserved } }),
-        Err(reason) => {
-            meter.throttled();
-            Err(InvokeError::Throttled(reason))
+    Ok(Admitted { resolved, permit })
+}
+
+async fn wait(shared: &Shared, door: &Door) -> Result<Permit, InvokeError> {
+    let line = &door.meter.line;
+    let Some(_standing) = line.join(shared.config.most_waiting) else { return Err(door.throttle()) };
+    tokio::select! {
+        biased;
+        permit = door.pass() => Ok(permit),
+        () = shared.draining.cancelled() => Err(InvokeError::ShuttingDown),
+        () = tokio::time::sleep(shared.config.longest_wait) => Err(door.throttle()),
+    }
+}
+
+/// What one invocation needs to pass.
+struct Door {
+    meter: Arc<FunctionMeter>,
+    admission: Arc<Admission>,
+    reserved: Option<u32>,
+}
+
+impl Door {
+    fn of(shared: &Shared, resolved: &Resolved) -> Self {
+        Self {
+            meter: shared.metering.of(&resolved.function.name),
+            admission: shared.admission.clone(),
+            reserved: resolved.function.reserved_concurrency,
         }
+    }
+
+    /// Takes a place, where there is one.
+    fn enter(&self) -> Option<Permit> {
+        let entered = match self.reserved {
+            Some(reserved) => self.meter.enter(reserved),
+            // In this order: the second always succeeds.
+            None => self.admission.enter() && self.meter.enter(u32::MAX),
+        };
+        let unreserved = self.reserved.is_none().then(|| self.admission.clone());
+        entered.then(|| Permit { meter: self.meter.clone(), unreserved })
+    }
+
+    /// Waits for its turn and for a place.
+    async fn pass(&self) -> Permit {
+        match self.reserved {
+            Some(_) => self.meter.line.pass(|| self.enter()).await,
+            None => self.meter.line.then(self.admission.line.pass(|| self.enter())).await,
+        }
+    }
+
+    /// Counts a throttle.
+    fn throttle(&self) -> InvokeError {
+        self.meter.throttled();
+        InvokeError::Throttled(match self.reserved {
+            Some(_) => ThrottleReason::ReservedConcurrency,
+            None => ThrottleReason::AccountConcurrency,
+        })
     }
 }

@@ -12,6 +12,11 @@ pub struct InvokerConfig {
     pub memory_budget_mib: Option<u64>,
     /// How long running invocations may go on when the server stops. Default: 12 seconds.
     pub drain: Duration,
+    /// How many requests over HTTP may wait at one time for a place under the concurrency limit of a function; more are
+    /// throttled at once. Default: 2,000.
+    pub most_waiting: u32,
+    /// How long such a request waits before it is throttled. Default: 30 seconds.
+    pub longest_wait: Duration,
     /// The pauses between attempts of asynchronous events.
     pub pacing: AsynchronousPacing,
 }
@@ -34,6 +39,8 @@ impl Default for InvokerConfig {
             keep_warm: Duration::from_secs(10 * 60),
             memory_budget_mib: None,
             drain: Duration::from_secs(12),
+            most_waiting: 2_000,
+            longest_wait: Duration::from_secs(30),
             pacing: AsynchronousPacing::default(),
         }
     }

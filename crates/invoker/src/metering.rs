@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use ebb_model::{FunctionName, Outcome};
 
+use crate::admit::Line;
 use crate::catalog::Snapshot;
 
 /// The counters of every function that was invoked since the server started.
@@ -25,6 +26,8 @@ pub(crate) struct FunctionMeter {
     duration_micros: AtomicU64,
     billed_mib_millis: AtomicU64,
     concurrent: AtomicU32,
+    /// Requests that wait for a place.
+    pub(crate) line: Line,
 }
 
 /// The counters of one function at one moment.
@@ -81,6 +84,7 @@ impl FunctionMeter {
     /// Gives a place back.
     pub(crate) fn leave(&self) {
         self.concurrent.fetch_sub(1, Relaxed);
+        self.line.freed();
     }
 
     pub(crate) fn throttled(&self) {

@@ -121,7 +121,7 @@ impl Invoker {
     ///
     /// Cancel safe: once admitted, the event runs to its end within its timeout, is logged and counted, whether or not
     /// anybody waits; as on Lambda, a client that goes away does not stop the function. Only a request over HTTP that
-    /// still waits for an instance is given up with its client.
+    /// still waits for a place or an instance is given up with its client.
     ///
     /// # Errors
     /// [`InvokeError`] where the function did not run; what a function does wrong is an [`Outcome`].
@@ -137,7 +137,7 @@ impl Invoker {
         }
         let span = debug_span!("resolve", request_id = %invocation.id, function = %invocation.function.name);
         let resolved = resolve::resolve(shared, invocation).instrument(span).await?;
-        let admitted = admit::admit(shared, resolved)?;
+        let admitted = admit::admit(shared, resolved).await?;
         let (reply, answer) = oneshot::channel();
         shared.running.spawn(run(shared.clone(), admitted, delivery, reply));
         answer.await.unwrap_or_else(|_| {

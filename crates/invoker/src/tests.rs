@@ -7,4 +7,5 @@ mod lifecycle;
 mod logging;
 mod provisioned;
 mod stress;
+mod waiting;
 mod world;

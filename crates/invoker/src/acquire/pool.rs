@@ -27,6 +27,8 @@ pub(crate) struct Pool {
     tasks: TaskTracker,
     /// Wakes whoever keeps provisioned instances.
     provisioned_changed: Arc<Notify>,
+    /// Wakes those that wait when an instance ended: there is room for another.
+    pub(super) ended: Notify,
     /// How the starts of provisioned instances stand.
     pub(crate) provisioning: Mutex<Provisioning>,
     state: Mutex<State>,
@@ -64,6 +66,7 @@ impl Pool {
             meter,
             tasks,
             provisioned_changed,
+            ended: Notify::new(),
             provisioning: Mutex::default(),
             state: Mutex::default(),
         })
@@ -113,11 +116,13 @@ impl Pool {
         state.settling >= state.waiting.len() && state.settling > 0
     }
 
-    /// Counts a start, where those on their way are fewer than those that wait and than may be at one time.
-    pub(crate) fn begin_start(&self) -> bool {
+    /// Counts a start, where those on their way are fewer than those that wait and than may be at one time, and those
+    /// that exist fewer than `most`.
+    pub(crate) fn begin_start(&self, most: u32) -> bool {
         let mut state = self.lock();
         state.waiting.retain(|waiting| !waiting.is_closed());
-        let needed = state.starting < state.waiting.len().min(STARTS_AT_ONCE);
+        let needed = state.starting < state.waiting.len().min(STARTS_AT_ONCE)
+            && state.live.len() + state.starting < most as usize;
         state.starting += usize::from(needed);
         needed
     }
@@ -226,6 +231,7 @@ impl Pool {
         state.idle.retain(|other| !Arc::ptr_eq(other, pooled));
         state.live.retain(|other| !Arc::ptr_eq(other, pooled));
         drop(state);
+        self.ended.notify_waiters();
         if pooled.provisioned {
             self.provisioned_changed.notify_one();
         }

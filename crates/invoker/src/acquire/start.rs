@@ -94,9 +94,10 @@ impl Boot {
     }
 }
 
-/// Starts an instance in a task of its own, where more invocations wait than instances are on their way.
-pub(crate) fn where_needed(shared: &Arc<Shared>, pool: &Arc<Pool>) {
-    if !pool.begin_start() {
+/// Starts an instance in a task of its own, where more invocations wait than instances are on their way and fewer than
+/// `most` exist.
+pub(crate) fn where_needed(shared: &Arc<Shared>, pool: &Arc<Pool>, most: u32) {
+    if !pool.begin_start(most) {
         return;
     }
     let guard = StartGuard { pool: pool.clone(), done: false };
@@ -112,7 +113,7 @@ pub(crate) fn where_needed(shared: &Arc<Shared>, pool: &Arc<Pool>) {
             Err(BootError::Platform(error)) => pool.start_failed(Handed::Failed(error)),
         });
         // Those for whom there was no start left may have one now.
-        where_needed(&shared, &pool);
+        where_needed(&shared, &pool, most);
     });
 }
 

@@ -1,0 +1,66 @@
+"""Bursts under a concurrency limit: requests over HTTP wait for a place, the Invoke operation throttles."""
+import asyncio
+import json
+import threading
+import time
+import urllib.parse
+
+import pytest
+from botocore.exceptions import ClientError
+
+WHO = """\
+import time, uuid
+WHO = uuid.uuid4().hex
+def handler(e, c):
+    time.sleep(float((e.get('queryStringParameters') or {}).get('s', 0)) + e.get('s', 0))
+    return WHO
+"""
+
+
+async def get(edge, host):
+    """One request on a connection of its own; gives status and body."""
+    where = urllib.parse.urlsplit(edge)
+    reader, writer = await asyncio.open_connection(where.hostname, where.port)
+    writer.write(f"GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+    answer = await reader.read()
+    writer.close()
+    head, body = answer.split(b"\r\n\r\n", 1)
+    return int(head.split()[1]), body
+
+
+def burst(edge, host, count):
+    async def all_at_once():
+        return await asyncio.gather(*(get(edge, host) for _ in range(count)))
+    return asyncio.run(asyncio.wait_for(all_at_once(), 60))
+
+
+def test_a_thousand_first_requests_are_answered_within_the_reservation(server):
+    name = server.create(WHO)
+    server.lam.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=50)
+    answers = burst(server.edge, server.url(name), 1000)
+    assert [status for status, _ in answers] == [200] * 1000
+    assert len({body for _, body in answers}) <= 50
+
+
+def test_a_request_waits_where_an_invocation_is_throttled(server):
+    name = server.create(WHO)
+    server.lam.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=1)
+    host = server.url(name)
+    first = server.http(host)
+    busy = threading.Thread(target=server.invoke, args=(name, {"s": 2}))
+    busy.start()
+    time.sleep(0.7)
+    with pytest.raises(ClientError) as refused:
+        server.invoke(name)
+    assert refused.value.response["Error"]["Code"] == "TooManyRequestsException"
+    waited = server.http(host)
+    busy.join()
+    assert (waited.status_code, waited.text) == (200, first.text)
+
+
+def test_a_function_that_is_off_says_when_to_come_back(server):
+    name = server.create(WHO)
+    server.lam.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
+    answer = server.http(server.url(name))
+    assert answer.status_code == 429 and int(answer.headers["Retry-After"]) > 0
+    assert json.loads(answer.text)["Reason"] == "ReservedFunctionConcurrentInvocationLimitExceeded"
