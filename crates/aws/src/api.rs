@@ -4,5 +4,6 @@ pub mod events;
 pub mod lambda;
 pub mod logs;
 pub mod s3;
+pub mod scheduler;
 pub mod sqs;
 pub mod sts;

@@ -99,8 +99,18 @@ impl Client {
         self.send(&[("content-type", "application/x-www-form-urlencoded; charset=utf-8")], body).await
     }
 
+    /// Calls a REST-JSON operation.
+    pub(crate) async fn rest(&self, method: &str, path: &str, body: &Value) -> Answer {
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        self.request(method, path, &[], &body).await
+    }
+
     async fn send(&self, headers: &[(&str, &str)], body: &str) -> Answer {
-        let mut request = Request::post("http://localhost:9440/");
+        self.request("POST", "/", headers, body).await
+    }
+
+    async fn request(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        let mut request = Request::builder().method(method).uri(format!("http://localhost:9440{path}"));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }

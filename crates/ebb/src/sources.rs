@@ -12,6 +12,7 @@ use ebb_sources::delivery::{
 };
 use ebb_sources::mapping::{MappingParts, Mappings};
 use ebb_sources::queue::{QueueParts, QueueTarget, Queues};
+use ebb_sources::schedule::{Scheduler, SchedulerParts};
 use ebb_store::{NewWork, Store};
 use serde_json::json;
 
@@ -23,6 +24,7 @@ pub(crate) struct Sources {
     pub(crate) queues: Queues,
     pub(crate) buckets: Buckets,
     pub(crate) mappings: Mappings,
+    pub(crate) scheduler: Scheduler,
     deliveries: Deliveries,
 }
 
@@ -42,6 +44,13 @@ impl Sources {
         })
         .await?;
         let buses = EventBuses::open(BusParts {
+            store: store.clone(),
+            clock: clock.clone(),
+            account: config.account.clone(),
+            region: config.region.clone(),
+        })
+        .await?;
+        let scheduler = Scheduler::open(SchedulerParts {
             store: store.clone(),
             clock: clock.clone(),
             account: config.account.clone(),
@@ -69,13 +78,14 @@ impl Sources {
             .with("events", Arc::new(BusTarget::new(buses.clone())));
         let deliveries =
             Deliveries::start(DeliveryParts { store: store.clone(), clock: clock.clone(), targets });
-        Ok(Self { buses, queues, buckets, mappings, deliveries })
+        Ok(Self { buses, queues, buckets, mappings, scheduler, deliveries })
     }
 
     /// Ends what runs by itself; what is accepted stays in the store.
     pub(crate) async fn stop(&self) {
         self.mappings.stop().await;
         self.buses.stop().await;
+        self.scheduler.stop().await;
         self.queues.stop().await;
         self.buckets.stop().await;
         self.deliveries.stop().await;

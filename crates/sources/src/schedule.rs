@@ -1,7 +1,8 @@
-//! Schedules: when something is due, by a rate, a cron expression or a point in time.
+//! Schedules: when something is due, by a rate, a cron expression or a point in time; `service.rs` is the scheduler.
 
 mod cron;
 mod expression;
+mod service;
 mod timers;
 
 use std::time::Duration;
@@ -10,6 +11,9 @@ use ebb_model::Timestamp;
 use jiff::tz::TimeZone;
 
 pub use expression::{Expression, Grammar, InvalidExpression};
+pub use service::{
+    DEFAULT_GROUP, Schedule, ScheduleGroup, ScheduleTarget, Scheduler, SchedulerError, SchedulerParts,
+};
 pub use timers::Timers;
 
 /// How far back the last time that something was due is looked for at first.

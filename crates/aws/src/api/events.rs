@@ -13,13 +13,14 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use ebb_model::Timestamp;
 use ebb_sources::bus::{BusError, EventBuses};
 use http::{Response, StatusCode};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::wire::{Api, AwsError, Body, PageRequest, json_response};
+use crate::wire::{
+    Api, AwsError, Body, PageRequest, epoch_seconds as seconds, from_epoch_seconds as time, json_response,
+};
 
 /// The longest page, and the one where none is asked.
 const PAGE: usize = 100;
@@ -102,20 +103,6 @@ fn required<T>(value: Option<T>, name: &str) -> Result<T, AwsError> {
 
 fn invalid(message: impl Into<String>) -> AwsError {
     AwsError::client("ValidationException", message)
-}
-
-/// Seconds since the epoch, as the JSON protocols have times.
-fn seconds(at: Timestamp) -> Value {
-    #[expect(clippy::cast_precision_loss, reason = "milliseconds of this age of the world are exact")]
-    let seconds = at.millis() as f64 / 1000.0;
-    json!(seconds)
-}
-
-/// The other way round.
-fn time(seconds: f64) -> Timestamp {
-    #[expect(clippy::cast_possible_truncation, reason = "it saturates, and no time is that far away")]
-    let millis = (seconds * 1000.0).round() as i64;
-    Timestamp(millis)
 }
 
 /// The answer of operations that have nothing to say.

@@ -1,8 +1,10 @@
 //! JSON responses.
 
+use ebb_model::Timestamp;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Response, StatusCode};
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::body::{Body, empty_body, full_body};
 use super::error::AwsError;
@@ -26,4 +28,20 @@ pub fn empty_response(status: StatusCode) -> Response<Body> {
     let mut response = Response::new(empty_body());
     *response.status_mut() = status;
     response
+}
+
+/// A time in a body of the JSON protocols: seconds since the epoch, with a fraction.
+#[must_use]
+pub fn epoch_seconds(at: Timestamp) -> Value {
+    #[expect(clippy::cast_precision_loss, reason = "milliseconds of this age of the world are exact")]
+    let seconds = at.millis() as f64 / 1000.0;
+    json!(seconds)
+}
+
+/// The other way round.
+#[must_use]
+pub fn from_epoch_seconds(seconds: f64) -> Timestamp {
+    #[expect(clippy::cast_possible_truncation, reason = "it saturates, and no time is that far away")]
+    let millis = (seconds * 1000.0).round() as i64;
+    Timestamp(millis)
 }

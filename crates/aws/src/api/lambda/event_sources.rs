@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::Lambda;
 use super::pages::Page;
-use crate::wire::{AwsError, Body, Call, json_response};
+use crate::wire::{AwsError, Body, Call, epoch_seconds, json_response};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -126,8 +126,7 @@ fn state(mapping: &Mapping) -> &'static str {
 
 fn shown(lambda: &Lambda, mapping: &Mapping, state: &str) -> Value {
     let catalog = lambda.catalog();
-    #[expect(clippy::cast_precision_loss, reason = "milliseconds of this age of the world are exact")]
-    let modified = mapping.modified.millis() as f64 / 1000.0;
+    let modified = epoch_seconds(mapping.modified);
     let mut shown = json!({
         "UUID": mapping.id,
         "EventSourceMappingArn": format!(
