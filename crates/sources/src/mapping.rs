@@ -5,9 +5,10 @@
 
 mod batch;
 mod poller;
+mod transition;
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use ebb_invoker::Invoker;
 use ebb_model::{Clock, FunctionReference, RequestId, Timestamp};
@@ -19,6 +20,9 @@ use tokio_util::task::TaskTracker;
 use crate::pattern::Pattern;
 use crate::queue::{Queue, Queues};
 use crate::registry::Registry;
+
+use transition::Running;
+pub use transition::Transition;
 
 /// The most filters of a mapping. Source: the Lambda developer guide, "Filter rule syntax" (2026-11).
 const FILTERS: usize = 10;
@@ -47,7 +51,7 @@ struct Inner {
     queues: Queues,
     mappings: Registry<Mapping>,
     /// The pollers of enabled mappings, by id.
-    pollers: Mutex<HashMap<String, CancellationToken>>,
+    pollers: Mutex<HashMap<String, Running>>,
     stop: CancellationToken,
     tasks: TaskTracker,
 }
@@ -77,6 +81,9 @@ pub struct Mapping {
     pub tags: BTreeMap<String, String>,
     /// When it was last changed.
     pub modified: Timestamp,
+    /// What is under way.
+    #[serde(default)]
+    pub transition: Option<Transition>,
 }
 
 /// What may be set of a mapping; what is absent stays, or is the default.
@@ -110,6 +117,12 @@ pub enum MappingError {
     /// A parameter makes no sense.
     #[error("{0}")]
     Invalid(String),
+    /// It is being deleted.
+    #[error(
+        "Cannot update the event source mapping because it is in use: it is being deleted and ends with the events \
+         that it started."
+    )]
+    InUse,
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -132,7 +145,7 @@ impl Mappings {
         });
         let mappings = Self { inner };
         for mapping in mappings.inner.mappings.all().values() {
-            mappings.poll(mapping);
+            mappings.settle(mapping.clone());
         }
         Ok(mappings)
     }
@@ -178,12 +191,14 @@ impl Mappings {
             maximum_concurrency: None,
             tags,
             modified: self.inner.clock.now(),
+            transition: None,
         };
         let mapping = self.changed(mapping, &MappingChange { function: None, ..change }, &queue)?;
+        let mapping = Mapping { transition: Some(Transition::Creating), ..mapping };
         let id = mapping.id.clone();
         let made = self.inner.mappings.edit(&id, |_| Ok::<_, MappingError>(Some(mapping.clone()))).await?;
         let made = made.ok_or_else(|| not_found(&id))?;
-        self.poll(&made);
+        self.settle(made.clone());
         Ok(made)
     }
 
@@ -215,26 +230,41 @@ impl Mappings {
     /// Changes a mapping.
     ///
     /// # Errors
-    /// [`MappingError::NotFound`], [`MappingError::Invalid`].
+    /// [`MappingError::NotFound`], [`MappingError::Invalid`], [`MappingError::InUse`].
     pub async fn update(&self, id: &str, change: MappingChange) -> Result<Arc<Mapping>, MappingError> {
         let changed = self.inner.mappings.edit(id, |before| {
             let before = before.cloned().ok_or_else(|| not_found(id))?;
+            let was_enabled = before.enabled;
             let queue = self.queue(&before.source_arn)?;
-            self.changed(before, &change, &queue).map(Some)
+            let changed = self.changed(not_deleting(before)?, &change, &queue)?;
+            let transition = match (was_enabled, changed.enabled) {
+                (false, true) => Transition::Enabling,
+                (true, false) => Transition::Disabling,
+                _ => Transition::Updating,
+            };
+            Ok::<_, MappingError>(Some(Mapping { transition: Some(transition), ..changed }))
         });
         let mapping = changed.await?.ok_or_else(|| not_found(id))?;
-        self.poll(&mapping);
+        self.settle(mapping.clone());
         Ok(mapping)
     }
 
     /// Removes a mapping; messages that it holds come back to the queue unless their event succeeds.
     ///
     /// # Errors
-    /// [`MappingError::NotFound`].
+    /// [`MappingError::NotFound`], [`MappingError::InUse`].
     pub async fn delete(&self, id: &str) -> Result<Arc<Mapping>, MappingError> {
-        let mapping = self.mapping(id)?;
-        self.inner.mappings.edit(id, |_| Ok::<_, MappingError>(None)).await?;
-        self.end_poller(id);
+        let deleting = self.inner.mappings.edit(id, |before| {
+            let before = not_deleting(before.cloned().ok_or_else(|| not_found(id))?)?;
+            let modified = self.inner.clock.now();
+            Ok::<_, MappingError>(Some(Mapping {
+                transition: Some(Transition::Deleting),
+                modified,
+                ..before
+            }))
+        });
+        let mapping = deleting.await?.ok_or_else(|| not_found(id))?;
+        self.settle(mapping.clone());
         Ok(mapping)
     }
 
@@ -321,28 +351,6 @@ impl Mappings {
             ))
         })
     }
-
-    /// Starts the poller of a mapping anew, where it is on.
-    fn poll(&self, mapping: &Arc<Mapping>) {
-        self.end_poller(&mapping.id);
-        if !mapping.enabled {
-            return;
-        }
-        let stop = self.inner.stop.child_token();
-        self.inner
-            .pollers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(mapping.id.clone(), stop.clone());
-        let poller = poller::Poller::new(self, mapping.clone(), stop);
-        self.inner.tasks.spawn(poller.run());
-    }
-
-    fn end_poller(&self, id: &str) {
-        if let Some(stop) = self.inner.pollers.lock().unwrap_or_else(PoisonError::into_inner).remove(id) {
-            stop.cancel();
-        }
-    }
 }
 
 impl Mapping {
@@ -391,6 +399,10 @@ impl std::fmt::Debug for Mappings {
 
 fn short_name(arn: &str) -> &str {
     arn.split(":function:").nth(1).unwrap_or(arn)
+}
+
+fn not_deleting(mapping: Mapping) -> Result<Mapping, MappingError> {
+    if mapping.transition == Some(Transition::Deleting) { Err(MappingError::InUse) } else { Ok(mapping) }
 }
 
 fn not_found(_: &str) -> MappingError {

@@ -47,7 +47,7 @@ pub use blobs::Blobs;
 pub use bodies::{Bodies, BodyWriter};
 pub use error::{Fault, StoreError};
 pub use messages::{
-    DeadLetters, Messages, NewMessage, QueueDepth, Receipt, Receive, ReceivedMessage, SentMessage,
+    Attempt, DeadLetters, Messages, NewMessage, QueueDepth, Receipt, Receive, ReceivedMessage, SentMessage,
     VisibilityChange,
 };
 pub use packages::{PackageError, PackageInfo, Packages};

@@ -94,6 +94,19 @@ pub struct Receive {
     pub not_before: Timestamp,
     /// What was received so often already goes elsewhere instead.
     pub dead_letters: Option<DeadLetters>,
+    /// No more bytes of bodies than this: what does not fit stays.
+    pub max_bytes: Option<usize>,
+    /// Names this attempt: while all that it was given is still held, a second one is given the same.
+    pub attempt: Option<Attempt>,
+}
+
+/// The name of an attempt to receive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    /// Unique among the attempts at the queue.
+    pub id: String,
+    /// Until when it is remembered.
+    pub until: Timestamp,
 }
 
 /// Where messages go that were received too often.
@@ -151,9 +164,10 @@ impl Messages {
     /// # Errors
     /// [`StoreError::Database`], [`StoreError::Closed`].
     pub async fn receive(&self, receive: Receive) -> Result<Vec<ReceivedMessage>, StoreError> {
-        // Most looks find nothing, and a look is cheaper than a change.
+        // Most looks find nothing, and a look is cheaper than a change. An attempt may be given what is not visible.
         let now = self.clock.now();
-        if self.next_visible(&receive.queue).await?.is_none_or(|at| at > now) {
+        let look = receive.attempt.is_none();
+        if look && self.next_visible(&receive.queue, receive.fifo).await?.is_none_or(|at| at > now) {
             return Ok(Vec::new());
         }
         match self.change(MessageChange::Receive(receive)).await? {
@@ -254,16 +268,16 @@ impl Messages {
         rows.first().map_or_else(|| Ok(QueueDepth::default()), depth).map_err(reading(action))
     }
 
-    /// Returns when a message may be visible in the queue. Safe to cancel.
+    /// Returns when a message may be received from the queue; `fifo` is as in [`Receive`]. Safe to cancel.
     ///
-    /// Returns at once where one is visible already, so nothing is missed between a receive and this.
-    pub async fn wait(&self, queue: &str) {
+    /// Returns at once where one may be received already, so nothing is missed between a receive and this.
+    pub async fn wait(&self, queue: &str, fifo: bool) {
         let bell = self.database.wakes().bell(&bell_name(queue));
         loop {
             // Listen before looking, so that what is sent in between rings.
             let mut rung = std::pin::pin!(bell.notified());
             rung.as_mut().enable();
-            let next = match self.next_visible(queue).await {
+            let next = match self.next_visible(queue, fifo).await {
                 Ok(next) => next,
                 Err(error) => {
                     tracing::warn!(queue, %error, "cannot look for messages");
@@ -284,10 +298,19 @@ impl Messages {
         }
     }
 
-    async fn next_visible(&self, queue: &str) -> Result<Option<Timestamp>, StoreError> {
+    /// When a receive may next be given something; in the past where it may be now.
+    ///
+    /// What a held group keeps back becomes free when the visibility of something changes: where nothing is free now,
+    /// the next moment at which that can happen is the answer.
+    async fn next_visible(&self, queue: &str, fifo: bool) -> Result<Option<Timestamp>, StoreError> {
         let action = "look for messages";
-        let sql = "SELECT MIN(visible) FROM messages WHERE queue = $1";
-        let rows = self.database.rows(action, sql, &[Arg::Text(queue)]).await?;
+        let now = self.clock.now().millis();
+        let rows = if fifo {
+            let args = [Arg::Text(queue), Arg::Int(now)];
+            self.database.rows(action, NEXT_IN_ORDER, &args).await?
+        } else {
+            self.database.rows(action, NEXT, &[Arg::Text(queue)]).await?
+        };
         let visible = rows.first().map_or(Ok(None), |row| row.maybe_int(0)).map_err(reading(action))?;
         Ok(visible.map(Timestamp))
     }
@@ -307,6 +330,15 @@ impl fmt::Debug for Messages {
 pub(crate) fn bell_name(queue: &str) -> String {
     format!("messages {queue}")
 }
+
+const NEXT: &str = "SELECT MIN(visible) FROM messages WHERE queue = $1";
+// The same rule as `CANDIDATES_IN_ORDER`.
+const NEXT_IN_ORDER: &str = "SELECT COALESCE(
+    (SELECT visible FROM messages AS m WHERE queue = $1 AND grp IS NOT NULL AND visible <= $2
+        AND NOT EXISTS (SELECT 1 FROM messages AS held WHERE held.queue = m.queue AND held.grp = m.grp
+            AND held.visible > $2 AND (held.receives > 0 OR held.id < m.id))
+        ORDER BY id LIMIT 1),
+    (SELECT MIN(visible) FROM messages WHERE queue = $1 AND visible > $2))";
 
 const DEPTH: &str = "SELECT COUNT(*) FILTER (WHERE visible <= $2),
         COUNT(*) FILTER (WHERE visible > $2 AND receives > 0),

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use ebb_invoker::{Delivery, InvokeError, Invoker};
-use ebb_model::{FunctionReference, Invocation, Response, Trigger};
+use ebb_model::{FunctionReference, Invocation, Response, Trigger, limits};
 use serde_json::json;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::batch::{failed, record, wanted};
 use super::{Mapping, Mappings};
@@ -21,6 +22,12 @@ use crate::queue::{Queue, Queues, ReceiveRequest, Received};
 const CONCURRENCY: u32 = 100;
 /// The most messages of one receive.
 const RECEIVE: u32 = 10;
+/// The most bytes of an event. Source: the Lambda developer guide, "Batching behavior" (2026-11).
+const EVENT_BYTES: usize = limits::SYNC_PAYLOAD_BYTES - 64;
+/// What a record has besides the message as it is stored, at most.
+const RECORD_BYTES: usize = 4096;
+/// Where an event is this long, it waits for no further messages: one of the largest may not fit.
+const NEARLY_FULL: usize = EVENT_BYTES - 1024 * 1024 - 10 * RECORD_BYTES;
 /// The pause after a queue could not be read, or is gone.
 const PAUSE: Duration = Duration::from_secs(1);
 /// The first pause after a throttle; each that follows is twice as long, up to the longest.
@@ -34,12 +41,19 @@ pub(super) struct Poller {
     mapping: Arc<Mapping>,
     patterns: Vec<Pattern>,
     stop: CancellationToken,
-    tasks: tokio_util::task::TaskTracker,
+    tasks: TaskTracker,
+    /// What runs for this mapping.
+    own: TaskTracker,
     room: Arc<Semaphore>,
 }
 
 impl Poller {
-    pub(super) fn new(mappings: &Mappings, mapping: Arc<Mapping>, stop: CancellationToken) -> Arc<Self> {
+    pub(super) fn new(
+        mappings: &Mappings,
+        mapping: Arc<Mapping>,
+        stop: CancellationToken,
+        own: TaskTracker,
+    ) -> Arc<Self> {
         let room = mapping.maximum_concurrency.unwrap_or(CONCURRENCY);
         Arc::new(Self {
             invoker: mappings.inner.invoker.clone(),
@@ -48,6 +62,7 @@ impl Poller {
             mapping,
             stop,
             tasks: mappings.inner.tasks.clone(),
+            own,
             room: Arc::new(Semaphore::new(usize::try_from(room).unwrap_or(1))),
         })
     }
@@ -71,30 +86,37 @@ impl Poller {
             }
             let poller = self.clone();
             // Not cut off with the poller: what it took is handled to its end.
-            self.tasks.spawn(async move {
+            self.tasks.spawn(self.own.track_future(async move {
                 poller.handle(&queue, messages).await;
                 drop(place);
-            });
+            }));
         }
     }
 
     /// Takes messages until there are enough, or the first has waited for as long as it may.
     async fn gather(&self, queue: &Queue) -> Vec<Received> {
+        let queue_arn = &self.mapping.source_arn;
         let mut messages: Vec<Received> = Vec::new();
-        let mut until = None;
+        let (mut until, mut bytes, mut woken) = (None, 0, false);
         loop {
             let missing = self.mapping.batch_size - u32::try_from(messages.len()).unwrap_or(0);
+            let limit = missing.min(RECEIVE);
             let request = ReceiveRequest {
-                limit: Some(missing.min(RECEIVE)),
-                visibility_seconds: None,
+                limit: Some(limit),
                 wait_seconds: Some(0),
+                max_bytes: Some(room(bytes, limit)),
+                ..ReceiveRequest::default()
             };
             match self.queues.receive(queue, &request).await {
                 Ok(more) => {
                     let full = more.len() == RECEIVE as usize;
+                    // There was something, and it did not fit (or another took it).
+                    let no_fit = woken && more.is_empty() && !messages.is_empty();
+                    bytes += more.iter().map(|message| size(message, queue_arn)).sum::<usize>();
                     messages.extend(more);
-                    let enough = messages.len() >= self.mapping.batch_size as usize;
-                    if enough || (!messages.is_empty() && self.mapping.window_seconds == 0 && !full) {
+                    let enough = messages.len() >= self.mapping.batch_size as usize || bytes > NEARLY_FULL;
+                    if enough || no_fit || (!messages.is_empty() && self.mapping.window_seconds == 0 && !full)
+                    {
                         return messages;
                     }
                     if full && self.mapping.window_seconds == 0 {
@@ -119,6 +141,7 @@ impl Poller {
                     }
                 }
             }
+            woken = true;
         }
     }
 
@@ -188,4 +211,14 @@ impl Poller {
             }
         }
     }
+}
+
+/// The bytes of a message as a record of an event, with what is between two.
+fn size(message: &Received, queue_arn: &str) -> usize {
+    record(message, queue_arn).to_string().len() + 1
+}
+
+/// How many bytes of stored messages fit into an event that has so many, where they come as `limit` records.
+fn room(bytes: usize, limit: u32) -> usize {
+    EVENT_BYTES.saturating_sub(bytes + limit as usize * RECORD_BYTES)
 }

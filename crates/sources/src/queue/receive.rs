@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use ebb_model::Timestamp;
-use ebb_store::{DeadLetters, Receipt, Receive, VisibilityChange};
+use ebb_store::{Attempt, DeadLetters, Receipt, Receive, VisibilityChange};
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::send::{check_batch, sequence};
+use super::send::{REMEMBERED, check_batch, check_id, sequence};
 use super::{Batch, Queue, QueueError, Queues, ReceiptHandle, StoredMessage};
 
 /// How messages are asked for.
@@ -19,6 +19,11 @@ pub struct ReceiveRequest {
     pub visibility_seconds: Option<u32>,
     /// How long to wait for the first, in seconds; as the queue says where absent.
     pub wait_seconds: Option<u32>,
+    /// No more bytes of stored messages than this; for receivers within the server.
+    pub max_bytes: Option<usize>,
+    /// Names the attempt, for FIFO queues: a second one within five minutes is given the same messages, while nothing
+    /// became of them.
+    pub attempt: Option<String>,
 }
 
 /// A message that was received.
@@ -83,13 +88,27 @@ impl Queues {
             0,
             20,
         )?;
+        let attempt = request.attempt.as_deref().filter(|_| queue.is_fifo());
+        attempt.map_or(Ok(()), |id| check_id("ReceiveRequestAttemptId", id))?;
+        let now = self.inner.clock.now();
+        let attempt = attempt.map(|id| Attempt { id: id.to_owned(), until: now.plus(REMEMBERED) });
+        let receive = Receive {
+            queue: queue.uid.clone(),
+            limit,
+            invisible: Duration::from_secs(visibility.into()),
+            fifo: queue.is_fifo(),
+            not_before: self.kept_since(queue),
+            dead_letters: self.dead_letters(queue),
+            max_bytes: request.max_bytes,
+            attempt,
+        };
         let deadline = Instant::now() + Duration::from_secs(wait.into());
         loop {
-            let received = self.receive_now(queue, limit, Duration::from_secs(visibility.into())).await?;
+            let received = self.receive_now(queue, &receive).await?;
             if !received.is_empty() || Instant::now() >= deadline {
                 return Ok(received);
             }
-            let waiting = self.inner.store.messages().wait(&queue.uid);
+            let waiting = self.inner.store.messages().wait(&queue.uid, queue.is_fifo());
             tokio::select! {
                 () = waiting => {}
                 () = tokio::time::sleep_until(deadline) => {}
@@ -99,21 +118,8 @@ impl Queues {
         }
     }
 
-    async fn receive_now(
-        &self,
-        queue: &Queue,
-        limit: u32,
-        invisible: Duration,
-    ) -> Result<Vec<Received>, QueueError> {
-        let receive = Receive {
-            queue: queue.uid.clone(),
-            limit,
-            invisible,
-            fifo: queue.is_fifo(),
-            not_before: self.kept_since(queue),
-            dead_letters: self.dead_letters(queue),
-        };
-        let received = self.inner.store.messages().receive(receive).await?;
+    async fn receive_now(&self, queue: &Queue, receive: &Receive) -> Result<Vec<Received>, QueueError> {
+        let received = self.inner.store.messages().receive(receive.clone()).await?;
         let read = |taken: ebb_store::ReceivedMessage| {
             let message = match serde_json::from_slice(&taken.body) {
                 Ok(message) => message,
@@ -137,7 +143,7 @@ impl Queues {
 
     /// Waits until there may be something to receive. Safe to cancel.
     pub async fn wait(&self, queue: &Queue) {
-        self.inner.store.messages().wait(&queue.uid).await;
+        self.inner.store.messages().wait(&queue.uid, queue.is_fifo()).await;
     }
 
     fn dead_letters(&self, queue: &Queue) -> Option<DeadLetters> {

@@ -13,7 +13,7 @@ const ENTRIES: usize = 10;
 /// The most bytes of a batch. Source: SQS developer guide, "Amazon SQS message quotas" (2026-11).
 const BATCH_BYTES: usize = 1_048_576;
 /// How long a FIFO queue knows what was sent.
-const REMEMBERED: Duration = Duration::from_secs(5 * 60);
+pub(super) const REMEMBERED: Duration = Duration::from_secs(5 * 60);
 
 /// What became of a message that was sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -187,7 +187,7 @@ fn deduplication(queue: &Queue, message: &QueueMessage) -> Result<Option<String>
     }
 }
 
-fn check_id(name: &str, id: &str) -> Result<(), QueueError> {
+pub(super) fn check_id(name: &str, id: &str) -> Result<(), QueueError> {
     let legal = |c: char| c.is_ascii_alphanumeric() || c.is_ascii_punctuation();
     if (1..=128).contains(&id.len()) && id.chars().all(legal) {
         return Ok(());

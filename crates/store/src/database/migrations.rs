@@ -10,6 +10,7 @@ pub(super) fn sqlite() -> Migrator {
     steps([
         (1, "initial", include_str!("../../migrations/sqlite/0001_initial.sql")),
         (2, "messages", include_str!("../../migrations/sqlite/0002_messages.sql")),
+        (3, "groups", include_str!("../../migrations/sqlite/0003_groups.sql")),
     ])
 }
 
@@ -18,6 +19,7 @@ pub(super) fn postgres() -> Migrator {
     steps([
         (1, "initial", include_str!("../../migrations/postgres/0001_initial.sql")),
         (2, "messages", include_str!("../../migrations/postgres/0002_messages.sql")),
+        (3, "groups", include_str!("../../migrations/postgres/0003_groups.sql")),
     ])
 }
 

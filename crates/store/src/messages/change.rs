@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ebb_model::Timestamp;
 
-use super::{DeadLetters, NewMessage, Receipt, Receive, ReceivedMessage, SentMessage, bell_name};
+use super::{Attempt, DeadLetters, NewMessage, Receipt, Receive, ReceivedMessage, SentMessage, bell_name};
 use crate::database::{Answer, Arg, Row, Session};
 
 /// Rounds in which a receive makes way through messages that it may not give.
@@ -45,14 +45,15 @@ impl MessageChange {
                 let queue = [Arg::Text(queue)];
                 session.execute("DELETE FROM messages WHERE queue = $1", &queue).await?;
                 session.execute("DELETE FROM message_tokens WHERE queue = $1", &queue).await?;
+                session.execute("DELETE FROM receive_attempts WHERE queue = $1", &queue).await?;
                 Ok(Answer::Done)
             }
             Self::Expire { queue, before, limit } => {
                 let args = [Arg::Text(queue), Arg::Int(before.millis()), Arg::Int((*limit).into())];
                 let deleted = session.execute(EXPIRE, &args).await?;
-                session
-                    .execute("DELETE FROM message_tokens WHERE until <= $1", &[Arg::Int(now.millis())])
-                    .await?;
+                let ended = [Arg::Int(now.millis())];
+                session.execute("DELETE FROM message_tokens WHERE until <= $1", &ended).await?;
+                session.execute("DELETE FROM receive_attempts WHERE until <= $1", &ended).await?;
                 counted(deleted)
             }
         }
@@ -134,14 +135,14 @@ async fn send(
 
 // The first that are visible; in order of groups, only those whose group nobody holds and none of whose
 // predecessors waits.
-const CANDIDATES: &str = "SELECT id, receives, sent FROM messages
+const CANDIDATES: &str = "SELECT id, receives, sent, CAST(LENGTH(body) AS BIGINT) FROM messages
     WHERE queue = $1 AND visible <= $2 ORDER BY visible, id LIMIT $3";
-const CANDIDATES_IN_ORDER: &str = "SELECT id, receives, sent FROM messages AS m
-    WHERE queue = $1 AND visible <= $2 AND NOT EXISTS (
+const CANDIDATES_IN_ORDER: &str = "SELECT id, receives, sent, CAST(LENGTH(body) AS BIGINT) FROM messages AS m
+    WHERE queue = $1 AND grp IS NOT NULL AND visible <= $2 AND NOT EXISTS (
         SELECT 1 FROM messages AS held WHERE held.queue = m.queue AND held.grp = m.grp AND held.visible > $2
             AND (held.receives > 0 OR held.id < m.id))
     ORDER BY id LIMIT $3";
-const CANDIDATES_SHARED: &str = "SELECT id, receives, sent FROM messages
+const CANDIDATES_SHARED: &str = "SELECT id, receives, sent, CAST(LENGTH(body) AS BIGINT) FROM messages
     WHERE queue = $1 AND visible <= $2 ORDER BY visible, id LIMIT $3 FOR UPDATE SKIP LOCKED";
 // Two nodes must not take from one group at once: the second waits and finds the group held.
 const LOCK_QUEUE: &str = "SELECT pg_advisory_xact_lock(hashtext($1))";
@@ -166,15 +167,28 @@ async fn receive(
         (false, true) => CANDIDATES_SHARED,
         (false, false) => CANDIDATES,
     };
+    if let Some(attempt) = &receive.attempt
+        && let Some(again) = take_again(session, receive, attempt, now).await?
+    {
+        return Ok(again);
+    }
     let mut taken = Vec::new();
-    for _ in 0..ROUNDS {
+    let mut room = receive.max_bytes.unwrap_or(usize::MAX);
+    'rounds: for _ in 0..ROUNDS {
         let wanted = i64::from(receive.limit) - i64::try_from(taken.len()).unwrap_or(i64::MAX);
         let args = [Arg::Text(&receive.queue), Arg::Int(now.millis()), Arg::Int(wanted)];
         let candidates = session.rows(sql, &args).await?;
         let mut passed_over = false;
         for row in &candidates {
+            // What follows one that does not fit would overtake it.
+            let bytes = usize::try_from(row.int(3)?).unwrap_or(usize::MAX);
+            let Some(left) = room.checked_sub(bytes) else { break 'rounds };
             let given = consider(session, receive, row, now).await?;
-            passed_over |= given.is_none();
+            if given.is_some() {
+                room = left;
+            } else {
+                passed_over = true;
+            }
             taken.extend(given);
         }
         // A group's next message is a candidate only once this transaction's own is not counted as held.
@@ -183,7 +197,59 @@ async fn receive(
         }
     }
     taken.sort_by_key(|message| message.id);
+    if let Some(attempt) = receive.attempt.as_ref().filter(|_| !taken.is_empty()) {
+        let receipts: Vec<String> = taken.iter().map(|one| format!("{}:{}", one.id, one.receives)).collect();
+        let receipts = receipts.join(" ");
+        let args = [
+            Arg::Text(&receive.queue),
+            Arg::Text(&attempt.id),
+            Arg::Int(attempt.until.millis()),
+            Arg::Text(&receipts),
+        ];
+        session.execute(REMEMBER_ATTEMPT, &args).await?;
+    }
     Ok(taken)
+}
+
+const ATTEMPT: &str =
+    "SELECT receipts FROM receive_attempts WHERE queue = $1 AND attempt = $2 AND until > $3";
+const REMEMBER_ATTEMPT: &str =
+    "INSERT INTO receive_attempts (queue, attempt, until, receipts) VALUES ($1, $2, $3, $4)
+    ON CONFLICT (queue, attempt) DO UPDATE SET until = excluded.until, receipts = excluded.receipts";
+const STILL_HELD: &str =
+    "SELECT id FROM messages WHERE id = $1 AND queue = $2 AND receives = $3 AND visible > $4";
+const HOLD: &str = "UPDATE messages SET visible = $2 WHERE id = $1
+    RETURNING id, body, receives, sent, received, COALESCE(source, '')";
+
+/// What an attempt was given before, where all of it is still held; its visibility begins anew.
+async fn take_again(
+    session: &mut Session,
+    receive: &Receive,
+    attempt: &Attempt,
+    now: Timestamp,
+) -> Result<Option<Vec<ReceivedMessage>>, sqlx::Error> {
+    let args = [Arg::Text(&receive.queue), Arg::Text(&attempt.id), Arg::Int(now.millis())];
+    let Some(row) = session.row(ATTEMPT, &args).await? else { return Ok(None) };
+    let receipts = row.text(0)?;
+    let receipts = receipts.split(' ').filter_map(|receipt| {
+        let (id, receives) = receipt.split_once(':')?;
+        Some(Receipt { id: id.parse().ok()?, receives: receives.parse().ok()? })
+    });
+    let receipts: Vec<Receipt> = receipts.collect();
+    for held in &receipts {
+        let args =
+            [Arg::Int(held.id), Arg::Text(&receive.queue), Arg::Int(held.receives), Arg::Int(now.millis())];
+        if session.row(STILL_HELD, &args).await?.is_none() {
+            return Ok(None);
+        }
+    }
+    let until = now.plus(receive.invisible).millis();
+    let mut again = Vec::with_capacity(receipts.len());
+    for held in &receipts {
+        let row = session.row(HOLD, &[Arg::Int(held.id), Arg::Int(until)]).await?;
+        again.extend(row.map(|row| received(&row)).transpose()?);
+    }
+    Ok(Some(again))
 }
 
 /// Takes a candidate, unless it is too old or was received too often.

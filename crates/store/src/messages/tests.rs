@@ -23,6 +23,8 @@ fn receive(limit: u32) -> Receive {
         fifo: false,
         not_before: Timestamp(0),
         dead_letters: None,
+        max_bytes: None,
+        attempt: None,
     }
 }
 
@@ -157,12 +159,12 @@ async fn what_is_received_too_often_or_too_old_is_not_given() {
 async fn waiting_ends_when_a_message_is_sent_or_given_back() {
     each_database(async |store| {
         let messages = store.messages().clone();
-        let waiting = tokio::spawn(async move { messages.wait(QUEUE).await });
+        let waiting = tokio::spawn(async move { messages.wait(QUEUE, false).await });
         send(store, vec![message("a")]).await;
         waiting.await.unwrap();
         let held = got(store, receive(1)).await;
         let messages = store.messages().clone();
-        let waiting = tokio::spawn(async move { messages.wait(QUEUE).await });
+        let waiting = tokio::spawn(async move { messages.wait(QUEUE, false).await });
         let changes = vec![(receipt(&held[0]), Duration::ZERO)];
         store.messages().set_visibility(QUEUE, changes).await.unwrap();
         waiting.await.unwrap();
@@ -193,6 +195,85 @@ async fn many_receivers_get_every_message_once() {
         seen.sort_unstable();
         seen.dedup();
         assert_eq!(seen.len(), 300);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_held_group_has_nothing_until_something_of_it_changes() {
+    each_database(async |store| {
+        let fifo = |limit| Receive { fifo: true, ..receive(limit) };
+        let next = async || store.messages().next_visible(QUEUE, true).await.unwrap();
+        assert_eq!(next().await, None);
+        send(store, vec![in_group("a1", "a"), in_group("a2", "a")]).await;
+        assert!(next().await.is_some_and(|at| at <= store.clock.now()));
+        let first = got(store, fifo(1)).await;
+        // a2 is visible, but its group is held: a waiting receiver sleeps until the hold ends.
+        let end = store.clock.now().plus(VISIBILITY);
+        assert_eq!(next().await, Some(end));
+        let waiting = tokio::spawn({
+            let messages = store.messages().clone();
+            async move { messages.wait(QUEUE, true).await }
+        });
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished());
+        store.messages().delete(QUEUE, vec![receipt(&first[0])]).await.unwrap();
+        waiting.await.unwrap();
+        assert_eq!(shown(&got(store, fifo(10)).await), ["a2#1"]);
+        // Another group is not kept back, whatever comes before it.
+        send(store, vec![in_group("a3", "a"), in_group("b1", "b")]).await;
+        assert!(next().await.is_some_and(|at| at <= store.clock.now()));
+        assert_eq!(shown(&got(store, fifo(10)).await), ["b1#1"]);
+        assert_eq!(next().await, Some(end), "of several holds the first that ends");
+        store.clock.advance(30_000);
+        assert!(next().await.is_some_and(|at| at <= store.clock.now()));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn no_more_bytes_are_received_than_asked_for() {
+    each_database(async |store| {
+        let bodies = ["aaaa", "bbbb", "cc"];
+        for fifo in [false, true] {
+            let queue = format!("{QUEUE} {fifo}");
+            let sent = bodies.map(|body| in_group(body, "g")).to_vec();
+            store.messages().send(&queue, sent).await.unwrap();
+            let some = |bytes| Receive { queue: queue.clone(), fifo, max_bytes: Some(bytes), ..receive(10) };
+            assert!(got(store, some(3)).await.is_empty(), "the first does not fit");
+            // What is small does not overtake what does not fit.
+            let first = got(store, some(7)).await;
+            assert_eq!(shown(&first), ["aaaa#1"]);
+            store.messages().delete(&queue, vec![receipt(&first[0])]).await.unwrap();
+            assert_eq!(shown(&got(store, some(6)).await), ["bbbb#1", "cc#1"]);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_attempt_is_given_the_same_again_while_all_of_it_is_held() {
+    each_database(async |store| {
+        let attempt = |id: &str| {
+            let attempt =
+                Attempt { id: id.to_owned(), until: store.clock.now().plus(Duration::from_secs(300)) };
+            Receive { fifo: true, attempt: Some(attempt), ..receive(2) }
+        };
+        let messages = ["a1", "a2", "a3"].map(|body| in_group(body, "a")).to_vec();
+        send(store, messages).await;
+        let first = got(store, attempt("x")).await;
+        assert_eq!(shown(&first), ["a1#1", "a2#1"]);
+        store.clock.advance(20_000);
+        assert_eq!(got(store, attempt("x")).await, first, "with the same receipts");
+        assert!(got(store, attempt("y")).await.is_empty());
+        // The second attempt held it anew.
+        store.clock.advance(20_000);
+        assert!(got(store, Receive { fifo: true, ..receive(10) }).await.is_empty());
+        assert_eq!(got(store, attempt("x")).await, first);
+        store.messages().delete(QUEUE, vec![receipt(&first[0])]).await.unwrap();
+        assert!(got(store, attempt("x")).await.is_empty(), "one of them is gone, the other is held");
+        store.clock.advance(300_000);
+        assert_eq!(shown(&got(store, attempt("x")).await), ["a2#2", "a3#1"]);
     })
     .await;
 }

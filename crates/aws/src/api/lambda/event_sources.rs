@@ -68,6 +68,7 @@ impl From<MappingError> for AwsError {
                 Self::new("ResourceNotFoundException", StatusCode::NOT_FOUND, message)
             }
             MappingError::Exists(_) => Self::new("ResourceConflictException", StatusCode::CONFLICT, message),
+            MappingError::InUse => Self::new("ResourceInUseException", StatusCode::BAD_REQUEST, message),
             MappingError::Invalid(_) => Self::client("InvalidParameterValueException", message),
             MappingError::Store(error) => Self::internal(error),
         }
@@ -83,12 +84,12 @@ pub(super) async fn create(lambda: Lambda, call: Call) -> Result<Response<Body>,
     let source = request.event_source_arn.take().unwrap_or_default();
     let tags = request.tags.take().unwrap_or_default();
     let mapping = lambda.mappings.create(&source, request.change(), tags).await?;
-    answer(&lambda, &mapping, "Creating")
+    answer(&lambda, &mapping)
 }
 
 pub(super) async fn get(lambda: Lambda, call: Call) -> Result<Response<Body>, AwsError> {
     let mapping = lambda.mappings.mapping(call.path.get("UUID"))?;
-    json_response(StatusCode::OK, &shown(&lambda, &mapping, state(&mapping)))
+    json_response(StatusCode::OK, &shown(&lambda, &mapping))
 }
 
 pub(super) async fn list(lambda: Lambda, call: Call) -> Result<Response<Body>, AwsError> {
@@ -96,8 +97,7 @@ pub(super) async fn list(lambda: Lambda, call: Call) -> Result<Response<Body>, A
     let query = &call.context.query;
     let all = lambda.mappings.list(query.get("EventSourceArn"), query.get("FunctionName"))?;
     let (mappings, next) = page.cut(all, |mapping| mapping.id.clone());
-    let mappings: Vec<Value> =
-        mappings.iter().map(|mapping| shown(&lambda, mapping, state(mapping))).collect();
+    let mappings: Vec<Value> = mappings.iter().map(|mapping| shown(&lambda, mapping)).collect();
     let mut answer = json!({ "EventSourceMappings": mappings });
     if let Some(next) = next {
         answer["NextMarker"] = next.into();
@@ -108,23 +108,19 @@ pub(super) async fn list(lambda: Lambda, call: Call) -> Result<Response<Body>, A
 pub(super) async fn update(lambda: Lambda, call: Call) -> Result<Response<Body>, AwsError> {
     let request: Request = call.json()?;
     let mapping = lambda.mappings.update(call.path.get("UUID"), request.change()).await?;
-    answer(&lambda, &mapping, "Updating")
+    answer(&lambda, &mapping)
 }
 
 pub(super) async fn delete(lambda: Lambda, call: Call) -> Result<Response<Body>, AwsError> {
     let mapping = lambda.mappings.delete(call.path.get("UUID")).await?;
-    answer(&lambda, &mapping, "Deleting")
+    answer(&lambda, &mapping)
 }
 
-fn answer(lambda: &Lambda, mapping: &Mapping, state: &str) -> Result<Response<Body>, AwsError> {
-    json_response(StatusCode::ACCEPTED, &shown(lambda, mapping, state))
+fn answer(lambda: &Lambda, mapping: &Mapping) -> Result<Response<Body>, AwsError> {
+    json_response(StatusCode::ACCEPTED, &shown(lambda, mapping))
 }
 
-fn state(mapping: &Mapping) -> &'static str {
-    if mapping.enabled { "Enabled" } else { "Disabled" }
-}
-
-fn shown(lambda: &Lambda, mapping: &Mapping, state: &str) -> Value {
+fn shown(lambda: &Lambda, mapping: &Mapping) -> Value {
     let catalog = lambda.catalog();
     let modified = epoch_seconds(mapping.modified);
     let mut shown = json!({
@@ -134,7 +130,7 @@ fn shown(lambda: &Lambda, mapping: &Mapping, state: &str) -> Value {
         ),
         "EventSourceArn": mapping.source_arn,
         "FunctionArn": mapping.function_arn,
-        "State": state,
+        "State": mapping.state(),
         "StateTransitionReason": "USER_INITIATED",
         "BatchSize": mapping.batch_size,
         "MaximumBatchingWindowInSeconds": mapping.window_seconds,

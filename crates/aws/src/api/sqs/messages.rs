@@ -103,6 +103,7 @@ struct Receive {
     visibility_timeout: Option<u32>,
     #[serde(default, deserialize_with = "number")]
     wait_time_seconds: Option<u32>,
+    receive_request_attempt_id: Option<String>,
 }
 
 pub(super) async fn receive(queues: Queues, call: Call) -> Result<Response<Body>, AwsError> {
@@ -112,6 +113,8 @@ pub(super) async fn receive(queues: Queues, call: Call) -> Result<Response<Body>
         limit: request.max_number_of_messages,
         visibility_seconds: request.visibility_timeout,
         wait_seconds: request.wait_time_seconds,
+        max_bytes: None,
+        attempt: request.receive_request_attempt_id.clone(),
     };
     let received = queues.receive(&queue, &asked).await?;
     let messages: Vec<Value> = received.iter().map(|message| request.shown(message)).collect();
