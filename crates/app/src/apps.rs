@@ -8,6 +8,7 @@
 mod apply;
 mod error;
 mod record;
+mod schedules;
 #[cfg(test)]
 mod tests;
 
@@ -18,12 +19,13 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use ebb_invoker::catalog::Catalog;
 use ebb_model::{Clock, Digest, FunctionName, RuntimeName, Timestamp};
+use ebb_sources::schedule::Scheduler;
 use ebb_store::Store;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 
+use crate::edge::{AppEdge, Destination, EdgeRequest};
 use crate::plan::{Ignored, Plan};
-use crate::routes::RouteTable;
 
 pub use error::AppError;
 use record::AppRecord;
@@ -34,6 +36,8 @@ pub struct AppsConfig {
     pub catalog: Catalog,
     /// Where they are kept themselves.
     pub store: Store,
+    /// What invokes their functions by the clock.
+    pub scheduler: Scheduler,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
     /// Apps are at `http://NAME.<domain>:<port>`.
@@ -54,6 +58,7 @@ pub struct Apps {
 struct Inner {
     catalog: Catalog,
     store: Store,
+    scheduler: Scheduler,
     clock: Arc<dyn Clock>,
     domain: String,
     port: u16,
@@ -67,7 +72,7 @@ struct Inner {
 struct LiveApp {
     record: AppRecord,
     revision: i64,
-    routes: RouteTable<(FunctionName, bool)>,
+    edge: AppEdge,
 }
 
 /// An app, for people.
@@ -137,22 +142,13 @@ pub enum StepKind {
     Delete,
 }
 
-/// Where a request to an app goes.
+/// What a request to an app meets.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Target {
-    /// There is no such app.
-    NoApp,
-    /// The app takes no such request.
-    NoRoute,
-    /// It goes to a function.
-    Function {
-        /// The function.
-        function: FunctionName,
-        /// The part of the path that its route matched.
-        matched: String,
-        /// Whether its answers are sent as they are written.
-        stream: bool,
-    },
+pub struct Target {
+    /// Where it goes.
+    pub to: Destination,
+    /// The headers that the answer gets.
+    pub headers: Vec<(String, String)>,
 }
 
 impl Apps {
@@ -165,6 +161,7 @@ impl Apps {
             inner: Arc::new(Inner {
                 catalog: config.catalog,
                 store: config.store,
+                scheduler: config.scheduler,
                 clock: config.clock,
                 domain: config.domain,
                 port: config.port,
@@ -236,17 +233,21 @@ impl Apps {
             .ok_or_else(|| AppError::NotFound(name.to_owned()))
     }
 
-    /// Where a request to the app `name` goes. Reads a snapshot, so it is cheap.
+    /// Where a request to the app `name` goes; nothing where there is no such app. Reads a snapshot, so it is cheap.
     #[must_use]
-    pub fn route(&self, name: &str, method: &str, path: &str) -> Target {
+    pub fn route(&self, name: &str, request: &EdgeRequest<'_>) -> Option<Target> {
         let live = self.inner.live.load();
-        let Some(app) = live.get(name).filter(|app| app.record.plan.is_some()) else { return Target::NoApp };
-        match app.routes.find(method, path) {
-            None => Target::NoRoute,
-            Some(((function, stream), matched)) => {
-                Target::Function { function: function.clone(), matched: matched.to_owned(), stream: *stream }
-            }
-        }
+        let app = live.get(name).filter(|app| app.record.plan.is_some())?;
+        let (to, headers) = app.edge.find(request);
+        Some(Target { to, headers })
+    }
+
+    /// The content of a file that an app serves.
+    ///
+    /// # Errors
+    /// [`AppError::Store`].
+    pub async fn file(&self, digest: Digest) -> Result<Option<Bytes>, AppError> {
+        Ok(self.inner.store.blobs().get(digest).await?)
     }
 
     /// Which of these packages the server does not have yet.
@@ -311,17 +312,8 @@ impl LiveApp {
     }
 
     fn of(record: AppRecord, revision: i64) -> Self {
-        let mut entries = Vec::new();
-        for (plan, function) in
-            record.plan.iter().flat_map(|plan| plan.functions.iter().map(move |f| (plan, f)))
-        {
-            if let Ok(name) = plan.function_name(function) {
-                entries.extend(
-                    function.routes.iter().map(|route| (route.clone(), (name.clone(), function.stream))),
-                );
-            }
-        }
-        Self { record, revision, routes: RouteTable::new(entries) }
+        let edge = record.plan.as_ref().map(AppEdge::of).unwrap_or_default();
+        Self { record, revision, edge }
     }
 }
 

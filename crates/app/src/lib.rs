@@ -14,11 +14,15 @@
 //! Start reading at `plan.rs`, then `project.rs` and `apps.rs`.
 
 mod apps;
+mod edge;
 mod plan;
 mod project;
 mod routes;
 
 pub use apps::{App, AppError, Apps, AppsConfig, Deployment, Step, StepKind, Target, Url};
-pub use plan::{Ignored, InvalidPlan, Plan, PlannedFunction};
+pub use edge::{
+    Action, Condition, Destination, EdgeRequest, InvalidPattern, Part, Pattern, Rule, ToFile, ToFunction,
+};
+pub use plan::{Ignored, InvalidPlan, Plan, PlannedFunction, PlannedSchedule};
 pub use project::{FunctionFolder, Package, Packed, Project, ProjectError};
 pub use routes::{InvalidRoute, Route};

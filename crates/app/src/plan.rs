@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ebb_model::{Digest, FunctionName, InvalidName};
+use ebb_sources::schedule::{Expression, Grammar};
 use serde::{Deserialize, Serialize};
 
+use crate::edge::{InvalidPattern, Rule};
 use crate::routes::Route;
 
 /// An app, as it shall be.
@@ -14,10 +16,35 @@ pub struct Plan {
     /// The app's name: a DNS label, since it becomes the app's host.
     pub app: String,
     /// Its functions, in the order of the project.
+    #[serde(default)]
     pub functions: Vec<PlannedFunction>,
+    /// The files that the edge serves, by their path without the first slash: each a blob of its own.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub files: BTreeMap<String, Digest>,
+    /// Whether a file `about.html` is also served at `/about`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub short_html: bool,
+    /// Redirects, rewrites and headers, in the order in which they are tried.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<Rule>,
+    /// When functions are invoked by the clock.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub schedules: Vec<PlannedSchedule>,
     /// What was left out of the packages, and why.
     #[serde(default)]
     pub ignored: Vec<Ignored>,
+}
+
+/// A function of an app that is invoked by the clock.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlannedSchedule {
+    /// The function's name within the app.
+    pub function: String,
+    /// When, as the scheduler has it: `rate(5 minutes)` or `cron(0 12 * * ? *)`, in UTC.
+    pub expression: String,
+    /// The event, as JSON text.
+    pub input: String,
 }
 
 /// A function of an app, as it shall be.
@@ -44,6 +71,12 @@ pub struct PlannedFunction {
     /// Whether its answers are sent as they are written.
     #[serde(default)]
     pub stream: bool,
+    /// Whether requests are answered with 202 at once and their events run later.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub background: bool,
+    /// Whether its routes are tried before the app's files, rather than after.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub before_files: bool,
     /// Its package.
     pub package: Digest,
 }
@@ -68,8 +101,8 @@ pub enum InvalidPlan {
     /// A function's name does not do.
     #[error(transparent)]
     FunctionName(#[from] InvalidName),
-    /// The app has no functions.
-    #[error("app {0:?} has no functions")]
+    /// The app has neither functions nor files.
+    #[error("app {0:?} has no functions and no files")]
     Empty(String),
     /// Two functions have one name.
     #[error("two functions are named {0:?}")]
@@ -77,9 +110,39 @@ pub enum InvalidPlan {
     /// Two functions want the same requests.
     #[error("two functions have the route {0:?}")]
     DuplicateRoute(String),
+    /// A schedule is of no function.
+    #[error("a schedule is for function {0:?}, and the app has none of that name")]
+    ScheduleOfNothing(String),
+    /// A schedule makes no sense.
+    #[error("the schedule {expression:?} of function {function:?} cannot be read: {why}")]
+    Schedule {
+        /// The function.
+        function: String,
+        /// As it was given.
+        expression: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// A rule's pattern makes no sense.
+    #[error(transparent)]
+    Pattern(#[from] InvalidPattern),
 }
 
 impl Plan {
+    /// An app with nothing in it yet.
+    #[must_use]
+    pub fn new(app: &str) -> Self {
+        Self {
+            app: app.to_owned(),
+            functions: Vec::new(),
+            files: BTreeMap::new(),
+            short_html: false,
+            rules: Vec::new(),
+            schedules: Vec::new(),
+            ignored: Vec::new(),
+        }
+    }
+
     /// Checks what can be checked without a server.
     ///
     /// # Errors
@@ -88,7 +151,7 @@ impl Plan {
         if !is_app_name(&self.app) {
             return Err(InvalidPlan::AppName(self.app.clone()));
         }
-        if self.functions.is_empty() {
+        if self.functions.is_empty() && self.files.is_empty() {
             return Err(InvalidPlan::Empty(self.app.clone()));
         }
         let (mut names, mut routes) = (BTreeSet::new(), BTreeSet::new());
@@ -100,7 +163,24 @@ impl Plan {
                 return Err(InvalidPlan::DuplicateRoute(route.to_string()));
             }
         }
-        Ok(())
+        for rule in &self.rules {
+            rule.check()?;
+        }
+        self.schedules.iter().try_for_each(|schedule| self.check_schedule(schedule))
+    }
+
+    fn check_schedule(&self, schedule: &PlannedSchedule) -> Result<(), InvalidPlan> {
+        if !self.functions.iter().any(|function| function.name == schedule.function) {
+            return Err(InvalidPlan::ScheduleOfNothing(schedule.function.clone()));
+        }
+        match Expression::parse(&schedule.expression, Grammar::Schedule) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(InvalidPlan::Schedule {
+                function: schedule.function.clone(),
+                expression: schedule.expression.clone(),
+                why: error.to_string(),
+            }),
+        }
     }
 
     /// The name that a function of this app has in the catalog: `APP`, or `APP-FUNCTION`.
@@ -159,6 +239,8 @@ mod tests {
             environment: BTreeMap::new(),
             routes: routes.iter().map(|route| route.parse().unwrap()).collect(),
             stream: false,
+            background: false,
+            before_files: false,
             package: Digest::of(b""),
         }
     }
@@ -166,7 +248,7 @@ mod tests {
     #[test]
     fn plans_are_checked() {
         let check = |app: &str, functions: Vec<PlannedFunction>, expected: &str| {
-            let result = Plan { app: app.into(), functions, ignored: vec![] }.check();
+            let result = Plan { functions, ..Plan::new(app) }.check();
             let said = result.map_or_else(|error| error.to_string(), |()| String::new());
             assert!(if expected.is_empty() { said.is_empty() } else { said.contains(expected) }, "{said}");
         };

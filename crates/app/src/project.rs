@@ -95,8 +95,7 @@ impl Packed {
     #[must_use]
     pub fn by_function(&self) -> BTreeMap<String, Self> {
         let single = |function: &PlannedFunction| {
-            let plan =
-                Plan { app: self.plan.app.clone(), functions: vec![function.clone()], ignored: Vec::new() };
+            let plan = Plan { functions: vec![function.clone()], ..Plan::new(&self.plan.app) };
             let packages = self.packages.iter().filter(|package| package.digest == function.package);
             let sdks = self.sdks.clone();
             (function.name.clone(), Self { plan, packages: packages.cloned().collect(), sdks })
@@ -159,7 +158,7 @@ impl Project {
         known: &BTreeMap<String, Packed>,
         progress: &mut dyn FnMut(&str),
     ) -> Result<Packed, ProjectError> {
-        let mut plan = Plan { app: self.name.clone(), functions: Vec::new(), ignored: Vec::new() };
+        let mut plan = Plan::new(&self.name);
         let (mut packages, mut sdks) = (Vec::<Package>::new(), BTreeSet::new());
         for function in &self.functions {
             let packed = match known.get(&function.name) {
@@ -204,6 +203,8 @@ impl Project {
             environment: function.environment.clone(),
             routes: function.routes.clone(),
             stream: function.stream,
+            background: false,
+            before_files: false,
             package: digest,
         };
         let ignored = ignored
@@ -211,7 +212,7 @@ impl Project {
             .map(|(path, reason)| Ignored { path: self.shown(&path), reason: reason.to_owned() })
             .collect();
         Ok(Packed {
-            plan: Plan { app: self.name.clone(), functions: vec![planned], ignored },
+            plan: Plan { functions: vec![planned], ignored, ..Plan::new(&self.name) },
             packages: vec![Package { digest, zip }],
             sdks,
         })

@@ -147,6 +147,12 @@ pub(crate) struct RouteTable<T> {
     entries: Vec<(Route, T)>,
 }
 
+impl<T> Default for RouteTable<T> {
+    fn default() -> Self {
+        Self { entries: Vec::new() }
+    }
+}
+
 impl<T> RouteTable<T> {
     pub(crate) fn new(mut entries: Vec<(Route, T)>) -> Self {
         entries.sort_by_cached_key(|(route, _)| route.rank());

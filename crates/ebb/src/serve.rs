@@ -127,8 +127,8 @@ impl Platform {
             results: Arc::new(Results),
         });
         let edge_port = addresses.1.port();
-        let apps = wiring::apps(config, &store, &invoker, &engine, &clock, edge_port).await?;
         let sources = Sources::open(config, &store, &invoker, &clock).await?;
+        let apps = wiring::apps(config, &store, &invoker, &engine, &sources, edge_port).await?;
         let aws = wiring::aws(config, &keys, &clock, &store, &invoker, &sources, edge_port);
         let console = wiring::console(config, &store, &invoker, &apps, edge_port);
         let s3 = S3Api::new(sources.buckets.clone(), keys.clone(), clock.clone(), config.domain.clone());

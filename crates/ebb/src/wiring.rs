@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
-use ebb_app::{AppError, Apps, AppsConfig, Plan, Target};
+use ebb_app::{AppError, Apps, AppsConfig, Destination, EdgeRequest, Plan, Target};
 use ebb_aws::api::lambda::{self, EdgeAddress, Lambda};
 use ebb_aws::api::{events, logs, scheduler, sqs, sts};
 use ebb_aws::wire::credentials::KeyRing;
@@ -11,14 +11,15 @@ use ebb_aws::wire::sigv4::Authorization;
 use ebb_aws::{AwsConfig, AwsService};
 use ebb_console::{AppPort, AppPortError, Console, ConsoleParts, LogPatterns, MessageTest};
 use ebb_gateway::{
-    AppRoutes, AuthenticationError, Caller, RequestAuthenticator, RouteMatch, RouteTarget, SignedRequest,
+    AppFile, AppRequest, AppRoute, AppRoutes, AuthenticationError, Caller, RequestAuthenticator, RouteMatch,
+    RouteTarget, SignedRequest,
 };
 use ebb_invoker::logs::FilterPattern;
 use ebb_invoker::{Boxed, Invoker};
-use ebb_model::{Clock, Digest, FunctionReference, InvokeMode};
+use ebb_model::{Clock, Digest, FunctionReference, InvokeMode, SystemClock};
 use ebb_runtime::{ControlApi, Engine};
 use ebb_store::Store;
-use http::Method;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use hyper_util::server::graceful::GracefulShutdown;
 use serde::Serialize;
 use tokio::net::TcpStream;
@@ -114,14 +115,15 @@ pub(crate) async fn apps(
     store: &Store,
     invoker: &Invoker,
     engine: &Arc<Engine>,
-    clock: &Arc<dyn Clock>,
+    sources: &Sources,
     edge_port: u16,
 ) -> Result<Apps, AppError> {
     let engine = engine.clone();
     Apps::open(AppsConfig {
         catalog: invoker.catalog().clone(),
         store: store.clone(),
-        clock: clock.clone(),
+        scheduler: sources.scheduler.clone(),
+        clock: Arc::new(SystemClock),
         domain: config.domain.clone(),
         port: edge_port,
         preferred: Box::new(move || engine.report().exact()),
@@ -152,16 +154,60 @@ pub(crate) fn console(
 pub(crate) struct Routes(pub(crate) Apps);
 
 impl AppRoutes for Routes {
-    fn route(&self, app: &str, method: &Method, path: &str) -> RouteMatch {
-        match self.0.route(app, method.as_str(), path) {
-            Target::NoApp => RouteMatch::NoApp,
-            Target::NoRoute => RouteMatch::NoRoute,
-            Target::Function { function, matched, stream } => RouteMatch::Function(RouteTarget {
-                function: FunctionReference::named(function),
-                matched_prefix: matched,
-                mode: if stream { InvokeMode::ResponseStream } else { InvokeMode::Buffered },
-            }),
-        }
+    fn route(&self, app: &str, request: &AppRequest<'_>) -> AppRoute {
+        let header = |name: &str| {
+            let values: Vec<_> =
+                request.headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect();
+            let between = if name == "cookie" { "; " } else { "," };
+            (!values.is_empty()).then(|| values.join(between))
+        };
+        let seen = EdgeRequest {
+            method: request.method.as_str(),
+            path: request.path,
+            query: request.query,
+            host: request.host,
+            header: &header,
+        };
+        let Some(Target { to, headers }) = self.0.route(app, &seen) else {
+            return AppRoute { to: RouteMatch::NoApp, headers: HeaderMap::new() };
+        };
+        let header = |(name, value): (String, String)| {
+            Some((HeaderName::try_from(name).ok()?, HeaderValue::try_from(value).ok()?))
+        };
+        AppRoute { to: route_match(to), headers: headers.into_iter().filter_map(header).collect() }
+    }
+
+    fn file(&self, file: &AppFile) -> Boxed<'static, Option<Bytes>> {
+        let (apps, content) = (self.0.clone(), Digest::try_from(file.content.clone()));
+        Box::pin(async move {
+            let read = apps.file(content.ok()?).await;
+            read.inspect_err(|error| tracing::error!(%error, "a file of an app could not be read"))
+                .ok()
+                .flatten()
+        })
+    }
+}
+
+fn route_match(to: Destination) -> RouteMatch {
+    let status = |status| StatusCode::from_u16(status).unwrap_or(StatusCode::NOT_FOUND);
+    match to {
+        Destination::Nowhere => RouteMatch::NoRoute,
+        Destination::Function(to) => RouteMatch::Function(RouteTarget {
+            function: FunctionReference::named(to.function),
+            matched_prefix: to.matched,
+            mode: if to.stream { InvokeMode::ResponseStream } else { InvokeMode::Buffered },
+            background: to.background,
+            rewritten: to.rewritten,
+        }),
+        Destination::File(file) => RouteMatch::File(AppFile {
+            path: file.path,
+            content: file.digest.to_string(),
+            status: status(file.status),
+        }),
+        Destination::Answer { status: code, location } => RouteMatch::Answer {
+            status: status(code),
+            location: location.and_then(|location| HeaderValue::try_from(location).ok()),
+        },
     }
 }
 

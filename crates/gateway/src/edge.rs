@@ -9,7 +9,7 @@ use ebb_model::{
     FunctionReference, Invocation, InvokeMode, RequestId, Response as FunctionResponse, TraceHeader, Trigger,
     UrlAuth, UrlCors,
 };
-use http::header::CONTENT_LENGTH;
+use http::header::{CONTENT_LENGTH, LOCATION};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body::Body;
@@ -18,9 +18,13 @@ use tokio::sync::mpsc;
 use crate::answer::AnswerBody;
 use crate::config::GatewayConfig;
 use crate::cors;
+use crate::files;
 use crate::host::{self, Host};
 use crate::payload::{self, EventSource};
-use crate::ports::{AppRoutes, Caller, Functions, RequestAuthenticator, RouteMatch, SignedRequest};
+use crate::ports::{
+    AppFile, AppRequest, AppRoute, AppRoutes, Caller, Functions, RequestAuthenticator, RouteMatch,
+    SignedRequest,
+};
 use crate::refusal::Refusal;
 use crate::request_body;
 use crate::stream::{PIECES_IN_FLIGHT, StreamedBody};
@@ -50,6 +54,19 @@ struct Target {
     api_id: String,
     /// The host without port.
     domain: String,
+    /// The path and query that the function gets in place of the request's own.
+    rewritten: Option<(String, String)>,
+    /// Whether the request is answered at once, and its event runs later.
+    background: bool,
+    /// Headers that the answer gets where the function does not set them.
+    headers: HeaderMap,
+}
+
+/// What answers a request.
+enum Way {
+    Function(Box<Target>),
+    File(AppFile, HeaderMap),
+    Answer { status: StatusCode, location: Option<HeaderValue>, headers: HeaderMap },
 }
 
 impl Edge {
@@ -61,7 +78,7 @@ impl Edge {
         let id = RequestId::random();
         let (parts, body) = request.into_parts();
         let mut response = match self.route(&parts) {
-            Ok(target) => {
+            Ok(Way::Function(target)) => {
                 let answered = match target
                     .cors
                     .as_ref()
@@ -78,6 +95,8 @@ impl Edge {
                     response
                 })
             }
+            Ok(Way::File(file, headers)) => self.file(id, &parts, &file, headers).await,
+            Ok(Way::Answer { status, location, headers }) => plain_answer(status, location, headers),
             Err(refusal) => refusal.into_response(id),
         };
         if parts.method == Method::HEAD {
@@ -86,7 +105,7 @@ impl Edge {
         response
     }
 
-    fn route(&self, parts: &Parts) -> Result<Target, Refusal> {
+    fn route(&self, parts: &Parts) -> Result<Way, Refusal> {
         let limits = &self.config.limits;
         if parts.uri.path_and_query().map_or(0, |target| target.as_str().len()) > limits.target_bytes {
             return Err(Refusal::TargetTooLong);
@@ -99,37 +118,72 @@ impl Edge {
         match Host::of(&parts.uri, &parts.headers, &self.config.domain, self.config.region.as_str()) {
             Host::FunctionUrl { id, name } => {
                 let target = self.functions.url(&id).ok_or(Refusal::UnknownUrl)?;
-                Ok(Target {
+                Ok(Way::Function(Box::new(Target {
                     function: target.function,
                     mode: target.url.mode,
                     auth: target.url.auth,
                     cors: target.url.cors,
                     api_id: id,
                     domain: name,
-                })
+                    rewritten: None,
+                    background: false,
+                    headers: HeaderMap::new(),
+                })))
             }
             Host::App { app, name } => self.app_target(parts, app, name),
             Host::Unknown(host) => Err(Refusal::UnknownHost { host, domain: self.config.domain.clone() }),
         }
     }
 
-    fn app_target(&self, parts: &Parts, app: String, domain: String) -> Result<Target, Refusal> {
-        match self.apps.route(&app, &parts.method, parts.uri.path()) {
+    fn app_target(&self, parts: &Parts, app: String, domain: String) -> Result<Way, Refusal> {
+        let request = AppRequest {
+            method: &parts.method,
+            path: parts.uri.path(),
+            query: parts.uri.query().unwrap_or_default(),
+            host: &domain,
+            headers: &parts.headers,
+        };
+        let AppRoute { to, headers } = self.apps.route(&app, &request);
+        match to {
             RouteMatch::NoApp => Err(Refusal::UnknownApp(app)),
             RouteMatch::NoRoute => Err(Refusal::NoRoute {
                 app,
                 method: parts.method.to_string(),
                 path: parts.uri.path().to_owned(),
             }),
-            RouteMatch::Function(target) => Ok(Target {
+            RouteMatch::Function(target) => Ok(Way::Function(Box::new(Target {
                 function: target.function,
                 mode: target.mode,
                 auth: UrlAuth::None,
                 cors: None,
                 api_id: app,
                 domain,
-            }),
+                rewritten: target.rewritten,
+                background: target.background,
+                headers,
+            }))),
+            RouteMatch::File(file) => Ok(Way::File(file, headers)),
+            RouteMatch::Answer { status, location } => Ok(Way::Answer { status, location, headers }),
         }
+    }
+
+    async fn file(
+        &self,
+        id: RequestId,
+        parts: &Parts,
+        file: &AppFile,
+        headers: HeaderMap,
+    ) -> Response<AnswerBody> {
+        let Some(content) = self.apps.file(file).await else {
+            tracing::error!(request_id = %id, path = file.path, "a file of an app could not be read");
+            return Refusal::Internal.into_response(id);
+        };
+        let AppFile { path, content: tag, status } = file;
+        let mut response = files::answer(&parts.method, &parts.headers, path, tag, *status, content);
+        for (name, value) in &headers {
+            response.headers_mut().insert(name.clone(), value.clone());
+        }
+        response
     }
 
     async fn run<B>(
@@ -146,10 +200,15 @@ impl Edge {
         let body = request_body::read(body, &parts.headers, &self.config.limits).await?;
         let caller = self.authorize(id, parts, &body, target.auth)?;
         let trace = trace_of(&parts.headers);
+        let (path, query) = match &target.rewritten {
+            Some((path, query)) => (path.as_str(), query.as_str()),
+            None => (parts.uri.path(), parts.uri.query().unwrap_or_default()),
+        };
         let event = payload::encode(&EventSource {
             method: &parts.method,
-            path: parts.uri.path(),
-            query: parts.uri.query().unwrap_or_default(),
+            path,
+            query,
+            sent_path: parts.uri.path(),
             version: parts.version,
             headers: &parts.headers,
             body: &body,
@@ -170,10 +229,16 @@ impl Edge {
         invocation.id = id;
         invocation.trace = trace.clone();
         let mut response = match target.mode {
+            _ if target.background => self.accept(invocation).await?,
             InvokeMode::Buffered => self.whole(invocation).await?,
             InvokeMode::ResponseStream => self.stream(invocation, parts.method == Method::HEAD).await?,
         };
         finish(&mut response, id, &trace);
+        for (name, value) in &target.headers {
+            if !response.headers().contains_key(name) {
+                response.headers_mut().insert(name.clone(), value.clone());
+            }
+        }
         if let Some(cors) = &target.cors {
             cors::apply(cors, &parts.headers, response.headers_mut());
         }
@@ -200,6 +265,17 @@ impl Edge {
             return Err(Refusal::Forbidden);
         }
         Ok(Some(caller))
+    }
+
+    /// Takes an event for later.
+    async fn accept(&self, mut invocation: Invocation) -> Result<Response<AnswerBody>, Refusal> {
+        let id = invocation.id;
+        invocation.trigger = Trigger::Direct;
+        self.functions.accept(invocation).await.map_err(|error| {
+            tracing::warn!(request_id = %id, %error, "an event was not accepted");
+            Refusal::from(&error)
+        })?;
+        Ok(plain_answer(StatusCode::ACCEPTED, None, HeaderMap::new()))
     }
 
     async fn whole(&self, invocation: Invocation) -> Result<Response<AnswerBody>, Refusal> {
@@ -239,6 +315,21 @@ impl Edge {
         *response.headers_mut() = prelude.headers;
         Ok(response)
     }
+}
+
+/// An answer of the edge's own, without a body.
+fn plain_answer(
+    status: StatusCode,
+    location: Option<HeaderValue>,
+    headers: HeaderMap,
+) -> Response<AnswerBody> {
+    let mut response = Response::new(AnswerBody::empty());
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    if let Some(location) = location {
+        response.headers_mut().insert(LOCATION, location);
+    }
+    response
 }
 
 /// The caller's trace where it is one, else a fresh one.

@@ -16,6 +16,7 @@ mod config;
 mod connection;
 mod cors;
 mod edge;
+mod files;
 mod host;
 mod payload;
 mod ports;
@@ -29,6 +30,7 @@ mod write_deadline;
 
 pub use config::{GatewayConfig, Limits};
 pub use ports::{
-    AppRoutes, AuthenticationError, Caller, RequestAuthenticator, RouteMatch, RouteTarget, SignedRequest,
+    AppFile, AppRequest, AppRoute, AppRoutes, AuthenticationError, Caller, RequestAuthenticator, RouteMatch,
+    RouteTarget, SignedRequest,
 };
 pub use server::Gateway;

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use ebb_invoker::{Boxed, Delivery, InvokeError, Invoker};
 use ebb_model::{
-    AccountId, Function, FunctionReference, FunctionUrl, Invocation, InvokeMode, Outcome, Qualifier, Version,
+    AccountId, Function, FunctionReference, FunctionUrl, Invocation, InvokeMode, Outcome, Qualifier,
+    RequestId, Version,
 };
-use http::{HeaderMap, Method, Uri};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 
 /// Tells who signed a request. The binary wires the verifier of the AWS protocols.
 pub trait RequestAuthenticator: Send + Sync + 'static {
@@ -48,13 +50,40 @@ pub struct Caller {
 #[error("{0}")]
 pub struct AuthenticationError(pub String);
 
-/// Says where the requests of apps go.
+/// Says where the requests of apps go, and gives their files.
 pub trait AppRoutes: Send + Sync + 'static {
-    /// The route of `app` that takes this method and path (as sent, not decoded).
-    fn route(&self, app: &str, method: &Method, path: &str) -> RouteMatch;
+    /// What of `app` takes this request.
+    fn route(&self, app: &str, request: &AppRequest<'_>) -> AppRoute;
+
+    /// The content of a file; nothing where it cannot be had.
+    fn file(&self, file: &AppFile) -> Boxed<'static, Option<Bytes>>;
+}
+
+/// A request to an app.
+#[derive(Debug, Clone, Copy)]
+pub struct AppRequest<'a> {
+    /// The method.
+    pub method: &'a Method,
+    /// The path, as it was sent, not decoded.
+    pub path: &'a str,
+    /// The query, as it was sent.
+    pub query: &'a str,
+    /// The host without its port.
+    pub host: &'a str,
+    /// The headers.
+    pub headers: &'a HeaderMap,
 }
 
 /// What [`AppRoutes::route`] found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AppRoute {
+    /// What takes the request.
+    pub to: RouteMatch,
+    /// Headers that the answer gets.
+    pub headers: HeaderMap,
+}
+
+/// What takes a request to an app.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RouteMatch {
     /// No app has this name.
@@ -63,6 +92,26 @@ pub enum RouteMatch {
     NoRoute,
     /// It goes to a function.
     Function(RouteTarget),
+    /// A file answers it.
+    File(AppFile),
+    /// It is answered with a status, and a location for redirects.
+    Answer {
+        /// The status.
+        status: StatusCode,
+        /// Where else.
+        location: Option<HeaderValue>,
+    },
+}
+
+/// A file of an app.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AppFile {
+    /// Its path, which gives its type.
+    pub path: String,
+    /// Its content, by the name that [`AppRoutes::file`] knows it by.
+    pub content: String,
+    /// The status it answers with.
+    pub status: StatusCode,
 }
 
 /// The function behind a route.
@@ -74,6 +123,10 @@ pub struct RouteTarget {
     pub matched_prefix: String,
     /// Whether its answers are sent as they are written.
     pub mode: InvokeMode,
+    /// Whether the request is answered with 202 at once, and its event runs later.
+    pub background: bool,
+    /// The path and query that the function gets in place of the request's own.
+    pub rewritten: Option<(String, String)>,
 }
 
 /// A function URL and what it invokes.
@@ -94,6 +147,9 @@ pub(crate) trait Functions: Send + Sync + 'static {
         invocation: Invocation,
         delivery: Delivery,
     ) -> Boxed<'static, Result<Outcome, InvokeError>>;
+
+    /// Accepts an event for later; durable when the future ends.
+    fn accept(&self, invocation: Invocation) -> Boxed<'static, Result<RequestId, InvokeError>>;
 }
 
 impl Functions for Invoker {
@@ -109,6 +165,11 @@ impl Functions for Invoker {
     ) -> Boxed<'static, Result<Outcome, InvokeError>> {
         let invoker = self.clone();
         Box::pin(async move { invoker.invoke(invocation, delivery).await })
+    }
+
+    fn accept(&self, invocation: Invocation) -> Boxed<'static, Result<RequestId, InvokeError>> {
+        let invoker = self.clone();
+        Box::pin(async move { invoker.accept(invocation).await })
     }
 }
 

@@ -8,9 +8,11 @@ use bytes::Bytes;
 use ebb_invoker::{Boxed, Delivery, InvokeError, StreamPart, ThrottleReason};
 use ebb_model::{
     AccountId, FailureKind, FunctionFailure, FunctionName, FunctionReference, FunctionUrl, Invocation,
-    InvokeMode, Outcome, Region, Report, Response as FunctionResponse, Timestamp, UrlAuth, UrlCors, Version,
+    InvokeMode, Outcome, Region, Report, RequestId, Response as FunctionResponse, Timestamp, UrlAuth,
+    UrlCors, Version,
 };
-use http::Method;
+use http::header::AGE;
+use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -20,8 +22,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::{GatewayConfig, Limits};
 use crate::ports::{
-    AppRoutes, AuthenticationError, Caller, Functions, RequestAuthenticator, RouteMatch, RouteTarget,
-    SignedRequest, UrlTarget,
+    AppFile, AppRequest, AppRoute, AppRoutes, AuthenticationError, Caller, Functions, RequestAuthenticator,
+    RouteMatch, RouteTarget, SignedRequest, UrlTarget,
 };
 use crate::server::Gateway;
 
@@ -56,6 +58,10 @@ impl Functions for Fake {
     ) -> Boxed<'static, Result<Outcome, InvokeError>> {
         (self.run)(invocation, delivery)
     }
+
+    fn accept(&self, invocation: Invocation) -> Boxed<'static, Result<RequestId, InvokeError>> {
+        Box::pin(async move { Ok(invocation.id) })
+    }
 }
 
 struct Key;
@@ -77,16 +83,38 @@ impl RequestAuthenticator for Key {
 struct Shop;
 
 impl AppRoutes for Shop {
-    fn route(&self, app: &str, _: &Method, path: &str) -> RouteMatch {
-        match (app, path) {
-            ("shop", "/none") => RouteMatch::NoRoute,
-            ("shop", _) => RouteMatch::Function(RouteTarget {
+    fn route(&self, app: &str, request: &AppRequest<'_>) -> AppRoute {
+        let function = |background, rewritten| {
+            RouteMatch::Function(RouteTarget {
                 function: FunctionReference::named(FunctionName::parse("shop").unwrap()),
                 matched_prefix: "/".into(),
                 mode: InvokeMode::Buffered,
+                background,
+                rewritten,
+            })
+        };
+        let to = match (app, request.path) {
+            ("shop", "/none") => RouteMatch::NoRoute,
+            ("shop", "/later") => function(true, None),
+            ("shop", "/old") => function(false, Some(("/new".to_owned(), "a=1".to_owned()))),
+            ("shop", "/file.txt") => RouteMatch::File(AppFile {
+                path: "file.txt".to_owned(),
+                content: "digest".to_owned(),
+                status: StatusCode::OK,
             }),
+            ("shop", "/gone") => RouteMatch::Answer {
+                status: StatusCode::PERMANENT_REDIRECT,
+                location: Some(HeaderValue::from_static("/here")),
+            },
+            ("shop", _) => function(false, None),
             _ => RouteMatch::NoApp,
-        }
+        };
+        AppRoute { to, headers: HeaderMap::from_iter([(AGE, HeaderValue::from_static("7"))]) }
+    }
+
+    fn file(&self, file: &AppFile) -> Boxed<'static, Option<Bytes>> {
+        let content = Bytes::from(format!("content of {}", file.path));
+        Box::pin(async move { Some(content) })
     }
 }
 
@@ -531,4 +559,21 @@ async fn a_shutdown_lets_running_requests_end() {
     server.serving.await.unwrap().unwrap();
     drop(idle);
     assert!(TcpStream::connect(server.address).await.is_err());
+}
+
+#[tokio::test]
+async fn apps_have_files_redirects_rewrites_and_work_for_later() {
+    let server = Server::start(echo(), Limits::default()).await;
+    for (path, expected) in [
+        ("/file.txt", &["200 OK", "content of file.txt", "age: 7", "etag: \"digest\""][..]),
+        ("/gone", &["308 Permanent Redirect", "location: /here"]),
+        ("/later", &["202 Accepted"]),
+        ("/old?b=2", &["200 OK", "\"rawPath\":\"/new\"", "\"rawQueryString\":\"a=1\"", "\"path\":\"/old\""]),
+        ("/none", &["404 Not Found"]),
+    ] {
+        let answer = server.send("shop.localhost", &format!("GET {path} HTTP/1.1"), b"").await;
+        for part in expected {
+            assert!(answer.contains(part), "{path}: {part} in {answer}");
+        }
+    }
 }

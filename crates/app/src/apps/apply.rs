@@ -60,13 +60,29 @@ impl Apps {
         record.pending = Some(plan.clone());
         let expect = before.as_ref().map_or(Expect::Absent, |app| Expect::Revision(app.revision));
         let revision = record::save(&self.inner.store, &plan.app, &record, expect).await?;
-        if let Err(error) = self.converge(&plan, &held).await {
+        let mut made = self.converge(&plan, &held).await;
+        if made.is_ok() {
+            made = self.schedule(&plan, old.as_ref()).await;
+        }
+        if let Err(error) = made {
             self.give_up(&plan.app, record, revision).await;
             return Err(error);
         }
         self.accept(&plan, record, revision).await?;
         self.delete_functions(&gone).await?;
         Ok(deployment(false))
+    }
+
+    /// Sets the schedules of a plan, or leaves those of the old one.
+    async fn schedule(&self, plan: &Plan, old: Option<&Plan>) -> Result<(), AppError> {
+        let result = self.set_schedules(plan).await;
+        if result.is_err() {
+            let nothing = Plan::new(&plan.app);
+            if let Err(error) = self.set_schedules(old.unwrap_or(&nothing)).await {
+                tracing::error!(app = plan.app, %error, "schedules of a failed deploy could not be taken back");
+            }
+        }
+        result
     }
 
     /// The plan is now what the app is.
@@ -103,7 +119,11 @@ impl Apps {
         for (name, app) in live.iter() {
             if let Some(plan) = &app.record.pending {
                 tracing::info!(app = name, "taking up a deploy that was cut off");
-                match self.converge(plan, &HashMap::new()).await {
+                let mut made = self.converge(plan, &HashMap::new()).await;
+                if made.is_ok() {
+                    made = self.set_schedules(plan).await;
+                }
+                match made {
                     Ok(()) => {
                         if let Err(error) = self.accept(plan, app.record.clone(), app.revision).await {
                             tracing::error!(app = name, %error, "a deploy could not be ended");
@@ -147,6 +167,7 @@ impl Apps {
         // would be a ruin that nobody clears away.
         record::delete(&self.inner.store, name).await?;
         self.publish(name, None);
+        self.delete_schedules(name).await?;
         self.delete_functions(&functions).await?;
         Ok(app)
     }
@@ -195,7 +216,8 @@ impl Apps {
         packages: Vec<Bytes>,
     ) -> Result<HashMap<Digest, Bytes>, AppError> {
         let held: HashMap<Digest, Bytes> = packages.into_iter().map(|zip| (Digest::of(&zip), zip)).collect();
-        let wanted: BTreeSet<Digest> = plan.functions.iter().map(|function| function.package).collect();
+        let functions = plan.functions.iter().map(|function| function.package);
+        let wanted: BTreeSet<Digest> = functions.chain(plan.files.values().copied()).collect();
         for digest in wanted {
             match held.get(&digest) {
                 Some(zip) => {
@@ -273,8 +295,12 @@ impl Apps {
     }
 
     fn new_settings(&self, planned: &PlannedFunction) -> SettingsInput {
-        let role = format!("arn:aws:iam::{}:role/ebb-app", self.inner.catalog.account());
-        SettingsInput { role: Some(role), ..settings_input(planned) }
+        SettingsInput { role: Some(self.role()), ..settings_input(planned) }
+    }
+
+    /// The role of everything that apps make.
+    pub(super) fn role(&self) -> String {
+        format!("arn:aws:iam::{}:role/ebb-app", self.inner.catalog.account())
     }
 
     async fn update(

@@ -6,11 +6,12 @@ use std::path::Path;
 use ebb_invoker::catalog::CatalogConfig;
 use ebb_invoker::testing::FakeRuntime;
 use ebb_model::{AccountId, Region, SystemClock};
+use ebb_sources::schedule::SchedulerParts;
 use ebb_store::{Expect, StoreConfig};
 use tempfile::TempDir;
 
 use super::*;
-use crate::plan::PlannedFunction;
+use crate::plan::{PlannedFunction, PlannedSchedule};
 
 async fn open(data: &Path) -> Apps {
     let store = StoreConfig { data: data.to_owned(), database: None, blobs: None };
@@ -27,10 +28,13 @@ async fn open(data: &Path) -> Apps {
     let preferred = Box::new(|| {
         vec![RuntimeName::parse("nodejs20.x").unwrap(), RuntimeName::parse("python3.11").unwrap()]
     });
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let (account, region) = (catalog.account().clone(), catalog.region().clone());
+    let scheduler =
+        Scheduler::open(SchedulerParts { store: store.clone(), clock: clock.clone(), account, region });
+    let scheduler = scheduler.await.unwrap();
     let domain = "localhost".to_owned();
-    Apps::open(AppsConfig { catalog, store, clock: Arc::new(SystemClock), domain, port: 8440, preferred })
-        .await
-        .unwrap()
+    Apps::open(AppsConfig { catalog, store, scheduler, clock, domain, port: 8440, preferred }).await.unwrap()
 }
 
 async fn fresh() -> (TempDir, Apps) {
@@ -41,6 +45,7 @@ async fn fresh() -> (TempDir, Apps) {
 
 /// Ends everything, so that the data folder can be opened again.
 async fn close(apps: Apps) {
+    apps.inner.scheduler.stop().await;
     apps.inner.catalog.close().await;
     apps.inner.store.close().await;
 }
@@ -63,14 +68,13 @@ fn plan(app: &str, functions: &[(&str, &str, &str)]) -> (Plan, Vec<Bytes>) {
         environment: BTreeMap::new(),
         routes: vec![route.parse().unwrap()],
         stream: false,
+        background: false,
+        before_files: false,
         package: Digest::of(&zip_of(content)),
     };
     let functions: Vec<_> = functions.to_vec();
     let packages = functions.iter().map(|(_, content, _)| zip_of(content)).collect();
-    (
-        Plan { app: app.to_owned(), functions: functions.iter().map(planned).collect(), ignored: vec![] },
-        packages,
-    )
+    (Plan { functions: functions.iter().map(planned).collect(), ..Plan::new(app) }, packages)
 }
 
 async fn deploy(apps: &Apps, (plan, packages): (Plan, Vec<Bytes>)) -> Result<Vec<String>, AppError> {
@@ -91,9 +95,16 @@ fn functions(apps: &Apps) -> Vec<String> {
     names
 }
 
-fn to(function: &str, matched: &str) -> Target {
-    let function = FunctionName::parse(function).unwrap();
-    Target::Function { function, matched: matched.to_owned(), stream: false }
+/// Where a GET of an app goes: the function and the part of the path that its route matched.
+fn route(apps: &Apps, app: &str, path: &str) -> String {
+    let header = |_: &str| None;
+    let request = EdgeRequest { method: "GET", path, query: "", host: "app.localhost", header: &header };
+    match apps.route(app, &request).map(|target| target.to) {
+        None => "no app".to_owned(),
+        Some(Destination::Nowhere) => "no route".to_owned(),
+        Some(Destination::Function(to)) => format!("{} {}", to.function, to.matched),
+        Some(other) => format!("{other:?}"),
+    }
 }
 
 #[tokio::test]
@@ -101,11 +112,8 @@ async fn a_deploy_makes_changes_keeps_and_deletes() {
     let (_data, apps) = fresh().await;
     let first = plan("shop", &[("web", "1", "/web/*"), ("api", "1", "/api/*")]);
     assert_eq!(deploy(&apps, first.clone()).await.unwrap(), ["create shop-web", "create shop-api"]);
-    assert_eq!(apps.route("shop", "GET", "/api/x"), to("shop-api", "/api"));
-    assert_eq!(
-        (apps.route("shop", "GET", "/"), apps.route("other", "GET", "/")),
-        (Target::NoRoute, Target::NoApp)
-    );
+    assert_eq!(route(&apps, "shop", "/api/x"), "shop-api /api");
+    assert_eq!((route(&apps, "shop", "/"), route(&apps, "other", "/")), ("no route".into(), "no app".into()));
     assert_eq!(deploy(&apps, first).await.unwrap(), ["keep shop-web", "keep shop-api"]);
     let mut second = plan("shop", &[("web", "2", "/web/*"), ("job", "1", "/job")]);
     second.0.functions[0].memory = 256;
@@ -125,7 +133,7 @@ async fn a_deploy_makes_changes_keeps_and_deletes() {
 async fn one_function_has_the_name_of_its_app() {
     let (_data, apps) = fresh().await;
     assert_eq!(deploy(&apps, plan("solo", &[("", "1", "/*")])).await.unwrap(), ["create solo"]);
-    assert_eq!(apps.route("solo", "GET", "/any"), to("solo", ""));
+    assert_eq!(route(&apps, "solo", "/any"), "solo ");
 }
 
 #[tokio::test]
@@ -154,8 +162,8 @@ async fn a_deploy_that_fails_leaves_everything_as_it_was() {
         assert_eq!(functions(apps), ["shop-api", "shop-web"]);
         let web = apps.inner.catalog.function(&FunctionName::parse("shop-web").unwrap()).unwrap();
         assert_eq!(web.latest.code.digest, Digest::of(&zip_of("1")));
-        assert_eq!(apps.route("shop", "GET", "/web"), to("shop-web", "/web"));
-        assert_eq!(apps.route("shop", "GET", "/new"), Target::NoRoute);
+        assert_eq!(route(apps, "shop", "/web"), "shop-web /web");
+        assert_eq!(route(apps, "shop", "/new"), "no route");
         assert_eq!(apps.get("shop").unwrap().generation, 1);
     };
     check(&apps);
@@ -193,7 +201,7 @@ async fn a_removed_app_is_gone_with_its_functions() {
     deploy(&apps, plan("app", &[("", "1", "/*")])).await.unwrap();
     apps.remove("app").await.unwrap();
     assert!(functions(&apps).is_empty());
-    assert_eq!(apps.route("app", "GET", "/"), Target::NoApp);
+    assert_eq!(route(&apps, "app", "/"), "no app");
     assert!(matches!(apps.remove("app").await, Err(AppError::NotFound(_))));
     close(apps).await;
     assert!(open(data.path()).await.list().is_empty());
@@ -216,6 +224,46 @@ async fn a_deploy_that_a_crash_cut_off_is_taken_up() {
     close(apps).await;
     let apps = open(data.path()).await;
     assert_eq!(functions(&apps), ["app-new", "app-web"]);
-    assert_eq!(apps.route("app", "GET", "/new"), to("app-new", "/new"));
+    assert_eq!(route(&apps, "app", "/new"), "app-new /new");
     assert_eq!(apps.get("app").unwrap().generation, 2);
+}
+
+fn schedules(apps: &Apps) -> Vec<String> {
+    apps.inner.scheduler.schedules().iter().map(|one| format!("{} {}", one.group, one.expression)).collect()
+}
+
+#[tokio::test]
+async fn files_and_schedules_come_and_go_with_the_app() {
+    let (_data, apps) = fresh().await;
+    let (mut first, mut packages) = plan("site", &[("f", "1", "/f")]);
+    let page = Bytes::from_static(b"<h1>page</h1>");
+    first.files.insert("index.html".to_owned(), Digest::of(&page));
+    let schedule = |expression: &str| PlannedSchedule {
+        function: "f".to_owned(),
+        expression: expression.to_owned(),
+        input: "{}".to_owned(),
+    };
+    first.schedules = vec![schedule("rate(1 hour)"), schedule("cron(0 5 * * ? *)")];
+    assert!(deploy(&apps, (first.clone(), packages.clone())).await.is_err(), "the file was not sent");
+    assert_eq!(schedules(&apps), Vec::<String>::new());
+    packages.push(page.clone());
+    deploy(&apps, (first.clone(), packages.clone())).await.unwrap();
+    assert!(route(&apps, "site", "/").contains("index.html"));
+    assert_eq!(apps.file(Digest::of(&page)).await.unwrap(), Some(page));
+    assert_eq!(schedules(&apps), ["ebb-app-site rate(1 hour)", "ebb-app-site cron(0 5 * * ? *)"]);
+
+    let mut second = first.clone();
+    second.schedules = vec![schedule("rate(2 hours)")];
+    second.files.clear();
+    deploy(&apps, (second, packages.clone())).await.unwrap();
+    assert_eq!(schedules(&apps), ["ebb-app-site rate(2 hours)"]);
+    assert_eq!(route(&apps, "site", "/"), "no route");
+
+    let mut broken = first;
+    broken.schedules = vec![schedule("every day")];
+    let said = deploy(&apps, (broken, packages)).await.unwrap_err().to_string();
+    assert!(said.contains("\"every day\"") && said.contains("\"f\""), "{said}");
+    assert_eq!(schedules(&apps), ["ebb-app-site rate(2 hours)"]);
+    apps.remove("site").await.unwrap();
+    assert_eq!(schedules(&apps), Vec::<String>::new());
 }

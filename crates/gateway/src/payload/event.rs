@@ -17,9 +17,11 @@ use crate::ports::Caller;
 /// Everything that an event is made of.
 pub(crate) struct EventSource<'a> {
     pub(crate) method: &'a Method,
-    /// Path as it was sent.
+    /// The path: as it was sent, or what a rule of the app made of it.
     pub(crate) path: &'a str,
-    /// Query as it was sent, without the question mark.
+    /// The path as it was sent.
+    pub(crate) sent_path: &'a str,
+    /// The query, without the question mark: as it was sent, or what a rule of the app made of it.
     pub(crate) query: &'a str,
     pub(crate) version: Version,
     pub(crate) headers: &'a HeaderMap,
@@ -150,7 +152,7 @@ fn context<'a>(source: &EventSource<'a>) -> Context<'a> {
         domain_prefix: source.domain.split('.').next().unwrap_or_default(),
         http: Http {
             method: source.method.as_str(),
-            path: source.path,
+            path: source.sent_path,
             protocol: protocol(source.version),
             source_ip: source.source_ip,
             user_agent: source.headers.get(USER_AGENT).map(text_of).unwrap_or_default(),

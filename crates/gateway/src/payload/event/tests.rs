@@ -25,6 +25,7 @@ fn event(case: &Case<'_>) -> Value {
     let encoded = encode(&EventSource {
         method: &Method::POST,
         path: case.path,
+        sent_path: case.path,
         query: case.query,
         version: Version::HTTP_11,
         headers: &headers,
