@@ -10,6 +10,7 @@
 //! | `POST /_ebb/v1/packages` | which of these digests (a JSON list) the server does not have |
 //! | `GET /_ebb/v1/functions[/NAME]` | [`FunctionView`]s |
 //! | `GET /_ebb/v1/logs` | a [`LogPage`]; see [`LogQuery`] |
+//! | `GET /_ebb/v1/events` | an [`EventPage`]; see [`EventQuery`] |
 //!
 //! Errors are [`ErrorBody`], with the status that fits. Requests were authenticated before they come here. It must
 //! never run functions, change them other than through the [`AppPort`], or hold state of its own.
@@ -19,6 +20,7 @@
 //! Start reading at `service.rs`.
 
 mod error;
+mod events;
 mod functions;
 mod logs;
 mod metrics;
@@ -29,6 +31,7 @@ mod tests;
 pub mod upload;
 
 pub use error::ErrorBody;
+pub use events::{EventPage, EventQuery};
 pub use functions::{FunctionView, UsageView};
 pub use logs::{LogEventView, LogPage, LogQuery};
 pub use ports::{AppPort, AppPortError, LogPatterns, MessageTest};

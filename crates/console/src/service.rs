@@ -15,6 +15,7 @@ use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
 
 use crate::error::ConsoleError;
+use crate::events::{self, EventQuery};
 use crate::logs::LogQuery;
 use crate::ports::{AppPort, LogPatterns};
 use crate::upload::Upload;
@@ -108,8 +109,12 @@ impl Console {
                 json(&found.ok_or_else(|| ConsoleError::NoSuchName((*name).to_owned()))?)
             }
             ["v1", "logs"] if method == Method::GET => self.logs(&query).await,
+            ["v1", "events"] if method == Method::GET => {
+                let (id, since, limit) = (query.get("id"), query.number("since")?, query.number("limit")?);
+                json(&events::read(&self.parts.store, &EventQuery { id, since, limit }).await?)
+            }
             ["health" | "metrics"]
-            | ["v1", "packages" | "functions" | "logs"]
+            | ["v1", "packages" | "functions" | "logs" | "events"]
             | ["v1", "apps" | "functions", ..] => {
                 Err(ConsoleError::NoSuchMethod { method: method.to_string(), path: path.to_owned() })
             }

@@ -8,14 +8,17 @@ mod confirm;
 mod deploy;
 mod dev;
 mod env_file;
+mod events;
 mod failure;
 mod invoke;
 mod list;
 mod logs;
 mod output;
 mod remove;
+mod replay;
 mod runtimes;
 mod sdk;
+mod send;
 mod server;
 #[cfg(test)]
 mod tests;
@@ -91,6 +94,26 @@ Examples:
   ebb logs hello --since 1h --filter ERROR
   ebb logs hello --filter '{ $.level = \"error\" }' --json")]
     Logs(logs::LogsArgs),
+    /// Show what happened to events: accepted, tried, failed, retried, delivered, dead-lettered
+    #[command(after_help = "\
+Examples:
+  ebb events                         the newest steps of all events
+  ebb events ID -f                   one event and those that it led to, and go on
+  ebb events --since 1h --json")]
+    Events(events::EventsArgs),
+    /// Send a message to a queue or a topic, or an event to a bus
+    #[command(after_help = "\
+Examples:
+  ebb send orders '{\"n\": 1}'          to whatever is called orders
+  ebb send orders.fifo @order.json --group alice
+  echo '{\"n\": 1}' | ebb send bus:default - --type order.placed")]
+    Send(send::SendArgs),
+    /// Move dead letters back to where they come from, or replay an archive to its bus
+    #[command(after_help = "\
+Examples:
+  ebb replay orders-dead             dead letters go back to their queue
+  ebb replay my-archive --since 1h   events of the last hour, to the bus once more")]
+    Replay(replay::ReplayArgs),
     /// List apps and functions
     #[command(after_help = "\
 Examples:
@@ -158,6 +181,9 @@ fn dispatch(verb: Verb) -> Result<ExitCode, Failure> {
         Verb::Deploy(args) => wait(deploy::run(args)),
         Verb::Invoke(args) => wait(invoke::run(args)),
         Verb::Logs(args) => wait(logs::run(args)),
+        Verb::Events(args) => wait(events::run(args)),
+        Verb::Send(args) => wait(send::run(args)),
+        Verb::Replay(args) => wait(replay::run(args)),
         Verb::Ls(args) => wait(list::run(args)),
         Verb::Rm(args) => wait(remove::run(args)),
     }

@@ -8,6 +8,7 @@ mod accepted;
 mod destinations;
 mod lanes;
 mod next;
+mod steps;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,12 +44,14 @@ pub(crate) async fn accept(shared: &Shared, invocation: Invocation) -> Result<Re
     let payload = read_json(&invocation.payload)?;
     resolve::find(&shared.catalog, &invocation)?;
     let now = shared.clock.now();
-    let body = Accepted::new(&invocation, payload, now).to_bytes();
+    let event = Accepted::new(&invocation, payload, now);
+    let body = event.to_bytes();
     let stored = shared.store.work().enqueue(vec![NewWork { queue: QUEUE, body, due: now }]).await;
     stored.map_err(|error| {
         tracing::error!(request_id = %invocation.id, %error, "an event could not be stored");
         InvokeError::Internal(error.to_string())
     })?;
+    steps::accepted(shared, &event, None);
     Ok(invocation.id)
 }
 
@@ -106,6 +109,7 @@ async fn deliver(shared: Arc<Shared>, work: Work, event: Accepted, _slot: Slot) 
     let attempt = if event.expired(shared.clock.now(), policy.max_age) {
         Attempt::TooLate
     } else {
+        steps::tried(&shared, &event);
         match hold(&shared, &work, run(&shared, &event)).await {
             Some(attempt) => attempt,
             // Another server has it.
@@ -120,7 +124,9 @@ async fn deliver(shared: Arc<Shared>, work: Work, event: Accepted, _slot: Slot) 
     }
     let now = shared.clock.now();
     let queue = shared.store.work();
-    match next::next(&event, &attempt, &policy, &shared.config.pacing) {
+    let next = next::next(&event, &attempt, &policy, &shared.config.pacing);
+    steps::followed(&shared, &event, &attempt, &next, &policy);
+    match next {
         Next::Retry { after, event } => {
             tracing::debug!(
                 ?after,

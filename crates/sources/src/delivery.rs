@@ -47,6 +47,9 @@ pub struct Delivery {
     /// Attempts that failed so far.
     #[serde(default)]
     pub failures: u32,
+    /// The id of the event that led to it, where that has one.
+    #[serde(default)]
+    pub cause: Option<String>,
 }
 
 /// What a target gets.
@@ -128,7 +131,7 @@ impl Delivery {
     #[must_use]
     pub fn new(target: String, message: Message, from: Sender, accepted: Timestamp) -> Self {
         let (id, retry) = (RequestId::random(), RetryPolicy::default());
-        Self { id, target, message, from, retry, dead_letter: None, accepted, failures: 0 }
+        Self { id, target, message, from, retry, dead_letter: None, accepted, failures: 0, cause: None }
     }
 
     /// As work for the store, to be tried not before `due`.

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex};
 
 use ebb_invoker::Invoker;
 use ebb_model::{Clock, FunctionReference, RequestId, Timestamp};
+use ebb_store::trail::Trail;
 use ebb_store::{Store, StoreError};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
@@ -50,6 +51,7 @@ struct Inner {
     invoker: Invoker,
     queues: Queues,
     mappings: Registry<Mapping>,
+    trail: Trail,
     /// The pollers of enabled mappings, by id.
     pollers: Mutex<HashMap<String, Running>>,
     stop: CancellationToken,
@@ -135,6 +137,7 @@ impl Mappings {
     /// [`StoreError`].
     pub async fn open(parts: MappingParts) -> Result<Self, StoreError> {
         let inner = Arc::new(Inner {
+            trail: parts.store.trail().clone(),
             mappings: Registry::open(parts.store, "event-source-mapping").await?,
             clock: parts.clock,
             invoker: parts.invoker,

@@ -41,6 +41,7 @@ mod records;
 mod store;
 #[cfg(test)]
 mod testing;
+pub mod trail;
 mod work;
 
 pub use blobs::Blobs;

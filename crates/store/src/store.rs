@@ -9,6 +9,7 @@ use ebb_model::{Clock, SystemClock};
 use crate::database::Database;
 use crate::folder::DataFolder;
 use crate::logs::LogStore;
+use crate::trail::Trail;
 use crate::{Blobs, Bodies, Messages, Packages, Records, StoreError, WorkQueue};
 
 /// Where state is kept.
@@ -55,6 +56,7 @@ struct Parts {
     work: WorkQueue,
     messages: Messages,
     logs: LogStore,
+    trail: Trail,
 }
 
 impl Store {
@@ -81,6 +83,9 @@ impl Store {
         let packages = blocking("open the package folder", move || Packages::open(&path, from)).await?;
         let (path, time) = (folder.path().join("logs"), Arc::clone(&clock));
         let logs = blocking("open the logs", move || Ok(LogStore::open(path, time)?)).await?;
+        let (path, time) = (folder.path().join("trail"), Arc::clone(&clock));
+        let trail = blocking("open the trail of events", move || Ok(Trail::open(path, time)?)).await?;
+        trail.bound().await?;
         let database = Arc::new(Database::open(folder, config.database.as_deref()).await?);
         let records = Records::new(Arc::clone(&database));
         let work = WorkQueue::new(Arc::clone(&database), Arc::clone(&clock));
@@ -96,6 +101,7 @@ impl Store {
                 work,
                 messages,
                 logs,
+                trail,
             }),
         })
     }
@@ -142,8 +148,15 @@ impl Store {
         &self.parts.logs
     }
 
+    /// What happened to each event.
+    #[must_use]
+    pub fn trail(&self) -> &Trail {
+        &self.parts.trail
+    }
+
     /// Writes what waits and closes. What is asked afterwards gets [`StoreError::Closed`].
     pub async fn close(&self) {
+        self.parts.trail.close().await;
         self.parts.logs.close().await;
         self.parts.database.close().await;
     }

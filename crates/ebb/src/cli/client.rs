@@ -42,6 +42,13 @@ pub(crate) struct Answer {
     pub(crate) body: Bytes,
 }
 
+/// Why an AWS operation was refused.
+pub(crate) struct Refused {
+    /// What it was about is not there.
+    pub(crate) not_there: bool,
+    pub(crate) failure: Failure,
+}
+
 /// A request to be signed.
 pub(crate) struct Call<'a> {
     pub(crate) method: Method,
@@ -110,6 +117,45 @@ impl Client {
         }
         serde_json::from_slice(&answer.body)
             .map_err(|error| self.failed(&format!("the server's answer is not understood: {error}")))
+    }
+
+    /// The region that requests are signed for.
+    pub(crate) fn region(&self) -> &str {
+        &self.region
+    }
+
+    /// Asks for an operation of an AWS service that speaks JSON.
+    pub(crate) async fn aws_json(
+        &self,
+        service: &str,
+        operation: &str,
+        request: &serde_json::Value,
+    ) -> Result<serde_json::Value, Refused> {
+        let other = |failure| Refused { not_there: false, failure };
+        let headers = vec![
+            ("content-type", "application/x-amz-json-1.0".to_owned()),
+            ("x-amz-target", operation.to_owned()),
+        ];
+        let body = request.to_string().into();
+        let call = Call { method: Method::POST, target: "/".to_owned(), service, headers, body };
+        let answer = self.send(call).await.map_err(other)?;
+        let said: serde_json::Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+        if answer.status.is_success() {
+            return Ok(said);
+        }
+        let code = said["__type"].as_str().unwrap_or_default();
+        let not_there = ["QueueDoesNotExist", "NonExistentQueue", "ResourceNotFoundException"]
+            .iter()
+            .any(|missing| code.ends_with(missing));
+        Err(Refused { not_there, failure: self.refused(&answer) })
+    }
+
+    /// Asks for an operation of an AWS service that speaks the query protocol; gives the XML.
+    pub(crate) async fn aws_query(&self, service: &str, form: String) -> Result<Bytes, Failure> {
+        let headers = vec![("content-type", "application/x-www-form-urlencoded".to_owned())];
+        let call = Call { method: Method::POST, target: "/".to_owned(), service, headers, body: form.into() };
+        let answer = self.send(call).await?;
+        if answer.status.is_success() { Ok(answer.body) } else { Err(self.refused(&answer)) }
     }
 
     /// The failure that an error answer stands for.

@@ -49,7 +49,7 @@ pub(crate) async fn run(args: InvokeArgs) -> Result<ExitCode, Failure> {
 }
 
 /// The event, from wherever it is.
-fn payload(text: &str) -> Result<Bytes, Failure> {
+pub(crate) fn payload(text: &str) -> Result<Bytes, Failure> {
     let failed = |place: &str, error: &std::io::Error| Failure::new(format!("no event: {error}"), place);
     match text.strip_prefix('@') {
         Some(file) => std::fs::read(file).map(Bytes::from).map_err(|error| failed(file, &error)),

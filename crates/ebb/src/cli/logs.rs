@@ -47,13 +47,13 @@ pub(crate) struct LogsArgs {
 
 /// From when on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Since {
+pub(crate) enum Since {
     Ago(Duration),
     At(Timestamp),
 }
 
 impl Since {
-    fn millis(self) -> i64 {
+    pub(crate) fn millis(self) -> i64 {
         match self {
             Self::Ago(duration) => before(SystemClock.now().millis(), duration),
             Self::At(time) => time.millis(),
@@ -65,7 +65,7 @@ fn before(millis: i64, duration: Duration) -> i64 {
     millis.saturating_sub(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)).max(0)
 }
 
-fn parse_since(text: &str) -> Result<Since, String> {
+pub(crate) fn parse_since(text: &str) -> Result<Since, String> {
     if let Ok(time) = text.parse::<jiff::Timestamp>() {
         return Ok(Since::At(Timestamp(time.as_millisecond())));
     }

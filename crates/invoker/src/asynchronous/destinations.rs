@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use super::QUEUE;
 use super::accepted::Accepted;
 use super::next::{Attempt, Condition, Policy};
+use super::steps;
 use crate::Shared;
 use crate::run::read_json;
 
@@ -61,7 +62,7 @@ pub(crate) fn consequences(
     let Some(target) = target.as_deref().filter(|target| !target.is_empty()) else { return work };
     let body = record(shared, event, attempt, condition).to_string();
     if target.contains(":lambda:") {
-        work.extend(invoke(shared, target, body));
+        work.extend(invoke(shared, target, body, event));
     } else {
         let outcome = if condition == Condition::Success { "Success" } else { "Failure" };
         let detail_type = format!("Lambda Function Invocation Result - {outcome}");
@@ -74,13 +75,15 @@ pub(crate) fn consequences(
 }
 
 /// Another function, whose event is the record.
-fn invoke(shared: &Shared, target: &str, body: String) -> Option<NewWork> {
+fn invoke(shared: &Shared, target: &str, body: String, of: &Accepted) -> Option<NewWork> {
     let invoke = || {
         let function = FunctionReference::parse(target).map_err(|error| error.to_string())?;
         let invocation = Invocation::new(function, Bytes::from(body), Trigger::Asynchronous);
         let payload = read_json(&invocation.payload).map_err(|error| error.to_string())?;
         let now = shared.clock.now();
-        let body = Accepted::new(&invocation, payload, now).to_bytes();
+        let event = Accepted::new(&invocation, payload, now);
+        steps::accepted(shared, &event, Some(of.id.to_string()));
+        let body = event.to_bytes();
         Ok::<_, String>(NewWork { queue: QUEUE, body, due: now })
     };
     invoke()
@@ -114,7 +117,7 @@ fn dead_letter(shared: &Shared, event: &Accepted, attempt: &Attempt) -> Option<N
     }))
 }
 
-fn error_message(outcome: &Outcome) -> String {
+pub(super) fn error_message(outcome: &Outcome) -> String {
     let object = match answer(outcome) {
         Value::Object(object) => object.get("errorMessage").and_then(Value::as_str).map(str::to_owned),
         _ => None,
@@ -126,7 +129,7 @@ fn error_message(outcome: &Outcome) -> String {
     message
 }
 
-fn invoked_arn(shared: &Shared, event: &Accepted) -> String {
+pub(super) fn invoked_arn(shared: &Shared, event: &Accepted) -> String {
     let qualifier = event.qualifier.as_ref().map_or_else(|| "$LATEST".to_owned(), ToString::to_string);
     format!("{}:{qualifier}", shared.catalog.arn(&event.function, None))
 }

@@ -183,6 +183,7 @@ impl EventBuses {
             let delivery = Delivery {
                 retry: target.retry.unwrap_or_else(RetryPolicy::default),
                 dead_letter: target.dead_letter(&rule_arn),
+                cause: Some(event.id.clone()),
                 ..Delivery::new(target.arn.clone(), message, from, now)
             };
             work.push(delivery.into_work(now));

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ebb_model::{Clock, Timestamp};
+use ebb_store::trail::{Step, StepKind};
 use ebb_store::{NewWork, Pass, Store, StoreError, Work};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -126,13 +127,50 @@ impl Worker {
             let due = self.parts.clock.now().plus(PUT_BACK);
             return settled(queue.retry(&work, due, None).await);
         }
+        self.note_attempt(&delivery);
         let made = tokio::time::timeout(DEADLINE, self.parts.targets.deliver(&delivery)).await;
         self.leave(&delivery.target);
         let late = || Undelivered::for_now("TIMEOUT", "the target did not answer in time");
         settled(match made.unwrap_or_else(|_| Err(late())) {
-            Ok(()) => queue.complete(&work).await,
-            Err(error) => queue.pass(&work, follow(delivery, &error, self.parts.clock.now())).await,
+            Ok(()) => {
+                self.note(&delivery, StepKind::Delivered, |step| step);
+                queue.complete(&work).await
+            }
+            Err(error) => {
+                let pass = follow(delivery.clone(), &error, self.parts.clock.now());
+                self.note_failure(&delivery, &error, &pass);
+                queue.pass(&work, pass).await
+            }
         });
+    }
+
+    fn note_attempt(&self, delivery: &Delivery) {
+        if delivery.failures == 0 {
+            self.note(delivery, StepKind::Accepted, |step| Step { at: delivery.accepted, ..step });
+        }
+        self.note(delivery, StepKind::Tried, |step| step.attempt(delivery.failures + 1));
+    }
+
+    fn note_failure(&self, delivery: &Delivery, error: &Undelivered, pass: &Pass) {
+        let attempt = delivery.failures + 1;
+        self.note(delivery, StepKind::Failed, |step| step.attempt(attempt).detail(error.to_string()));
+        match (&pass.again, &delivery.dead_letter) {
+            (Some((at, _)), _) => {
+                let detail = format!("again at {}", at.to_rfc3339());
+                self.note(delivery, StepKind::Retried, |step| step.detail(detail));
+            }
+            (None, Some(letter)) => {
+                self.note(delivery, StepKind::DeadLettered, |step| step.detail(format!("to {}", letter.arn)));
+            }
+            (None, None) => {
+                self.note(delivery, StepKind::Dropped, |step| step.detail("no dead-letter queue"))
+            }
+        }
+    }
+
+    fn note(&self, delivery: &Delivery, kind: StepKind, more: impl FnOnce(Step) -> Step) {
+        let step = Step::new(self.parts.clock.now(), delivery.id.to_string(), kind, &delivery.target);
+        self.parts.store.trail().note(&more(step.cause(delivery.cause.clone())));
     }
 
     fn enter(&self, target: &str) -> bool {

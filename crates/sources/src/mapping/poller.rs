@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use ebb_invoker::{Delivery, InvokeError, Invoker};
-use ebb_model::{FunctionReference, Invocation, Response, Trigger, limits};
+use ebb_model::{Clock, FunctionReference, Invocation, Response, Trigger, limits};
+use ebb_store::trail::{Step, StepKind, Trail};
 use serde_json::json;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
@@ -40,6 +41,8 @@ pub(super) struct Poller {
     queues: Queues,
     mapping: Arc<Mapping>,
     patterns: Vec<Pattern>,
+    clock: Arc<dyn Clock>,
+    trail: Trail,
     stop: CancellationToken,
     tasks: TaskTracker,
     /// What runs for this mapping.
@@ -59,6 +62,8 @@ impl Poller {
             invoker: mappings.inner.invoker.clone(),
             queues: mappings.inner.queues.clone(),
             patterns: mapping.filters.iter().filter_map(|filter| Pattern::parse(filter).ok()).collect(),
+            clock: mappings.inner.clock.clone(),
+            trail: mappings.inner.trail.clone(),
             mapping,
             stop,
             tasks: mappings.inner.tasks.clone(),
@@ -156,6 +161,9 @@ impl Poller {
             } else {
                 // What no filter wants is handled by that.
                 self.delete(queue, &[&message]).await;
+                self.note(&message, StepKind::Dropped, |step| {
+                    step.detail("no filter of the mapping wants it")
+                });
             }
         }
         if kept.is_empty() {
@@ -163,7 +171,16 @@ impl Poller {
         }
         let ids: HashSet<&str> = kept.iter().map(|message| message.message.id.as_str()).collect();
         let event = Bytes::from(json!({ "Records": records }).to_string());
+        for message in &kept {
+            if message.receives == 1 {
+                self.note(message, StepKind::Accepted, |step| Step { at: message.sent, ..step });
+            }
+            self.note(message, StepKind::Tried, |step| step.attempt(attempt(message)));
+        }
         let failures = self.invoke(queue, event, &ids).await;
+        for message in &kept {
+            self.note_end(queue, message, failures.contains(message.message.id.as_str()));
+        }
         let done: Vec<&Received> =
             kept.iter().filter(|one| !failures.contains(one.message.id.as_str())).collect();
         self.delete(queue, &done).await;
@@ -201,6 +218,29 @@ impl Poller {
         }
     }
 
+    fn note_end(&self, queue: &Queue, message: &Received, failed: bool) {
+        if !failed {
+            return self.note(message, StepKind::Delivered, |step| step);
+        }
+        self.note(message, StepKind::Failed, |step| step.attempt(attempt(message)));
+        let visibility = queue.attributes.visibility_seconds();
+        match queue.attributes.redrive() {
+            Some(redrive) if message.receives >= i64::from(redrive.max_receives) => {
+                self.note(message, StepKind::DeadLettered, |step| {
+                    step.detail(format!("to {} after its visibility timeout", redrive.queue_arn))
+                });
+            }
+            _ => self.note(message, StepKind::Retried, |step| {
+                step.detail(format!("when its visibility timeout of {visibility} s ends"))
+            }),
+        }
+    }
+
+    fn note(&self, message: &Received, kind: StepKind, more: impl FnOnce(Step) -> Step) {
+        let step = Step::new(self.clock.now(), &message.message.id, kind, &self.mapping.function_arn);
+        self.trail.note(&more(step));
+    }
+
     async fn delete(&self, queue: &Queue, messages: &[&Received]) {
         let entry =
             |(at, message): (usize, &&Received)| (at.to_string(), message.receipt.as_str().to_owned());
@@ -211,6 +251,11 @@ impl Poller {
             }
         }
     }
+}
+
+/// Which attempt at a message this is.
+fn attempt(message: &Received) -> u32 {
+    u32::try_from(message.receives).unwrap_or(u32::MAX)
 }
 
 /// The bytes of a message as a record of an event, with what is between two.
