@@ -225,9 +225,8 @@ impl Edge {
             tracing::error!(request_id = %id, %error, "an event could not be encoded");
             Refusal::Internal
         })?;
-        let mut invocation = Invocation::new(target.function.clone(), event, Trigger::Http);
-        invocation.id = id;
-        invocation.trace = trace.clone();
+        let function = target.function.clone();
+        let invocation = Invocation::of_request(id, trace.clone(), function, event, Trigger::Http);
         let mut response = match target.mode {
             _ if target.background => self.accept(invocation).await?,
             InvokeMode::Buffered => self.whole(invocation).await?,

@@ -35,13 +35,25 @@ impl Invocation {
     /// An invocation with a fresh id and trace, and nothing optional.
     #[must_use]
     pub fn new(function: FunctionReference, payload: Bytes, trigger: Trigger) -> Self {
+        Self::of_request(RequestId::random(), TraceHeader::fresh(), function, payload, trigger)
+    }
+
+    /// An invocation that goes on with the id and the trace of a request, and nothing optional.
+    #[must_use]
+    pub fn of_request(
+        id: RequestId,
+        trace: TraceHeader,
+        function: FunctionReference,
+        payload: Bytes,
+        trigger: Trigger,
+    ) -> Self {
         Self {
-            id: RequestId::random(),
+            id,
             function,
             payload,
             client_context: None,
             cognito_identity: None,
-            trace: TraceHeader::fresh(),
+            trace,
             trigger,
             wants_log_tail: false,
         }

@@ -99,6 +99,8 @@ impl Report {
 pub(crate) struct Core {
     shared: Mutex<Shared>,
     changed: watch::Sender<()>,
+    /// Apart, so that those who wait for the end all the time are not woken at every step of every event.
+    ended: watch::Sender<Option<Ended>>,
 }
 
 #[derive(Debug)]
@@ -108,7 +110,6 @@ struct Shared {
     parts: Option<mpsc::Sender<Part>>,
     /// The error object of a failed initialisation.
     init_error: Option<Bytes>,
-    ended: Option<Ended>,
     closing: bool,
 }
 
@@ -127,8 +128,12 @@ impl Core {
     /// An instance whose runtime initialises, with these external extensions.
     pub(crate) fn new(external: impl IntoIterator<Item = String>) -> Arc<Self> {
         let lifecycle = Lifecycle::new(external);
-        let shared = Shared { lifecycle, parts: None, init_error: None, ended: None, closing: false };
-        Arc::new(Self { shared: Mutex::new(shared), changed: watch::Sender::new(()) })
+        let shared = Shared { lifecycle, parts: None, init_error: None, closing: false };
+        Arc::new(Self {
+            shared: Mutex::new(shared),
+            changed: watch::Sender::new(()),
+            ended: watch::Sender::new(None),
+        })
     }
 
     /// Looks at the lifecycle.
@@ -199,8 +204,14 @@ impl Core {
 
     /// The instance ended; only the first end counts.
     pub(crate) fn end(&self, ended: Ended) {
-        self.lock().ended.get_or_insert(ended);
-        self.changed.send_replace(());
+        let first = self.ended.send_if_modified(|known| {
+            let first = known.is_none();
+            known.get_or_insert(ended);
+            first
+        });
+        if first {
+            self.changed.send_replace(());
+        }
     }
 
     /// Waits until no answer is being received.
@@ -210,17 +221,17 @@ impl Core {
 
     /// Waits until every external extension has registered, or something has ended that.
     pub(crate) async fn registered(&self) -> Initialised {
-        self.until(|shared| shared.initialised(Lifecycle::all_registered)).await
+        self.until(|shared| self.initialisation(shared, Lifecycle::all_registered)).await
     }
 
     /// Waits until the instance can take its first event, or something has ended that.
     pub(crate) async fn initialised(&self) -> Initialised {
-        self.until(|shared| shared.initialised(Lifecycle::idle)).await
+        self.until(|shared| self.initialisation(shared, Lifecycle::idle)).await
     }
 
     /// Waits until the runtime and every extension wait for the next event.
     pub(crate) async fn settled(&self) -> Result<(), ExitCause> {
-        self.until(|shared| match &shared.ended {
+        self.until(|shared| match &*self.ended.borrow() {
             Some(ended) => Some(Err(ended.cause)),
             None => shared.lifecycle.idle().then_some(Ok(())),
         })
@@ -229,7 +240,16 @@ impl Core {
 
     /// Waits until the instance has ended.
     pub(crate) async fn ended(&self) -> Ended {
-        self.until(|shared| shared.ended.clone()).await
+        let mut end = self.ended.subscribe();
+        loop {
+            if let Some(ended) = end.borrow_and_update().clone() {
+                return ended;
+            }
+            // The sender lives as long as `self`, so this never fails.
+            if end.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
     }
 
     /// Tells the extensions that the instance ends.
@@ -251,19 +271,17 @@ impl Core {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Shared> {
-        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Shared {
-    fn initialised(&self, ready: impl FnOnce(&Lifecycle) -> bool) -> Option<Initialised> {
-        if let Some(error) = &self.init_error {
+    fn initialisation(&self, shared: &Shared, ready: impl FnOnce(&Lifecycle) -> bool) -> Option<Initialised> {
+        if let Some(error) = &shared.init_error {
             return Some(Initialised::Failed(error.clone()));
         }
-        if let Some(ended) = &self.ended {
+        if let Some(ended) = &*self.ended.borrow() {
             return Some(Initialised::Ended(ended.clone()));
         }
-        ready(&self.lifecycle).then_some(Initialised::Ready)
+        ready(&shared.lifecycle).then_some(Initialised::Ready)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Shared> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

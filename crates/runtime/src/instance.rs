@@ -71,7 +71,7 @@ impl Instance for ProcessInstance {
     }
 
     fn max_memory_mib(&self) -> u32 {
-        let bytes = self.sandbox.usage().peak_memory_bytes;
+        let bytes = self.sandbox.peak_memory();
         u32::try_from(bytes.div_ceil(1024 * 1024)).unwrap_or(u32::MAX)
     }
 

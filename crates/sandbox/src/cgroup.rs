@@ -139,6 +139,15 @@ impl Group {
         }
     }
 
+    /// The file that holds the peak memory of [`Group::usage`] as a number, where there may be one.
+    pub(crate) fn peak_memory_file(&self) -> Option<PathBuf> {
+        match self {
+            Self::One(group) => group.peak_memory_file(),
+            Self::Two(group) => group.peak_memory_file(),
+            Self::None => None,
+        }
+    }
+
     /// Whether [`Group::usage`] knows the memory.
     pub(crate) fn accounts_memory(&self) -> bool {
         match self {

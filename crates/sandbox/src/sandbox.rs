@@ -1,9 +1,11 @@
 //! The server's handles of a live sandbox and of the processes in it.
 
+use std::fs::File;
 use std::io;
 use std::net::TcpListener;
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::Arc;
+use std::os::unix::fs::FileExt;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use nix::sys::socket::{Shutdown, shutdown};
@@ -30,6 +32,8 @@ pub struct Sandbox {
     lease: AsyncFd<OwnedFd>,
     group: Group,
     listeners: Vec<TcpListener>,
+    /// What [`Sandbox::peak_memory`] reads, opened when it is first asked; none where there is no such file.
+    peak_memory: OnceLock<Option<File>>,
 }
 
 impl Sandbox {
@@ -50,7 +54,7 @@ impl Sandbox {
         listeners.iter().try_for_each(|listener| listener.set_nonblocking(true)).map_err(system)?;
         // Ends with the supervisor, and so with this sandbox.
         drop(tokio::spawn(control.clone().read_reports()));
-        Ok(Self { control, lease, group, listeners })
+        Ok(Self { control, lease, group, listeners, peak_memory: OnceLock::new() })
     }
 
     /// The listening sockets of [`SandboxSpec::listen`], in its order, non-blocking; taken once.
@@ -133,6 +137,17 @@ impl Sandbox {
         let watched = self.control.used();
         let memory = if self.group.accounts_memory() { counted } else { watched };
         Usage { cpu: counted.cpu.max(watched.cpu), ..memory }
+    }
+
+    /// The most memory that all of its programs have used together until now, in bytes: as in [`Sandbox::usage`], but
+    /// for one system call, since it is asked after every event.
+    pub fn peak_memory(&self) -> u64 {
+        let open = || File::open(self.group.peak_memory_file()?).ok();
+        let Some(file) = self.peak_memory.get_or_init(open) else { return self.usage().peak_memory_bytes };
+        let mut text = [0; 24];
+        // Fails when the group is gone; what it used is then no longer known.
+        let read = file.read_at(&mut text, 0).unwrap_or(0);
+        std::str::from_utf8(&text[..read]).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0)
     }
 
     /// Kills every process inside and waits until the last is gone.

@@ -114,6 +114,10 @@ impl Group {
         Ok(read(&freezer.join("freezer.state"))?.trim() == "FROZEN")
     }
 
+    pub(super) fn peak_memory_file(&self) -> Option<PathBuf> {
+        self.0.memory.as_ref().map(|folder| folder.join("memory.max_usage_in_bytes"))
+    }
+
     pub(super) fn usage(&self) -> Usage {
         let file =
             |folder: &Option<PathBuf>, name: &str| folder.as_deref().map(|folder: &Path| folder.join(name));

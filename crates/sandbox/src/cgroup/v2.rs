@@ -93,6 +93,11 @@ impl Group {
         Ok(read(&self.file("cgroup.events"))?.lines().any(|line| line == "frozen 1"))
     }
 
+    /// Absent before Linux 5.19.
+    pub(super) fn peak_memory_file(&self) -> Option<PathBuf> {
+        self.controllers.memory.then(|| self.file("memory.peak"))
+    }
+
     pub(super) fn usage(&self) -> Usage {
         let memory_bytes = number(&self.file("memory.current"));
         Usage {

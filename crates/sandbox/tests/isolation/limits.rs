@@ -10,6 +10,7 @@ use crate::setup::{Machine, python, spec, start};
 pub(crate) const CASES: &[Case] = &[
     ("processes_are_limited", processes_are_limited),
     ("memory_is_limited", memory_is_limited),
+    ("the_peak_of_memory_is_known_as_it_grows", the_peak_of_memory_is_known),
     ("tmp_is_limited_and_empty_each_time", tmp_is_limited_and_empty_each_time),
     ("tmp_is_no_memory_where_it_can_be_disk", tmp_is_no_memory),
     ("nothing_outlives_its_sandbox", nothing_outlives_its_sandbox),
@@ -53,6 +54,20 @@ fn memory_is_limited(machine: &Machine) {
         for _ in range(4): assert os.wait()[1] == 0\n\
         print('fits')\n";
     assert_eq!(machine.run(machine.python(spec(), fair)).printed, "fits\n");
+}
+
+fn the_peak_of_memory_is_known(machine: &Machine) {
+    // The time is for where memory is counted from time to time.
+    let use_and_free = "import time\nx = bytearray(b'x') * (48 << 20)\ntime.sleep(3)\ndel x\n";
+    machine.run(async {
+        let sandbox = machine.sandbox(spec()).await;
+        let before = sandbox.peak_memory();
+        assert_eq!(python(&sandbox, use_and_free).await.status, ExitStatus::Code(0));
+        let after = sandbox.peak_memory();
+        assert!(before < 48 << 20 && after >= 48 << 20, "{before} became {after}");
+        assert_eq!(after, sandbox.usage().peak_memory_bytes);
+        sandbox.destroy().await;
+    });
 }
 
 fn tmp_is_limited_and_empty_each_time(machine: &Machine) {
