@@ -12,9 +12,11 @@ use ebb_sources::delivery::{
 };
 use ebb_sources::mapping::{MappingParts, Mappings};
 use ebb_sources::queue::{QueueParts, QueueTarget, Queues};
+use ebb_sources::registry::{Follow, Follower};
 use ebb_sources::schedule::{Scheduler, SchedulerParts};
 use ebb_store::{NewWork, Store};
 use serde_json::json;
+use tokio::sync::Mutex;
 
 use crate::config::Config;
 
@@ -26,6 +28,7 @@ pub(crate) struct Sources {
     pub(crate) mappings: Mappings,
     pub(crate) scheduler: Scheduler,
     deliveries: Deliveries,
+    follower: Mutex<Follower>,
 }
 
 impl Sources {
@@ -36,6 +39,8 @@ impl Sources {
         invoker: &Invoker,
         clock: &Arc<dyn Clock>,
     ) -> Result<Self> {
+        // Before anything is read, so that no change of another server is missed.
+        let followed_from = store.records().last_change().await?;
         let queues = Queues::open(QueueParts {
             store: store.clone(),
             clock: clock.clone(),
@@ -78,11 +83,20 @@ impl Sources {
             .with("events", Arc::new(BusTarget::new(buses.clone())));
         let deliveries =
             Deliveries::start(DeliveryParts { store: store.clone(), clock: clock.clone(), targets });
-        Ok(Self { buses, queues, buckets, mappings, scheduler, deliveries })
+        let services: Vec<Arc<dyn Follow>> = vec![
+            Arc::new(queues.clone()),
+            Arc::new(buses.clone()),
+            Arc::new(scheduler.clone()),
+            Arc::new(buckets.clone()),
+            Arc::new(mappings.clone()),
+        ];
+        let follower = Mutex::new(Follower::start(store, followed_from, services));
+        Ok(Self { follower, buses, queues, buckets, mappings, scheduler, deliveries })
     }
 
     /// Ends what runs by itself; what is accepted stays in the store.
     pub(crate) async fn stop(&self) {
+        self.follower.lock().await.stop().await;
         self.mappings.stop().await;
         self.buses.stop().await;
         self.scheduler.stop().await;

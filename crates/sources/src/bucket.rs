@@ -19,12 +19,13 @@ mod uploads;
 
 use std::sync::Arc;
 
+use ebb_invoker::Boxed;
 use ebb_model::{AccountId, Clock, Region};
-use ebb_store::{Store, StoreError};
+use ebb_store::{Change, Store, StoreError};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::registry::Registry;
+use crate::registry::{Follow, Registry};
 
 pub use buckets::{Bucket, Versioning};
 pub use error::BucketError;
@@ -98,6 +99,12 @@ impl Buckets {
         self.inner.tasks.spawn(async move {
             let _ = stop.run_until_cancelled(run).await;
         });
+    }
+}
+
+impl Follow for Buckets {
+    fn follow(&self, change: Change) -> Boxed<'_, Result<(), StoreError>> {
+        Box::pin(async move { self.inner.buckets.follow(change).await.map(drop) })
     }
 }
 

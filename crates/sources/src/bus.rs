@@ -19,13 +19,14 @@ mod transform;
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use ebb_invoker::Boxed;
 use ebb_model::{AccountId, Clock, Region, ServiceCaller};
-use ebb_store::{Store, StoreError};
+use ebb_store::{Change, Store, StoreError};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::pattern::{InvalidPattern, Pattern, PatternIndex};
-use crate::registry::Registry;
+use crate::registry::{Follow, Registry};
 use crate::schedule::{InvalidExpression, Timers};
 
 pub use archives::{Archive, ArchiveChange, ArchiveStatistics};
@@ -191,6 +192,34 @@ impl EventBuses {
         if of_bus.is_empty() {
             index.remove(bus);
         }
+    }
+}
+
+impl Follow for EventBuses {
+    fn follow(&self, change: Change) -> Boxed<'_, Result<(), StoreError>> {
+        Box::pin(async move {
+            self.inner.buses.follow(change.clone()).await?;
+            self.inner.replays.follow(change.clone()).await?;
+            if let Some(followed) = self.inner.rules.follow(change.clone()).await? {
+                if let Some(before) = followed.before {
+                    self.listen(&before.bus, Listener::Rule(before.key()), None);
+                    self.inner.timers.set(&before.key(), None);
+                }
+                if let Some(rule) = followed.after {
+                    self.listen_rule(&rule);
+                    self.wind(&rule);
+                }
+            }
+            if let Some(followed) = self.inner.archives.follow(change).await? {
+                if let Some(before) = followed.before {
+                    self.listen(&before.bus, Listener::Archive(before.name.clone()), None);
+                }
+                if let Some(archive) = followed.after {
+                    self.listen_archive(&archive);
+                }
+            }
+            Ok(())
+        })
     }
 }
 

@@ -17,12 +17,13 @@ mod target;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ebb_invoker::Boxed;
 use ebb_model::{AccountId, Clock, Region, Timestamp};
-use ebb_store::{Store, StoreError};
+use ebb_store::{Change, Store, StoreError};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::registry::Registry;
+use crate::registry::{Follow, Registry};
 
 pub use attributes::{Attributes, Redrive};
 pub use error::QueueError;
@@ -133,6 +134,15 @@ impl Queues {
     fn kept_since(&self, queue: &Queue) -> Timestamp {
         let kept = i64::from(queue.attributes.retention_seconds()) * 1000;
         Timestamp(self.inner.clock.now().millis() - kept)
+    }
+}
+
+impl Follow for Queues {
+    fn follow(&self, change: Change) -> Boxed<'_, Result<(), StoreError>> {
+        Box::pin(async move {
+            self.inner.queues.follow(change.clone()).await?;
+            self.inner.moves.follow(change).await.map(drop)
+        })
     }
 }
 

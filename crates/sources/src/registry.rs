@@ -3,6 +3,8 @@
 //! Reads never ask the database. A change is committed, then published, then answered. Where several servers share the
 //! database, a change that another made first is read and the edit is made again on top of it.
 
+mod follow;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -11,6 +13,10 @@ use ebb_store::{Change, Expect, NewWork, Record, Store, StoreError, Write};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::Mutex;
+
+#[cfg(test)]
+pub(crate) use follow::take_over;
+pub use follow::{Follow, Followed, Follower};
 
 /// How often an edit is made again on top of what another server wrote meanwhile.
 const CONFLICT_RETRIES: u32 = 5;
@@ -101,21 +107,23 @@ impl<T: Serialize + DeserializeOwned + PartialEq> Registry<T> {
         }
     }
 
-    /// Takes over what another server changed.
+    /// Takes over what another server changed; gives nothing where it is of another kind, or known already.
     ///
     /// # Errors
     /// [`StoreError`] where the document cannot be read.
-    pub async fn follow(&self, change: Change) -> Result<(), StoreError> {
+    pub async fn follow(&self, change: Change) -> Result<Option<Followed<T>>, StoreError> {
         if change.kind != self.kind {
-            return Ok(());
+            return Ok(None);
         }
         let mut revisions = self.revisions.lock().await;
         if revisions.get(&change.key).is_some_and(|own| *own >= change.revision) {
-            return Ok(());
+            return Ok(None);
         }
+        let before = self.get(&change.key);
         let record =
             change.body.map(|body| Record { key: change.key.clone(), revision: change.revision, body });
-        self.take_over(&mut revisions, &change.key, record)
+        self.take_over(&mut revisions, &change.key, record)?;
+        Ok(Some(Followed { before, after: self.get(&change.key) }))
     }
 
     fn take_over(

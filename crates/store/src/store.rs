@@ -106,6 +106,12 @@ impl Store {
         })
     }
 
+    /// Whether other servers may change the same database.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        self.parts.database.is_shared()
+    }
+
     /// What is configured.
     #[must_use]
     pub fn records(&self) -> &Records {

@@ -278,3 +278,28 @@ async fn rules_and_buses_are_refused_as_documented() {
     buses.delete_bus("b").await.expect("removed");
     assert!(matches!(buses.bus("b"), Err(BusError::NotFound(_))));
 }
+
+#[tokio::test]
+async fn another_server_takes_over_rules_and_lets_go_of_them() {
+    let mut world = World::new().await;
+    let from = world.store.records().last_change().await.expect("a change");
+    let parts = BusParts {
+        store: world.store.clone(),
+        clock: world.clock.clone(),
+        account: AccountId::parse("000000000000").expect("an account"),
+        region: Region::parse("us-east-1").expect("a region"),
+    };
+    let here = std::mem::replace(&mut world.buses, EventBuses::open(parts).await.expect("buses"));
+    // `world` changes things on another server; what is published here must follow them.
+    world.buses.create_bus("shop", BusChange::default(), BTreeMap::new()).await.expect("a bus");
+    world.rule("shop", "orders", &json!({"source": ["shop"]}), target("q", QUEUE)).await;
+    let services: Vec<Arc<dyn Follow>> = vec![Arc::new(here.clone())];
+    let from = crate::registry::take_over(&world.store, from, &services).await.expect("taken over");
+    let there = std::mem::replace(&mut world.buses, here);
+    world.publish("shop", "shop", &json!({"n": 1})).await.expect("accepted");
+    assert_eq!(world.next().await.1["detail"], json!({"n": 1}));
+    there.set_rule_state(Some("shop"), "orders", RuleState::Disabled).await.expect("off");
+    crate::registry::take_over(&world.store, from, &services).await.expect("taken over");
+    world.publish("shop", "shop", &json!({"n": 2})).await.expect("accepted");
+    assert_eq!(world.store.work().depth("delivery").await.expect("a depth").ready, 0);
+}

@@ -74,15 +74,12 @@ impl Poller {
 
     /// Polls until the mapping is turned off or the server stops.
     pub(super) async fn run(self: Arc<Self>) {
-        let stop = self.stop.clone();
-        let _ = stop.run_until_cancelled(self.poll()).await;
-    }
-
-    async fn poll(self: &Arc<Self>) {
-        loop {
-            let Ok(place) = self.room.clone().acquire_owned().await else { return };
+        // Never cut off between taking messages and handling them: they would come back late, and count as received.
+        while !self.stop.is_cancelled() {
+            let room = self.stop.run_until_cancelled(self.room.clone().acquire_owned()).await;
+            let Some(Ok(place)) = room else { return };
             let Ok(queue) = self.queues.find(&self.mapping.source_arn) else {
-                tokio::time::sleep(PAUSE).await;
+                let _ = self.stop.run_until_cancelled(tokio::time::sleep(PAUSE)).await;
                 continue;
             };
             let messages = self.gather(&queue).await;
@@ -138,13 +135,16 @@ impl Poller {
                 until = Some(Instant::now() + Duration::from_secs(self.mapping.window_seconds.into()));
             }
             let waiting = self.queues.wait(queue);
-            match until {
-                None => waiting.await,
-                Some(until) => {
-                    if tokio::time::timeout_at(until, waiting).await.is_err() {
-                        return messages;
-                    }
+            let ends = async {
+                match until {
+                    None => std::future::pending().await,
+                    Some(until) => tokio::time::sleep_until(until).await,
                 }
+            };
+            tokio::select! {
+                () = waiting => {}
+                () = ends => return messages,
+                () = self.stop.cancelled() => return messages,
             }
             woken = true;
         }

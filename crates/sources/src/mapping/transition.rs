@@ -4,9 +4,13 @@
 
 use std::sync::{Arc, PoisonError};
 
+use ebb_invoker::Boxed;
+use ebb_store::{Change, StoreError};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+
+use crate::registry::{Follow, Followed};
 
 use super::{Mapping, MappingError, Mappings, poller};
 
@@ -48,14 +52,25 @@ impl Mapping {
     }
 }
 
+// Whoever changed a mapping ends its transition; the others only poll as it says.
+impl Follow for Mappings {
+    fn follow(&self, change: Change) -> Boxed<'_, Result<(), StoreError>> {
+        Box::pin(async move {
+            match self.inner.mappings.follow(change).await? {
+                Some(Followed { after: Some(mapping), .. }) => drop(self.take_up(&mapping)),
+                Some(Followed { before: Some(gone), after: None }) => drop(self.end_poller(&gone.id)),
+                _ => {}
+            }
+            Ok(())
+        })
+    }
+}
+
 impl Mappings {
     /// Makes what a mapping says true, and then says so.
     pub(super) fn settle(&self, mapping: Arc<Mapping>) {
-        let ended = self.end_poller(&mapping.id);
         let gone = mapping.transition == Some(Transition::Deleting);
-        if mapping.enabled && !gone {
-            self.poll(&mapping);
-        }
+        let ended = self.take_up(&mapping);
         let Some(transition) = mapping.transition else { return };
         let (mappings, stop) = (self.clone(), self.inner.stop.clone());
         self.inner.tasks.spawn(async move {
@@ -67,6 +82,15 @@ impl Mappings {
             }
             mappings.settled(&mapping, gone).await;
         });
+    }
+
+    /// Polls as a mapping says from now on; gives what still runs as it said before.
+    fn take_up(&self, mapping: &Arc<Mapping>) -> Option<TaskTracker> {
+        let ended = self.end_poller(&mapping.id);
+        if mapping.enabled && mapping.transition != Some(Transition::Deleting) {
+            self.poll(mapping);
+        }
+        ended
     }
 
     /// Ends the transition, unless another change came meanwhile.

@@ -9,8 +9,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ebb_invoker::Boxed;
 use ebb_model::{AccountId, Clock, Region, RequestId, Timestamp};
-use ebb_store::{NewWork, Store, StoreError};
+use ebb_store::{Change, NewWork, Store, StoreError};
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -19,7 +20,7 @@ use tokio_util::task::TaskTracker;
 
 use super::{Expression, Grammar, Timers, last_due};
 use crate::delivery::{DeadLetter, Delivery, Message, RetryPolicy, Sender};
-use crate::registry::Registry;
+use crate::registry::{Follow, Registry};
 
 /// The group that is always there.
 pub const DEFAULT_GROUP: &str = "default";
@@ -475,6 +476,21 @@ impl Schedule {
             return invalid("RetryPolicy is out of range.".to_owned());
         }
         Ok(())
+    }
+}
+
+impl Follow for Scheduler {
+    fn follow(&self, change: Change) -> Boxed<'_, Result<(), StoreError>> {
+        Box::pin(async move {
+            self.inner.groups.follow(change.clone()).await?;
+            let Some(followed) = self.inner.schedules.follow(change).await? else { return Ok(()) };
+            match (followed.before, followed.after) {
+                (_, Some(schedule)) => self.wind(&schedule),
+                (Some(before), None) => self.inner.timers.set(&before.key(), None),
+                (None, None) => {}
+            }
+            Ok(())
+        })
     }
 }
 
