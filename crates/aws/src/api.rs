@@ -5,5 +5,6 @@ pub mod lambda;
 pub mod logs;
 pub mod s3;
 pub mod scheduler;
+pub mod sns;
 pub mod sqs;
 pub mod sts;

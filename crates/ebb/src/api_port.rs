@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use ebb_aws::AwsService;
 use ebb_aws::api::s3::S3Api;
+use ebb_aws::api::sns::TopicLinks;
 use ebb_aws::wire::Body;
 use ebb_console::Console;
 use http::{Request, Response};
@@ -35,12 +36,14 @@ pub(crate) struct ApiPort {
     aws: AwsService,
     /// Apart from the other services: its bodies are streams of any length.
     s3: S3Api,
+    /// What the links in messages of topics lead to: nobody signs those requests.
+    links: TopicLinks,
     console: Console,
 }
 
 impl ApiPort {
-    pub(crate) fn new(aws: AwsService, s3: S3Api, console: Console) -> Self {
-        Self { aws, s3, console }
+    pub(crate) fn new(aws: AwsService, s3: S3Api, links: TopicLinks, console: Console) -> Self {
+        Self { aws, s3, links, console }
     }
 
     /// Serves connections until `stop`, then lets running requests end.
@@ -91,6 +94,9 @@ impl ApiPort {
     async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
         if !request.uri().path().starts_with("/_ebb/") {
             let (parts, body) = request.into_parts();
+            if self.links.wants(&parts) {
+                return self.links.handle(&parts).await;
+            }
             let for_s3 = self.s3.wants(&parts);
             let request = Request::from_parts(parts, body);
             return if for_s3 { self.s3.handle(request).await } else { self.aws.handle(request).await };

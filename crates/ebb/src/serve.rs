@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use ebb_aws::api::s3::S3Api;
+use ebb_aws::api::sns::TopicLinks;
 use ebb_aws::wire::credentials::KeyRing;
 use ebb_gateway::{Gateway, GatewayConfig};
 use ebb_invoker::catalog::{Catalog, CatalogConfig};
@@ -127,12 +128,12 @@ impl Platform {
             results: Arc::new(Results),
         });
         let edge_port = addresses.1.port();
-        let sources = Sources::open(config, &store, &invoker, &clock).await?;
+        let sources = Sources::open(config, &store, &invoker, &clock, addresses.0).await?;
         let apps = wiring::apps(config, &store, &invoker, &engine, &sources, edge_port).await?;
         let aws = wiring::aws(config, &keys, &clock, &store, &invoker, &sources, edge_port);
         let console = wiring::console(config, &store, &invoker, &apps, edge_port);
         let s3 = S3Api::new(sources.buckets.clone(), keys.clone(), clock.clone(), config.domain.clone());
-        let api_port = ApiPort::new(aws.clone(), s3, console);
+        let api_port = ApiPort::new(aws.clone(), s3, TopicLinks::new(sources.topics.clone()), console);
         control.set(api_port.clone());
         let gateway = Gateway::new(
             GatewayConfig::new(&config.domain, config.region.clone(), config.account.clone()),

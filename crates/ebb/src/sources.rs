@@ -1,5 +1,6 @@
 //! The event services, put together: each knows only what it needs, and deliveries lead from one to the other.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -14,6 +15,7 @@ use ebb_sources::mapping::{MappingParts, Mappings};
 use ebb_sources::queue::{QueueParts, QueueTarget, Queues};
 use ebb_sources::registry::{Follow, Follower};
 use ebb_sources::schedule::{Scheduler, SchedulerParts};
+use ebb_sources::topic::{TopicParts, TopicTarget, Topics};
 use ebb_store::{NewWork, Store};
 use serde_json::json;
 use tokio::sync::Mutex;
@@ -27,6 +29,7 @@ pub(crate) struct Sources {
     pub(crate) buckets: Buckets,
     pub(crate) mappings: Mappings,
     pub(crate) scheduler: Scheduler,
+    pub(crate) topics: Topics,
     deliveries: Deliveries,
     follower: Mutex<Follower>,
 }
@@ -38,6 +41,7 @@ impl Sources {
         store: &Store,
         invoker: &Invoker,
         clock: &Arc<dyn Clock>,
+        api: SocketAddr,
     ) -> Result<Self> {
         // Before anything is read, so that no change of another server is missed.
         let followed_from = store.records().last_change().await?;
@@ -69,6 +73,14 @@ impl Sources {
             region: config.region.clone(),
         })
         .await?;
+        let topics = Topics::open(TopicParts {
+            store: store.clone(),
+            clock: clock.clone(),
+            account: config.account.clone(),
+            region: config.region.clone(),
+            url: url(api),
+        })
+        .await?;
         invoker.catalog().set_code_objects(Box::new(buckets.clone()));
         let mappings = Mappings::open(MappingParts {
             store: store.clone(),
@@ -80,7 +92,9 @@ impl Sources {
         let targets = Targets::default()
             .with("lambda", Arc::new(FunctionTarget::new(invoker.clone())))
             .with("sqs", Arc::new(QueueTarget::new(queues.clone())))
-            .with("events", Arc::new(BusTarget::new(buses.clone())));
+            .with("events", Arc::new(BusTarget::new(buses.clone())))
+            .with("sns", Arc::new(TopicTarget::new(topics.clone())));
+        topics.start_fifo(targets.clone());
         let deliveries =
             Deliveries::start(DeliveryParts { store: store.clone(), clock: clock.clone(), targets });
         let services: Vec<Arc<dyn Follow>> = vec![
@@ -89,9 +103,10 @@ impl Sources {
             Arc::new(scheduler.clone()),
             Arc::new(buckets.clone()),
             Arc::new(mappings.clone()),
+            Arc::new(topics.clone()),
         ];
         let follower = Mutex::new(Follower::start(store, followed_from, services));
-        Ok(Self { follower, buses, queues, buckets, mappings, scheduler, deliveries })
+        Ok(Self { follower, buses, queues, buckets, mappings, scheduler, topics, deliveries })
     }
 
     /// Ends what runs by itself; what is accepted stays in the store.
@@ -100,10 +115,19 @@ impl Sources {
         self.mappings.stop().await;
         self.buses.stop().await;
         self.scheduler.stop().await;
+        self.topics.stop().await;
         self.queues.stop().await;
         self.buckets.stop().await;
         self.deliveries.stop().await;
     }
+}
+
+/// Where subscribers on this machine reach the api port.
+fn url(api: SocketAddr) -> String {
+    if api.ip().is_unspecified() {
+        return format!("http://{}:{}", Ipv4Addr::LOCALHOST, api.port());
+    }
+    format!("http://{api}")
 }
 
 /// Results of asynchronous events become deliveries.

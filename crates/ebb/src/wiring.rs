@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use ebb_app::{AppError, Apps, AppsConfig, Destination, EdgeRequest, Plan, Target};
 use ebb_aws::api::lambda::{self, EdgeAddress, Lambda};
-use ebb_aws::api::{events, logs, scheduler, sqs, sts};
+use ebb_aws::api::{events, logs, scheduler, sns, sqs, sts};
 use ebb_aws::wire::credentials::KeyRing;
 use ebb_aws::wire::sigv4::Authorization;
 use ebb_aws::{AwsConfig, AwsService};
@@ -85,6 +85,7 @@ pub(crate) fn aws(
             events::api(sources.buses.clone()),
             sqs::api(sources.queues.clone()),
             scheduler::api(sources.scheduler.clone()),
+            sns::api(sources.topics.clone()),
         ],
     )
 }

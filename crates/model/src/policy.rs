@@ -124,7 +124,8 @@ fn fulfilled(condition: &Value, caller: &ServiceCaller) -> bool {
         keys.iter().all(|(key, wanted)| {
             let value = match key.to_ascii_lowercase().as_str() {
                 "aws:sourcearn" => &caller.source_arn,
-                "aws:sourceaccount" => &caller.source_account,
+                // The older name is that of the policy which topics have at first.
+                "aws:sourceaccount" | "aws:sourceowner" => &caller.source_account,
                 _ => return if_exists,
             };
             let wanted: Vec<&str> = match wanted {

@@ -39,6 +39,9 @@ pub struct Delivery {
     pub from: Sender,
     /// How often it is tried.
     pub retry: RetryPolicy,
+    /// The pause before each retry in seconds, where it is not the policy's own.
+    #[serde(default)]
+    pub waits: Option<Vec<u32>>,
     /// Where it goes when it is given up.
     #[serde(default)]
     pub dead_letter: Option<DeadLetter>,
@@ -93,13 +96,29 @@ pub enum Sender {
 }
 
 /// Where a delivery goes that is given up.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct DeadLetter {
     /// The ARN of the queue.
     pub arn: String,
     /// Attributes that are added to the message, together with why it was given up (`ERROR_CODE`, `ERROR_MESSAGE`,
     /// `EXHAUSTED_RETRY_CONDITION`, `RETRY_ATTEMPTS`); nothing is added where absent.
     pub explained: Option<BTreeMap<String, String>>,
+    /// The body there, where it is not what the target got.
+    #[serde(default)]
+    pub body: Option<String>,
+    /// How the attributes are called that say why it was given up.
+    #[serde(default)]
+    pub names: ReasonNames,
+}
+
+/// How a dead letter's attributes are called that say why it is one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum ReasonNames {
+    /// `ERROR_CODE`, `ERROR_MESSAGE`, and how it was tried: the event bus and schedules.
+    #[default]
+    Bus,
+    /// `ErrorCode` and `ErrorMessage`: topics.
+    Topic,
 }
 
 /// Why an attempt failed.
@@ -131,13 +150,30 @@ impl Delivery {
     #[must_use]
     pub fn new(target: String, message: Message, from: Sender, accepted: Timestamp) -> Self {
         let (id, retry) = (RequestId::random(), RetryPolicy::default());
-        Self { id, target, message, from, retry, dead_letter: None, accepted, failures: 0, cause: None }
+        Self {
+            id,
+            target,
+            message,
+            from,
+            retry,
+            waits: None,
+            dead_letter: None,
+            accepted,
+            failures: 0,
+            cause: None,
+        }
     }
 
     /// As work for the store, to be tried not before `due`.
     #[must_use]
     pub fn into_work(self, due: Timestamp) -> NewWork {
         NewWork { queue: QUEUE, body: self.to_bytes(), due }
+    }
+
+    /// The dead letter of a delivery that was refused, where it has somewhere to go.
+    #[must_use]
+    pub fn given_up(self, error: &Undelivered, now: Timestamp) -> Option<NewWork> {
+        worker::dead_letter(self, error, None, now)
     }
 
     fn to_bytes(&self) -> bytes::Bytes {

@@ -14,3 +14,4 @@ pub mod pattern;
 pub mod queue;
 pub mod registry;
 pub mod schedule;
+pub mod topic;

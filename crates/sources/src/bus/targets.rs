@@ -130,6 +130,10 @@ impl RuleTarget {
         let explained = [("RULE_ARN", rule_arn), ("TARGET_ARN", self.arn.as_str())];
         let explained: BTreeMap<String, String> =
             explained.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        self.dead_letter.as_ref().map(|arn| DeadLetter { arn: arn.clone(), explained: Some(explained) })
+        self.dead_letter.as_ref().map(|arn| DeadLetter {
+            arn: arn.clone(),
+            explained: Some(explained),
+            ..DeadLetter::default()
+        })
     }
 }

@@ -54,3 +54,9 @@ impl RetryPolicy {
         if age + wait > limit { Err(Exhausted::Age) } else { Ok(wait) }
     }
 }
+
+/// The wait before the next attempt, where each is listed.
+pub(super) fn listed(waits: &[u32], failures: u32) -> Result<Duration, Exhausted> {
+    let next = usize::try_from(failures.saturating_sub(1)).ok().and_then(|at| waits.get(at));
+    next.map(|seconds| Duration::from_secs(u64::from(*seconds))).ok_or(Exhausted::Attempts)
+}

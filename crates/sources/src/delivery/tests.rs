@@ -35,7 +35,7 @@ fn delivery(target: &str) -> Delivery {
 }
 
 fn dead(explained: Option<BTreeMap<String, String>>) -> Option<DeadLetter> {
-    Some(DeadLetter { arn: "arn:aws:sqs:r:a:dead".to_owned(), explained })
+    Some(DeadLetter { arn: "arn:aws:sqs:r:a:dead".to_owned(), explained, ..DeadLetter::default() })
 }
 
 #[tokio::test]

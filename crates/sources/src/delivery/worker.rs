@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::retry::Exhausted;
-use super::{Attribute, Delivery, Message, QUEUE, Sender, Targets, Undelivered};
+use super::{Attribute, Delivery, Message, QUEUE, ReasonNames, Sender, Targets, Undelivered};
 
 /// Attempts at one time.
 const CONCURRENCY: usize = 64;
@@ -196,7 +196,12 @@ impl Worker {
 pub(super) fn follow(delivery: Delivery, error: &Undelivered, now: Timestamp) -> Pass {
     let failures = delivery.failures + 1;
     let exhausted = if error.may_retry {
-        match delivery.retry.next(failures, now.since(delivery.accepted)) {
+        let age = now.since(delivery.accepted);
+        let next = match &delivery.waits {
+            Some(waits) => super::retry::listed(waits, failures),
+            None => delivery.retry.next(failures, age),
+        };
+        match next {
             Ok(wait) => {
                 let again = Delivery { failures, ..delivery };
                 return Pass { again: Some((now.plus(wait), Some(again.to_bytes()))), add: Vec::new() };
@@ -210,25 +215,31 @@ pub(super) fn follow(delivery: Delivery, error: &Undelivered, now: Timestamp) ->
     Pass { again: None, add: dead_letter(delivery, error, exhausted, now).into_iter().collect() }
 }
 
-fn dead_letter(
+pub(super) fn dead_letter(
     delivery: Delivery,
     error: &Undelivered,
     exhausted: Option<Exhausted>,
     now: Timestamp,
 ) -> Option<NewWork> {
     let letter = delivery.dead_letter?;
-    let mut message = Message { subject: None, extra: None, ..delivery.message };
+    let body = letter.body.unwrap_or(delivery.message.body);
+    let mut message = Message { body, subject: None, extra: None, ..delivery.message };
     if let Some(explained) = letter.explained {
         let mut add = |name: &str, value: String| {
             message.attributes.insert(name.to_owned(), Attribute { data_type: "String".to_owned(), value });
         };
         explained.into_iter().for_each(|(name, value)| add(&name, value));
-        add("ERROR_CODE", error.code.clone());
-        add("ERROR_MESSAGE", error.message.clone());
-        if let Some(exhausted) = exhausted {
-            add("EXHAUSTED_RETRY_CONDITION", exhausted.as_str().to_owned());
+        if letter.names == ReasonNames::Topic {
+            add("ErrorCode", error.code.clone());
+            add("ErrorMessage", error.message.clone());
+        } else {
+            add("ERROR_CODE", error.code.clone());
+            add("ERROR_MESSAGE", error.message.clone());
+            if let Some(exhausted) = exhausted {
+                add("EXHAUSTED_RETRY_CONDITION", exhausted.as_str().to_owned());
+            }
+            add("RETRY_ATTEMPTS", delivery.failures.to_string());
         }
-        add("RETRY_ATTEMPTS", delivery.failures.to_string());
     }
     let letter = Delivery { id: delivery.id, ..Delivery::new(letter.arn, message, Sender::Owner, now) };
     Some(letter.into_work(now))

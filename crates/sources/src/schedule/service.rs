@@ -385,10 +385,11 @@ impl Scheduler {
         let delivery = Delivery {
             id,
             retry: target.retry.unwrap_or_default(),
-            dead_letter: target
-                .dead_letter
-                .as_ref()
-                .map(|arn| DeadLetter { arn: arn.clone(), explained: Some(explained) }),
+            dead_letter: target.dead_letter.as_ref().map(|arn| DeadLetter {
+                arn: arn.clone(),
+                explained: Some(explained),
+                ..DeadLetter::default()
+            }),
             ..Delivery::new(target.arn.clone(), message, Sender::Owner, now)
         };
         delivery.into_work(now.plus(schedule.jitter(id)))

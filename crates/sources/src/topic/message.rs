@@ -1,0 +1,195 @@
+//! Messages, as they are published, and what they must look like.
+
+use std::collections::BTreeMap;
+
+use ebb_model::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Protocol, Topic, TopicError};
+use crate::delivery::Attribute;
+
+/// The most that a message, or all messages of a batch, may be, in bytes.
+pub(super) const BYTES: usize = 256 * 1024;
+/// The longest subject, in characters.
+const SUBJECT: usize = 100;
+
+/// A message to be published.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TopicMessage {
+    /// The text; with `structure`, a JSON object with one text for each protocol.
+    pub message: String,
+    /// The subject, for mail and for whoever reads it.
+    pub subject: Option<String>,
+    /// `json` where the message differs between protocols.
+    pub structure: Option<String>,
+    /// Attributes by name.
+    pub attributes: BTreeMap<String, Attribute>,
+    /// Its group, in FIFO topics (and for fair queues behind others).
+    pub group: Option<String>,
+    /// What tells that it was published already, in FIFO topics.
+    pub deduplication: Option<String>,
+}
+
+/// What became of a message that was published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Published {
+    /// Its id.
+    pub id: String,
+    /// Its place in a FIFO topic.
+    pub sequence: Option<String>,
+}
+
+/// A message that was accepted. Kept in the store: fields may be added with a default, never changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Accepted {
+    pub(super) id: String,
+    /// The text of each protocol that has its own.
+    pub(super) texts: BTreeMap<String, String>,
+    /// The text of the others.
+    pub(super) text: String,
+    pub(super) subject: Option<String>,
+    pub(super) attributes: BTreeMap<String, Attribute>,
+    pub(super) group: Option<String>,
+    pub(super) deduplication: Option<String>,
+    pub(super) at: Timestamp,
+    #[serde(skip)]
+    pub(super) sequence: Option<String>,
+}
+
+impl Accepted {
+    /// What a protocol gets.
+    pub(super) fn text_for(&self, protocol: Protocol) -> &str {
+        self.texts.get(protocol.as_str()).unwrap_or(&self.text)
+    }
+}
+
+impl TopicMessage {
+    /// What the service counts, in bytes.
+    pub(super) fn size(&self) -> usize {
+        let attribute = |(name, attribute): (&String, &Attribute)| {
+            name.len() + attribute.data_type.len() + attribute.value.len()
+        };
+        self.message.len() + self.attributes.iter().map(attribute).sum::<usize>()
+    }
+
+    /// Checks it for a topic and splits it by protocol.
+    pub(super) fn accept(self, topic: &Topic, id: String, at: Timestamp) -> Result<Accepted, TopicError> {
+        if self.message.is_empty() {
+            return Err(TopicError::invalid("Empty message"));
+        }
+        if self.size() > BYTES {
+            return Err(TopicError::invalid("Message too long"));
+        }
+        if self.subject.as_deref().is_some_and(|subject| !is_subject(subject)) {
+            return Err(TopicError::invalid("Subject"));
+        }
+        for (name, attribute) in &self.attributes {
+            check_attribute(name, attribute)?;
+        }
+        check_group(topic, &self)?;
+        let (text, texts) = match self.structure.as_deref() {
+            None | Some("") => (self.message, BTreeMap::new()),
+            Some("json") => by_protocol(&self.message)?,
+            Some(_) => return Err(TopicError::invalid("MessageStructure")),
+        };
+        let (subject, attributes) = (self.subject, self.attributes);
+        let (group, deduplication) = (self.group, self.deduplication);
+        Ok(Accepted { id, texts, text, subject, attributes, group, deduplication, at, sequence: None })
+    }
+}
+
+/// The default and the texts of single protocols.
+fn by_protocol(message: &str) -> Result<(String, BTreeMap<String, String>), TopicError> {
+    let read: Value = serde_json::from_str(message)
+        .map_err(|_| TopicError::invalid("Message Structure - JSON message body failed to parse"))?;
+    let mut texts: BTreeMap<String, String> = read
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter_map(|(name, text)| Some((name.clone(), text.as_str()?.to_owned())))
+        .collect();
+    let default = texts
+        .remove("default")
+        .ok_or_else(|| TopicError::invalid("Message Structure - No default entry in JSON message body"))?;
+    Ok((default, texts))
+}
+
+/// ASCII without line breaks, up to 100 characters, and no space in front.
+fn is_subject(subject: &str) -> bool {
+    let length = subject.chars().count();
+    (1..=SUBJECT).contains(&length) && !subject.contains(char::is_control) && !subject.starts_with(' ')
+}
+
+fn check_group(topic: &Topic, message: &TopicMessage) -> Result<(), TopicError> {
+    for (name, id) in [("MessageGroupId", &message.group), ("MessageDeduplicationId", &message.deduplication)]
+    {
+        let legal = |c: char| c.is_ascii_alphanumeric() || c.is_ascii_punctuation();
+        if id.as_deref().is_some_and(|id| !(1..=128).contains(&id.len()) || !id.chars().all(legal)) {
+            return Err(TopicError::invalid(format!(
+                "{name} Reason: The {name} can include alphanumeric characters and punctuation, up to 128 of them"
+            )));
+        }
+    }
+    if !topic.is_fifo() {
+        return match message.deduplication {
+            Some(_) => Err(TopicError::invalid(
+                "MessageDeduplicationId Reason: The request includes MessageDeduplicationId parameter that is not \
+                 valid for this topic type",
+            )),
+            None => Ok(()),
+        };
+    }
+    if message.group.is_none() {
+        return Err(TopicError::invalid("The MessageGroupId parameter is required for FIFO topics"));
+    }
+    if message.deduplication.is_none() && !topic.is_set("ContentBasedDeduplication") {
+        return Err(TopicError::invalid(
+            "The topic should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided \
+             explicitly",
+        ));
+    }
+    Ok(())
+}
+
+fn check_attribute(name: &str, attribute: &Attribute) -> Result<(), TopicError> {
+    let wrong = |message: String| Err(TopicError::Value(message));
+    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let misplaced = name.starts_with('.') || name.ends_with('.') || name.contains("..");
+    if !(1..=256).contains(&name.len()) || !name.chars().all(legal) || misplaced {
+        return wrong(format!(
+            "The message attribute name '{name}' is invalid. Attribute name can contain A-Z, a-z, 0-9, underscore (_), \
+             hyphen (-), and period (.) characters."
+        ));
+    }
+    if attribute.data_type.is_empty() {
+        return wrong(format!(
+            "The message attribute '{name}' must contain non-empty message attribute type."
+        ));
+    }
+    let kind = attribute.data_type.split('.').next().unwrap_or_default();
+    if !matches!(kind, "String" | "Number" | "Binary") {
+        return wrong(format!(
+            "The message attribute '{name}' has an invalid message attribute type, the set of supported type prefixes \
+             is Binary, Number, and String."
+        ));
+    }
+    if attribute.value.is_empty() {
+        return wrong(format!(
+            "The message attribute '{name}' must contain non-empty message attribute value for message attribute type \
+             '{}'.",
+            attribute.data_type
+        ));
+    }
+    if kind == "Number" && attribute.value.trim().parse::<f64>().is_err() {
+        return wrong(format!("Could not cast message attribute '{name}' value to number."));
+    }
+    if attribute.data_type == "String.Array" && !is_array(&attribute.value) {
+        return wrong(format!("The message attribute '{name}' of type String.Array is not a JSON array."));
+    }
+    Ok(())
+}
+
+fn is_array(text: &str) -> bool {
+    serde_json::from_str::<Value>(text).is_ok_and(|value| value.is_array())
+}

@@ -1,0 +1,100 @@
+//! The resource policies of topics: who else may publish.
+
+use ebb_model::{ServiceCaller, service_decision};
+use serde_json::{Value, json};
+
+use super::{Topic, TopicError, Topics};
+use crate::delivery::Undelivered;
+
+/// The action that a delivery needs.
+const PUBLISH: &str = "sns:Publish";
+/// What may be granted by name. Source: SNS API reference, `AddPermission`.
+const GRANTED: [&str; 9] = [
+    "Publish",
+    "RemovePermission",
+    "SetTopicAttributes",
+    "DeleteTopic",
+    "ListSubscriptionsByTopic",
+    "GetTopicAttributes",
+    "Receive",
+    "Subscribe",
+    "AddPermission",
+];
+
+impl Topics {
+    /// Whether a service may publish: the policy of the topic must let it. The one that a topic has at first lets in
+    /// what its own account's resources send.
+    pub(super) fn may_publish(&self, topic: &Topic, caller: &ServiceCaller) -> Result<(), Undelivered> {
+        if service_decision(&self.policy_of(topic), PUBLISH, caller) == Some(true) {
+            return Ok(());
+        }
+        Err(Undelivered::refused(
+            "NO_PERMISSIONS",
+            format!(
+                "the policy of topic {} does not let {service} publish for {source}: it needs a statement that allows \
+                 {PUBLISH} to the principal {service}",
+                topic.name,
+                service = caller.service,
+                source = caller.source_arn
+            ),
+        ))
+    }
+
+    /// Adds a statement to the policy of a topic.
+    ///
+    /// # Errors
+    /// [`TopicError::NotFound`], [`TopicError::Invalid`] where the label is taken or an action unknown.
+    pub async fn add_permission(
+        &self,
+        arn: &str,
+        label: &str,
+        accounts: &[String],
+        actions: &[String],
+    ) -> Result<(), TopicError> {
+        let topic = self.topic(arn)?;
+        if actions.iter().any(|action| !GRANTED.contains(&action.as_str())) {
+            return Err(TopicError::invalid("Policy statement action out of service scope!"));
+        }
+        let arn = self.arn(&topic.name);
+        self.edit_topic(&topic.name, |topic| {
+            let mut policy = self.policy_of(topic);
+            let Some(statements) = policy["Statement"].as_array_mut() else {
+                return Err(TopicError::invalid("Policy"));
+            };
+            if statements.iter().any(|statement| statement["Sid"] == label) {
+                return Err(TopicError::invalid("Statement already exists"));
+            }
+            let principals: Vec<String> =
+                accounts.iter().map(|account| format!("arn:aws:iam::{account}:root")).collect();
+            let actions: Vec<String> = actions.iter().map(|action| format!("SNS:{action}")).collect();
+            statements.push(json!({
+                "Sid": label, "Effect": "Allow", "Principal": {"AWS": one_or_all(principals)},
+                "Action": one_or_all(actions), "Resource": arn,
+            }));
+            topic.attributes.insert("Policy".to_owned(), policy.to_string());
+            Ok(())
+        })
+        .await
+    }
+
+    /// Takes a statement out of the policy of a topic; does nothing where there is none of this label.
+    ///
+    /// # Errors
+    /// [`TopicError::NotFound`].
+    pub async fn remove_permission(&self, arn: &str, label: &str) -> Result<(), TopicError> {
+        let topic = self.topic(arn)?;
+        self.edit_topic(&topic.name, |topic| {
+            let mut policy = self.policy_of(topic);
+            if let Some(statements) = policy["Statement"].as_array_mut() {
+                statements.retain(|statement| statement["Sid"] != label);
+            }
+            topic.attributes.insert("Policy".to_owned(), policy.to_string());
+            Ok(())
+        })
+        .await
+    }
+}
+
+fn one_or_all(mut texts: Vec<String>) -> Value {
+    if texts.len() == 1 { texts.remove(0).into() } else { texts.into() }
+}
