@@ -43,6 +43,8 @@ struct File {
     network: Option<NetworkSetting>,
     keep_warm_seconds: Option<u64>,
     memory_budget_mib: Option<u64>,
+    stock_instances: Option<u32>,
+    stock_memory_mib: Option<u32>,
     log: Option<LogSetting>,
 }
 
@@ -86,6 +88,10 @@ pub(crate) struct Config {
     pub(crate) keep_warm: Duration,
     /// What all instances together may use.
     pub(crate) memory_budget_mib: Option<u64>,
+    /// How many instances may be booted ahead of need.
+    pub(crate) stock_instances: u32,
+    /// And how much memory they may take.
+    pub(crate) stock_memory_mib: u32,
     pub(crate) log: LogSetting,
 }
 
@@ -145,6 +151,8 @@ impl Config {
                 network: file.network.unwrap_or(NetworkSetting::Outbound),
                 keep_warm: Duration::from_secs(keep_warm_seconds),
                 memory_budget_mib: file.memory_budget_mib,
+                stock_instances: file.stock_instances.unwrap_or(8),
+                stock_memory_mib: file.stock_memory_mib.unwrap_or(512),
                 log: file.log.unwrap_or(LogSetting::Info),
             }),
             _ => Err(ConfigErrors(problems)),

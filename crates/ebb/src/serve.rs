@@ -14,7 +14,7 @@ use ebb_gateway::{Gateway, GatewayConfig};
 use ebb_invoker::catalog::{Catalog, CatalogConfig};
 use ebb_invoker::{Invoker, InvokerConfig, InvokerParts};
 use ebb_model::{Clock, SystemClock};
-use ebb_runtime::{Engine, EngineConfig};
+use ebb_runtime::{Engine, EngineConfig, StockLimits};
 use ebb_sandbox::{Launcher, LauncherOptions, Network};
 use ebb_store::{Store, StoreConfig};
 use tokio::net::TcpListener;
@@ -102,6 +102,11 @@ impl Platform {
                 launcher,
                 network: network(config.network),
                 clock: clock.clone(),
+                stock: StockLimits {
+                    instances: config.stock_instances,
+                    memory_mib: config.stock_memory_mib,
+                    keep: config.keep_warm,
+                },
             },
             control.clone(),
         )?;

@@ -10,9 +10,10 @@ use tokio::net::TcpStream;
 
 use crate::boots::Boots;
 use crate::interpreters::{Interpreters, Language, Places, RuntimesReport};
-use crate::plan::{Managed, plan};
+use crate::plan::{Managed, Plan, plan};
 use crate::sdk::{self, Layer};
 use crate::start::Starter;
+use crate::stock::{Assigned, Kind, Stock, StockLimits};
 
 /// What the engine is made of.
 pub struct EngineConfig {
@@ -24,6 +25,8 @@ pub struct EngineConfig {
     pub network: Network,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// What may be booted ahead of need.
+    pub stock: StockLimits,
 }
 
 /// The service that instances reach at `AWS_ENDPOINT_URL`.
@@ -39,6 +42,7 @@ pub struct Engine {
     interpreters: Arc<Interpreters>,
     boots: Boots,
     layers: Vec<Layer>,
+    stock: Stock,
 }
 
 impl Engine {
@@ -51,7 +55,8 @@ impl Engine {
         let boots = Boots::write(&config.data)?;
         let interpreters = Arc::new(Interpreters::new(Places::of_environment()));
         let layers = Layer::all(&config.data);
-        Ok(Self { config, control, interpreters, boots, layers })
+        let stock = Stock::new(config.launcher.clone(), config.network, config.stock);
+        Ok(Self { config, control, interpreters, boots, layers, stock })
     }
 
     /// What `ebb runtimes` shows. Runs interpreters to ask for their versions: call it where blocking is allowed.
@@ -60,13 +65,52 @@ impl Engine {
         report(&self.interpreters, &self.config.data)
     }
 
+    /// Whether there is a booted instance that this function could have; if not, there will be: for tests of what
+    /// functions meet in one.
+    ///
+    /// # Errors
+    /// Where this machine cannot run it.
+    pub async fn has_in_stock(&self, spec: &InstanceSpec) -> Result<bool, StartError> {
+        let managed = self.managed(spec.version.settings.runtime).await?;
+        Ok(managed.is_some_and(|managed| {
+            Kind::of(spec, &managed).is_some_and(|kind| self.stock.prepare(&kind, &managed) > 0)
+        }))
+    }
+
     async fn boot(&self, spec: InstanceSpec) -> Result<Arc<dyn Instance>, StartError> {
+        let _under_way = self.stock.start_under_way();
         let managed = self.managed(spec.version.settings.runtime).await?;
         let plan = plan(&spec, managed.as_ref(), self.config.network)
             .map_err(|report| StartError::Init(report.init_failure()))?;
         let starter =
             Starter { launcher: &self.config.launcher, control: &self.control, clock: &self.config.clock };
-        Ok(Arc::new(starter.start(&spec, plan).await?))
+        let booted = self.from_stock(&spec, managed.as_ref(), &plan).await;
+        Ok(Arc::new(starter.start(&spec, plan, booted).await?))
+    }
+
+    /// An instance in stock, made the function's own; none where the function is to be started by itself.
+    async fn from_stock(
+        &self,
+        spec: &InstanceSpec,
+        managed: Option<&Managed>,
+        plan: &Plan,
+    ) -> Option<Assigned> {
+        let managed = managed?;
+        let kind = Kind::of(spec, managed)?;
+        let Some(stocked) = self.stock.take(&kind, managed) else {
+            tracing::debug!(stock = "miss", "a cold start");
+            return None;
+        };
+        match stocked.assign(plan).await {
+            Ok(assigned) => {
+                tracing::debug!(stock = "hit", "a cold start");
+                Some(assigned)
+            }
+            Err(error) => {
+                tracing::warn!(%error, "an instance in stock could not be made a function's; it is started by itself");
+                None
+            }
+        }
     }
 
     /// What runs this runtime; none for custom runtimes. The first call for an interpreter may compile its boot.

@@ -36,16 +36,8 @@ pub(crate) type Environment = BTreeMap<String, String>;
 /// What the runtime process gets. `level` is the part of the interpreter's version that its folders are named by.
 pub(crate) fn of_runtime(spec: &InstanceSpec, level: Option<u16>) -> Environment {
     let settings = &spec.version.settings;
-    let mut environment = Environment::new();
+    let mut environment = of_boot(settings.runtime.family(), level);
     let mut set = |name: &str, value: String| environment.insert(name.to_owned(), value);
-    set("LANG", "en_US.UTF-8".into());
-    set("TZ", ":UTC".into());
-    set("PATH", "/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:/opt/bin".into());
-    set("LD_LIBRARY_PATH", LIBRARY_PATH.into());
-    set("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{CONTROL_API_PORT}"));
-    for (name, value) in search_paths(settings.runtime.family(), level) {
-        set(name, value);
-    }
     if settings.tracing == TracingMode::Active {
         // Nothing listens there: the SDK's segments go nowhere, and nothing fails.
         set("AWS_XRAY_DAEMON_ADDRESS", "127.0.0.1:2000".into());
@@ -55,6 +47,21 @@ pub(crate) fn of_runtime(spec: &InstanceSpec, level: Option<u16>) -> Environment
     set("AWS_XRAY_CONTEXT_MISSING", "LOG_ERROR".into());
     environment.extend(settings.environment.clone());
     environment.extend(reserved(spec));
+    environment
+}
+
+/// What a boot gets that has no function yet.
+pub(crate) fn of_boot(family: RuntimeFamily, level: Option<u16>) -> Environment {
+    let mut environment = Environment::new();
+    let mut set = |name: &str, value: String| environment.insert(name.to_owned(), value);
+    set("LANG", "en_US.UTF-8".into());
+    set("TZ", ":UTC".into());
+    set("PATH", "/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:/opt/bin".into());
+    set("LD_LIBRARY_PATH", LIBRARY_PATH.into());
+    set("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{CONTROL_API_PORT}"));
+    for (name, value) in search_paths(family, level) {
+        set(name, value);
+    }
     environment
 }
 

@@ -27,8 +27,10 @@ mod log_pipe;
 mod plan;
 pub mod sdk;
 mod start;
+mod stock;
 #[cfg(test)]
 mod testing;
 
 pub use engine::{ControlApi, Engine, EngineConfig, runtimes_report};
 pub use interpreters::{RuntimeRow, RuntimeStatus, RuntimesReport};
+pub use stock::StockLimits;

@@ -16,6 +16,7 @@ use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::Mutex;
 
 use crate::core::{Answer, Core, Ended, Part, Report};
+use crate::environment::Environment;
 use crate::lifecycle::{EventName, Lifecycle};
 use crate::log_pipe::{Log, LogPipe};
 
@@ -57,9 +58,9 @@ impl Link {
         self.ready.load(Ordering::Acquire)
     }
 
-    /// Gives the boot its function.
-    pub(crate) async fn start(&self, handler: String, root: String) -> io::Result<()> {
-        self.send(ToBoot::Start(Start { handler, root, env: Default::default() })).await
+    /// Gives the boot its function, with what its environment does not hold yet.
+    pub(crate) async fn start(&self, handler: String, root: String, env: Environment) -> io::Result<()> {
+        self.send(ToBoot::Start(Start { handler, root, env })).await
     }
 
     /// Gives it an event. Not cancel safe: half an event may be written.

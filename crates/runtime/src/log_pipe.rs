@@ -3,7 +3,7 @@
 //! Both streams of a process share one pipe, so that their lines keep their order.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{PipeReader, Read};
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -59,10 +59,19 @@ impl LogPipe {
     /// Where the system gives no pipe.
     pub(crate) fn new(log: Log) -> std::io::Result<(Arc<Self>, OwnedFd)> {
         let (reader, writer) = std::io::pipe()?;
+        Ok((Self::of(reader, log)?, writer.into()))
+    }
+
+    /// The reading end of a pipe that something has written to by now, perhaps. Must be called within the async
+    /// runtime.
+    ///
+    /// # Errors
+    /// Where the system has no descriptor left.
+    pub(crate) fn of(reader: PipeReader, log: Log) -> std::io::Result<Arc<Self>> {
         let direct = File::from(OwnedFd::from(reader.try_clone()?));
         // Makes both non-blocking: they are one open file.
         let pipe = pipe::Receiver::from_owned_fd(reader.into())?;
-        Ok((Arc::new(Self { pipe, direct, splitter: Mutex::default(), log }), writer.into()))
+        Ok(Arc::new(Self { pipe, direct, splitter: Mutex::default(), log }))
     }
 
     /// Reads until every process has closed the pipe. Cancel safe.

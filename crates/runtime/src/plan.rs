@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use ebb_invoker::InstanceSpec;
+use ebb_model::RuntimeName;
 use ebb_model::limits::MEMORY_MIB_PER_CORE;
 use ebb_sandbox::{Limits, Mount, Network, SandboxSpec};
 
@@ -21,12 +22,16 @@ const OPEN_FILES: u32 = 1024;
 /// The number of the boot's socket in the boot.
 pub(crate) const BOOT_DESCRIPTOR: i32 = 3;
 /// Names [`BOOT_DESCRIPTOR`] to the boot, which removes it before user code runs.
-const BOOT_VARIABLE: &str = "EBB_BOOT_FD";
+pub(crate) const BOOT_VARIABLE: &str = "EBB_BOOT_FD";
 /// The script that starts the runtime, where the function names one.
 /// Source: the Lambda developer guide, "Modifying the runtime environment", "Wrapper scripts".
-const WRAPPER_VARIABLE: &str = "AWS_LAMBDA_EXEC_WRAPPER";
+pub(crate) const WRAPPER_VARIABLE: &str = "AWS_LAMBDA_EXEC_WRAPPER";
 /// Where external extensions are. Source: the Lambda developer guide, "Using the Lambda Extensions API".
 const EXTENSIONS: &str = "/opt/extensions";
+/// Where layers are.
+const LAYERS: &str = "/opt";
+/// What an instance may use before it has a function.
+const STOCK_MEMORY_MIB: u32 = 256;
 
 /// A program and what it gets.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,13 +107,42 @@ pub(crate) fn cpu_millis(memory_mib: u32) -> u32 {
     (memory_mib * 1000).div_ceil(MEMORY_MIB_PER_CORE)
 }
 
+/// An instance before it has a function: its sandbox, and its boot in it.
+pub(crate) fn in_stock(
+    managed: &Managed,
+    runtime: RuntimeName,
+    tmp_mib: u32,
+    network: Network,
+) -> (SandboxSpec, Program) {
+    let level = managed.language.level(managed.interpreter.version);
+    let mut environment = environment::of_boot(runtime.family(), level);
+    environment.insert(BOOT_VARIABLE.into(), BOOT_DESCRIPTOR.to_string());
+    let path = managed.interpreter.program.clone();
+    let arguments = managed.language.arguments(STOCK_MEMORY_MIB);
+    let sandbox =
+        bare_sandbox("ebb-stock".into(), runtime_mounts(Some(managed)), STOCK_MEMORY_MIB, tmp_mib, network);
+    (sandbox, Program { path, arguments, environment })
+}
+
+/// Whether an instance in stock lacks this.
+pub(crate) fn is_the_functions(mount: &Mount) -> bool {
+    [TASK_ROOT, LAYERS].iter().any(|target| mount.target() == Path::new(target))
+}
+
 fn sandbox(spec: &InstanceSpec, managed: Option<&Managed>, network: Network) -> SandboxSpec {
     let settings = &spec.version.settings;
-    let mut mounts = ebb_sandbox::base_system_mounts();
+    let mut mounts = runtime_mounts(managed);
     mounts.push(bind(&spec.code, TASK_ROOT));
     if !spec.layers.is_empty() {
-        mounts.push(Mount::Merged { layers: spec.layers.clone(), target: "/opt".into() });
+        mounts.push(Mount::Merged { layers: spec.layers.clone(), target: LAYERS.into() });
     }
+    let name = host_name(spec.version.name.as_str());
+    bare_sandbox(name, mounts, settings.memory_mib, settings.ephemeral_storage_mib, network)
+}
+
+/// The system, and what runs a managed runtime.
+fn runtime_mounts(managed: Option<&Managed>) -> Vec<Mount> {
+    let mut mounts = ebb_sandbox::base_system_mounts();
     if let Some(managed) = managed {
         mounts.push(bind(&managed.boot, boots::MOUNTED_AT));
         if let Some((folder, target)) = &managed.sdk {
@@ -121,13 +155,23 @@ fn sandbox(spec: &InstanceSpec, managed: Option<&Managed>, network: Network) -> 
             target: Path::new("/var/lang/bin").join(name),
         }));
     }
+    mounts
+}
+
+fn bare_sandbox(
+    name: String,
+    mounts: Vec<Mount>,
+    memory_mib: u32,
+    tmp_mib: u32,
+    network: Network,
+) -> SandboxSpec {
     let mebibyte = 1024 * 1024;
     SandboxSpec {
-        name: host_name(spec.version.name.as_str()),
+        name,
         mounts,
-        tmp_bytes: u64::from(settings.ephemeral_storage_mib) * mebibyte,
+        tmp_bytes: u64::from(tmp_mib) * mebibyte,
         limits: Limits {
-            memory_bytes: u64::from(settings.memory_mib) * mebibyte,
+            memory_bytes: u64::from(memory_mib) * mebibyte,
             // Initialisation has the whole machine.
             cpu_millis: None,
             processes: PROCESSES,

@@ -1,5 +1,6 @@
 //! Starts an instance: its sandbox, the APIs inside it, its extensions, its runtime; and watches them.
 
+use std::io::PipeReader;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::path::Path;
@@ -17,11 +18,12 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::api::{ACCEPT_AGAIN, Api, FunctionFacts};
 use crate::core::{Core, Ended, Initialised, Report};
 use crate::engine::ControlApi;
-use crate::environment::TASK_ROOT;
+use crate::environment::{Environment, TASK_ROOT};
 use crate::instance::{ProcessInstance, extension_lines};
 use crate::link::{self, Link, Reader};
 use crate::log_pipe::{Log, LogPipe};
-use crate::plan::{BOOT_DESCRIPTOR, Plan, Program, invalid_entrypoint};
+use crate::plan::{BOOT_DESCRIPTOR, BOOT_VARIABLE, Plan, Program, invalid_entrypoint};
+use crate::stock::Assigned;
 
 /// After the main process has ended: how long what it had sent may take to be received.
 const LAST_WORDS_TIME: Duration = Duration::from_secs(1);
@@ -55,11 +57,25 @@ struct Building {
 
 impl Starter<'_> {
     /// Starts an instance and waits until it can take its first event.
-    pub(crate) async fn start(&self, spec: &InstanceSpec, plan: Plan) -> Result<ProcessInstance, StartError> {
+    /// In one that is booted, where one is given.
+    pub(crate) async fn start(
+        &self,
+        spec: &InstanceSpec,
+        plan: Plan,
+        booted: Option<Assigned>,
+    ) -> Result<ProcessInstance, StartError> {
         let Plan { sandbox, runtime, boot, extensions, cpu_millis } = plan;
-        let mut sandbox =
-            self.launcher.create(sandbox).await.map_err(|error| platform("creating a sandbox", &error))?;
-        let listeners = sandbox.take_listeners();
+        let (sandbox, listeners, booted) = match booted {
+            Some(Assigned { sandbox, listeners, process, stream, output }) => {
+                (sandbox, listeners, Some((process, stream, output)))
+            }
+            None => {
+                let created = self.launcher.create(sandbox).await;
+                let mut sandbox = created.map_err(|error| platform("creating a sandbox", &error))?;
+                let listeners = sandbox.take_listeners();
+                (sandbox, listeners, None)
+            }
+        };
         let core = Core::new(extensions.keys().cloned());
         let mut building = Building {
             core,
@@ -76,7 +92,10 @@ impl Starter<'_> {
         let registered = building.core.registered().await;
         building.check(registered).await?;
         let handler = spec.version.settings.handler.clone();
-        let (runtime, link) = building.start_runtime(runtime, boot.then_some(handler)).await?;
+        let (runtime, link) = match booted {
+            Some(booted) => building.tell(booted, handler, runtime.environment).await?,
+            None => building.start_runtime(runtime, boot.then_some(handler)).await?,
+        };
         let initialised = building.core.initialised().await;
         building.check_runtime(initialised, &runtime).await?;
         building.finish(spec, cpu_millis).await?;
@@ -153,22 +172,60 @@ impl Building {
                 return Err(refused(&invalid_entrypoint(format!("fork/exec {}: {why}", path.display()))));
             }
         };
-        let mut link = None;
-        let mut reader = None;
-        if let Some((stream, handler)) = ours {
-            let (writes, reads) = link::connect(stream, Arc::clone(&self.core), self.log.clone(), output);
-            // Where it cannot be written to, it is ending.
-            let _ = writes.start(handler, TASK_ROOT.to_owned()).await;
-            (link, reader) = (Some(writes), Some(reads));
-        }
+        let Some((stream, handler)) = ours else {
+            self.watch(&process, None);
+            return Ok((process, None));
+        };
+        let link = self.link(&process, stream, output, handler, Environment::new()).await;
+        Ok((process, Some(link)))
+    }
+
+    /// Gives a runtime that is booted its function.
+    async fn tell(
+        &mut self,
+        (process, stream, output): (Process, UnixStream, PipeReader),
+        handler: String,
+        mut environment: Environment,
+    ) -> Result<(Arc<Process>, Option<Link>), StartError> {
+        // It has its socket, and has removed the name of it.
+        environment.remove(BOOT_VARIABLE);
+        let pipe =
+            LogPipe::of(output, self.log.clone()).map_err(|error| platform("reading a pipe", &error))?;
+        self.read(&pipe);
+        let process = Arc::new(process);
+        let link = self.link(&process, stream, pipe, handler, environment).await;
+        Ok((process, Some(link)))
+    }
+
+    async fn link(
+        &mut self,
+        process: &Arc<Process>,
+        stream: UnixStream,
+        output: Arc<LogPipe>,
+        handler: String,
+        environment: Environment,
+    ) -> Link {
+        let (writes, reads) = link::connect(stream, Arc::clone(&self.core), self.log.clone(), output);
+        // Where it cannot be written to, it is ending.
+        let _ = writes.start(handler, TASK_ROOT.to_owned(), environment).await;
+        self.watch(process, Some(reads));
+        writes
+    }
+
+    fn watch(&mut self, process: &Arc<Process>, reader: Option<Reader>) {
         let watch = Watch {
-            process: Arc::clone(&process),
+            process: Arc::clone(process),
             sandbox: Arc::clone(&self.sandbox),
             core: Arc::clone(&self.core),
             pipes: self.pipes.clone(),
         };
         self.tasks.spawn(watch.run(reader));
-        Ok((process, link))
+    }
+
+    fn read(&mut self, pipe: &Arc<LogPipe>) {
+        let reading = Arc::clone(pipe);
+        self.tasks.spawn(async move { reading.run().await });
+        self.pipes.push(Arc::clone(pipe));
     }
 
     /// Starts a program with its output going to the log. The inner error says why the program itself cannot start.
@@ -190,9 +247,7 @@ impl Building {
             directory: directory.to_owned(),
             descriptors,
         };
-        let reading = Arc::clone(&pipe);
-        self.tasks.spawn(async move { reading.run().await });
-        self.pipes.push(Arc::clone(&pipe));
+        self.read(&pipe);
         match self.sandbox.spawn(command).await {
             Ok(process) => Ok(Ok((Arc::new(process), pipe))),
             Err(SandboxError::System { source, .. }) => match cannot_execute(&source) {
@@ -314,7 +369,8 @@ fn cannot_execute(error: &std::io::Error) -> Option<&'static str> {
     }
 }
 
-fn socket_pair() -> std::io::Result<(UnixStream, OwnedFd)> {
+/// A stream for this process, and its other end.
+pub(crate) fn socket_pair() -> std::io::Result<(UnixStream, OwnedFd)> {
     let (ours, theirs) = StdUnixStream::pair()?;
     ours.set_nonblocking(true)?;
     Ok((UnixStream::from_std(ours)?, theirs.into()))

@@ -59,6 +59,8 @@ pub(crate) enum Order {
     Spawn { request: u64, program: Program },
     /// Not answered: whether the process still exists is told by its exit.
     Signal { pid: u32, signal: i32 },
+    /// From now on this is its host name, and this much memory the limit where no cgroup has one.
+    Assign { request: u64, name: String, memory_bytes: u64 },
     /// Send this signal to every process inside: freezing where there is no freezer.
     SignalAll { request: u64, signal: i32 },
 }

@@ -16,7 +16,7 @@ use crate::control::{Control, Exit, late, send};
 use crate::error::{Fault, SandboxError};
 use crate::launcher::{Launcher, check_target};
 use crate::message::{LeaseRequest, Order, Program, Report};
-use crate::spec::{Command, ExitStatus, Mount, SandboxSpec, Usage};
+use crate::spec::{Command, ExitStatus, Limits, Mount, SandboxSpec, Usage};
 use crate::sys::packet;
 
 /// How long the kernel may take to freeze: a process in an uninterruptible call holds it up.
@@ -31,6 +31,7 @@ pub struct Sandbox {
     /// Closing it is the order to kill; the launcher closes the other end when all is gone.
     lease: AsyncFd<OwnedFd>,
     group: Group,
+    limits: Limits,
     listeners: Vec<TcpListener>,
     /// What [`Sandbox::peak_memory`] reads, opened when it is first asked; none where there is no such file.
     peak_memory: OnceLock<Option<File>>,
@@ -54,7 +55,7 @@ impl Sandbox {
         listeners.iter().try_for_each(|listener| listener.set_nonblocking(true)).map_err(system)?;
         // Ends with the supervisor, and so with this sandbox.
         drop(tokio::spawn(control.clone().read_reports()));
-        Ok(Self { control, lease, group, listeners, peak_memory: OnceLock::new() })
+        Ok(Self { control, lease, group, limits: spec.limits, listeners, peak_memory: OnceLock::new() })
     }
 
     /// The listening sockets of [`SandboxSpec::listen`], in its order, non-blocking; taken once.
@@ -99,6 +100,19 @@ impl Sandbox {
             send(&self.lease, &message, &[], "send to the sandbox launcher").await
         };
         self.control.request(false, &what, deliver).await.map(|_| ())
+    }
+
+    /// Gives a sandbox that was made ahead of need the name and the memory of what it is now for. What it uses already
+    /// counts.
+    ///
+    /// # Errors
+    /// When it uses more than that already, or is gone.
+    pub async fn assign(&self, name: &str, memory_bytes: u64) -> Result<(), SandboxError> {
+        self.group.set_limits(&Limits { memory_bytes, ..self.limits })?;
+        let name = name.to_owned();
+        let deliver =
+            async |request| self.control.order(&Order::Assign { request, name, memory_bytes }, &[]).await;
+        self.control.request(false, "assign the sandbox", deliver).await.map(|_| ())
     }
 
     /// Stops every program, and returns when all stand still.
@@ -197,6 +211,11 @@ impl Process {
         let mut exit = self.exit.clone();
         let ended = exit.wait_for(Option::is_some).await;
         ended.ok().and_then(|status| *status).unwrap_or(ExitStatus::Signal(libc::SIGKILL))
+    }
+
+    /// Whether it is known to have ended.
+    pub fn has_ended(&self) -> bool {
+        self.exit.borrow().is_some()
     }
 
     /// Sends it a signal; one that has ended already is no error. While frozen, it takes effect at the thaw.

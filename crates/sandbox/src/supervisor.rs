@@ -114,9 +114,14 @@ impl Blueprint {
             privileges::die_with_parent()
                 .attempt(|| "bind the supervisor's life to the launcher's".into())?;
         }
-        let name = CString::new(format!("sbx {}", self.name)).attempt_name()?;
-        privileges::rename(&name).attempt(|| "name the supervisor".into())
+        rename_process(&self.name)
     }
+}
+
+/// What a process list calls the supervisor.
+fn rename_process(sandbox: &str) -> Result<(), Fault> {
+    let name = CString::new(format!("sbx {sandbox}")).attempt_name()?;
+    privileges::rename(&name).attempt(|| "name the supervisor".into())
 }
 
 trait AttemptName<T> {
@@ -212,6 +217,10 @@ impl Supervisor {
                     drop(kill(pid, signal));
                 }
             }
+            Order::Assign { request, name, memory_bytes } => {
+                let result = self.assign(name, memory_bytes);
+                self.answer(request, result.map(|()| 0))?;
+            }
             Order::SignalAll { request, signal } => {
                 // All but this process; none at all is fine.
                 let result = match kill(Pid::from_raw(-1), signal) {
@@ -222,6 +231,21 @@ impl Supervisor {
             }
         }
         Ok(true)
+    }
+
+    /// Becomes the sandbox of this name, with so much memory.
+    fn assign(&mut self, name: String, memory_bytes: u64) -> Result<(), Fault> {
+        self.root.rename(&name)?;
+        rename_process(&name)?;
+        self.blueprint.name = name;
+        self.blueprint.limits.memory_bytes = memory_bytes;
+        if let Some(watch) = &mut self.watch {
+            watch.set_limit(memory_bytes);
+            for pid in &self.spawned {
+                program::limit_memory(*pid, memory_bytes)?;
+            }
+        }
+        Ok(())
     }
 
     fn follow(&mut self) -> Result<bool, Fault> {

@@ -73,12 +73,15 @@ pub(crate) fn etc_mounts() -> Vec<Mount> {
 
 /// The files of `/etc` that depend on the sandbox.
 pub(crate) fn own_etc_files(name: &str, resolvers: &str) -> Vec<Mount> {
+    let named =
+        name_files(name).into_iter().map(|(target, content)| Mount::File { content: content.into(), target });
+    named.chain([file("resolv.conf", resolvers.to_owned())]).collect()
+}
+
+/// Those that hold its name, and what is in them.
+pub(crate) fn name_files(name: &str) -> Vec<(PathBuf, String)> {
     let hosts = format!("127.0.0.1 localhost {name}\n::1 localhost ip6-localhost ip6-loopback\n");
-    vec![
-        file("hosts", hosts),
-        file("hostname", format!("{name}\n")),
-        file("resolv.conf", resolvers.to_owned()),
-    ]
+    vec![("/etc/hosts".into(), hosts), ("/etc/hostname".into(), format!("{name}\n"))]
 }
 
 fn file(name: &str, content: String) -> Mount {

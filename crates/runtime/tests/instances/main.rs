@@ -6,6 +6,7 @@ mod failures;
 mod managed;
 mod packages;
 mod setup;
+mod stock;
 
 use libtest_mimic::{Arguments, Trial};
 
@@ -18,7 +19,7 @@ fn main() {
     let arguments = Arguments::from_args();
     // Before any thread exists.
     let machine: &'static setup::Machine = Box::leak(Box::new(setup::Machine::new(arguments.list)));
-    let cases = [managed::CASES, custom::CASES, extensions::CASES, failures::CASES].concat();
+    let cases = [managed::CASES, custom::CASES, extensions::CASES, failures::CASES, stock::CASES].concat();
     let usual = cases.into_iter().map(|(name, case)| trial(machine, name, case));
     // These need the package registries: they run when they are asked for.
     let others =

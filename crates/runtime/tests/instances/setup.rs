@@ -18,7 +18,7 @@ use ebb_model::{
     Response, RevisionId, RuntimeName, SecretAccessKey, Settings, SystemClock, TraceHeader, TracingMode,
     UpdateState, Version,
 };
-use ebb_runtime::{ControlApi, Engine, EngineConfig};
+use ebb_runtime::{ControlApi, Engine, EngineConfig, StockLimits};
 use ebb_sandbox::{Launcher, Network};
 use ebb_store::logs::{Direction, LogStore, ReadRequest, StreamChoice};
 use tempfile::TempDir;
@@ -32,6 +32,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) struct Machine {
     runtime: tokio::runtime::Runtime,
     engine: Option<Engine>,
+    /// The same, with a stock.
+    stocked: Option<Engine>,
     logs: Option<LogStore>,
     data: TempDir,
 }
@@ -55,14 +57,21 @@ impl Machine {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
         let data = tempfile::tempdir().expect("a folder");
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let engine = launcher.map(|launcher| {
-            let network = Network::Loopback;
-            let config =
-                EngineConfig { data: data.path().to_owned(), launcher, network, clock: Arc::clone(&clock) };
-            Engine::new(config, Arc::new(Greeter)).expect("an engine")
-        });
+        let with_stock = |instances| {
+            launcher.clone().map(|launcher| {
+                let config = EngineConfig {
+                    data: data.path().to_owned(),
+                    launcher,
+                    network: Network::Loopback,
+                    clock: Arc::clone(&clock),
+                    stock: StockLimits { instances, memory_mib: 512, keep: Duration::from_secs(600) },
+                };
+                Engine::new(config, Arc::new(Greeter)).expect("an engine")
+            })
+        };
+        let (engine, stocked) = (with_stock(0), with_stock(4));
         let logs = (!empty).then(|| LogStore::open(data.path().join("logs"), clock).expect("a log store"));
-        Self { runtime, engine, logs, data }
+        Self { runtime, engine, stocked, logs, data }
     }
 
     /// Runs a case to its end.
@@ -103,10 +112,26 @@ impl Machine {
         events.into_iter().map(|event| event.message).collect()
     }
 
-    /// Starts an instance of a function.
+    /// Starts an instance of a function, by itself.
     pub(crate) async fn start(&self, function: &Function) -> Result<Arc<dyn Instance>, StartError> {
+        self.engine().start(self.spec(function)).await
+    }
+
+    /// Starts an instance of a function from the stock, for which it waits to hold one.
+    pub(crate) async fn start_from_stock(
+        &self,
+        function: &Function,
+    ) -> Result<Arc<dyn Instance>, StartError> {
+        let engine = self.stocked.as_ref().expect("cases run on a machine that is not empty");
+        while !engine.has_in_stock(&self.spec(function)).await? {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        engine.start(self.spec(function)).await
+    }
+
+    fn spec(&self, function: &Function) -> InstanceSpec {
         let logs = LogStream::open(self.logs().clone(), &function.version, SystemClock.now());
-        self.engine().start(function.spec(Arc::new(logs))).await
+        function.spec(Arc::new(logs))
     }
 }
 

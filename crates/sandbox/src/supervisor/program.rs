@@ -159,10 +159,24 @@ fn limit(blueprint: &Blueprint) -> Result<(), Fault> {
     // Counted for a user in its user namespace; the supervisor is one more where it is the same user.
     set_limit(Resource::RLIMIT_NPROC, u64::from(limits.processes) + u64::from(!blueprint.separate_users))?;
     if !blueprint.group.accounts_memory() {
-        // Not the address space (Node and Java reserve many gigabytes) but what is private and writable of it.
-        set_limit(Resource::RLIMIT_DATA, limits.memory_bytes.saturating_add(UNTOUCHED_MEMORY_ALLOWANCE))?;
+        set_limit(Resource::RLIMIT_DATA, data_limit(limits.memory_bytes))?;
     }
     Ok(())
+}
+
+/// Not the address space (Node and Java reserve many gigabytes) but what is private and writable of it.
+fn data_limit(memory_bytes: u64) -> u64 {
+    memory_bytes.saturating_add(UNTOUCHED_MEMORY_ALLOWANCE)
+}
+
+/// Sets the limit of a program that runs already, where no cgroup has one.
+pub(super) fn limit_memory(pid: Pid, memory_bytes: u64) -> Result<(), Fault> {
+    let bytes = data_limit(memory_bytes);
+    let limit = libc::rlimit { rlim_cur: bytes, rlim_max: bytes };
+    // SAFETY: `limit` lives across the call, which writes nothing.
+    let set =
+        unsafe { libc::prlimit(pid.as_raw(), libc::RLIMIT_DATA, &raw const limit, std::ptr::null_mut()) };
+    crate::sys::check(set.into()).map(|_| ()).attempt(|| format!("limit the memory of process {pid}"))
 }
 
 fn set_limit(resource: Resource, value: u64) -> Result<(), Fault> {

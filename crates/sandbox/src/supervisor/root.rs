@@ -13,8 +13,11 @@ use crate::error::{Attempt, Fault};
 use crate::message::Placement;
 use crate::sys::tree;
 
-/// Folders that later mounts go to, and that programs expect.
-const FOLDERS: &[&str] = &["/proc", "/dev/shm", "/tmp", "/var/task", "/var/runtime", "/opt", "/etc"];
+/// Folders that later mounts go to, and that programs expect. The dynamic linker takes the folders of its search path
+/// that are missing when a program starts for missing ever after: in a sandbox that gets its code later, those of the
+/// code would be.
+const FOLDERS: &[&str] =
+    &["/proc", "/dev/shm", "/tmp", "/var/task/lib", "/var/runtime/lib", "/opt/lib", "/etc"];
 /// Room for what [`Placement::File`]s hold.
 const ROOT_OPTIONS: &str = "mode=755,size=256m";
 const SHARED_MEMORY_OPTIONS: &str = "mode=1777,size=64m,nr_inodes=16384";
@@ -38,7 +41,7 @@ impl Root {
         placements: Vec<(Placement, Option<OwnedFd>)>,
     ) -> Result<Self, Fault> {
         enter_empty_root()?;
-        nix::unistd::sethostname(name).attempt(|| format!("set the host name {name}"))?;
+        set_host_name(name)?;
         let writable = tree::again(Path::new("/")).attempt(|| "mount the root again".into())?;
         let root = Self { writable, open_to_programs: false };
         for folder in FOLDERS {
@@ -64,6 +67,14 @@ impl Root {
         .attempt(|| "open the root".into())?;
         tree::make_read_only(&top).attempt(|| "make the root read-only".into())?;
         Ok(Self { open_to_programs: true, ..root })
+    }
+
+    /// Changes the host name, and the files that hold it.
+    pub(super) fn rename(&self, name: &str) -> Result<(), Fault> {
+        set_host_name(name)?;
+        crate::system::name_files(name).into_iter().try_for_each(|(target, content)| {
+            self.place(&Placement::File { content: content.into_bytes(), target }, None)
+        })
     }
 
     /// Adds one thing; also while programs run.
@@ -125,6 +136,10 @@ impl Root {
         let below = target.strip_prefix("/").unwrap_or(target);
         PathBuf::from(format!("/proc/self/fd/{}", self.writable.as_raw_fd())).join(below)
     }
+}
+
+fn set_host_name(name: &str) -> Result<(), Fault> {
+    nix::unistd::sethostname(name).attempt(|| format!("set the host name {name}"))
 }
 
 /// A new root with nothing but `/proc` of this process namespace, and the old one gone.

@@ -26,6 +26,11 @@ impl Watch {
         Self { limit, last: None, usage: Usage::default() }
     }
 
+    /// From now on this is the limit.
+    pub(super) fn set_limit(&mut self, limit: u64) {
+        self.limit = limit;
+    }
+
     /// Counts if the interval is over. Something to report if anything changed.
     pub(super) fn sample(&mut self) -> Option<Usage> {
         let interval = Duration::from_millis(INTERVAL_MILLISECONDS.into());
