@@ -16,7 +16,7 @@ pub(crate) const CRATES: &[Crate] = &[
     Crate { name: "invoker", layer: 2, may_use: &["model", "store"] },
     Crate { name: "runtime", layer: 3, may_use: &["model", "invoker", "sandbox", "boot"] },
     Crate { name: "sources", layer: 3, may_use: &["model", "store", "invoker"] },
-    Crate { name: "gateway", layer: 4, may_use: &["model", "invoker"] },
+    Crate { name: "gateway", layer: 4, may_use: &["model", "invoker", "sources"] },
     Crate { name: "aws", layer: 4, may_use: &["model", "store", "invoker", "sources"] },
     Crate { name: "app", layer: 4, may_use: &["model", "store", "invoker", "sources"] },
     Crate { name: "console", layer: 4, may_use: &["model", "store", "invoker", "sources"] },

@@ -145,6 +145,7 @@ impl Platform {
             invoker.clone(),
             Arc::new(Authenticator(aws)),
             Arc::new(Routes(apps)),
+            sources.http_apis.clone(),
         );
         let platform = Self {
             store,

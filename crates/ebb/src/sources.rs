@@ -11,6 +11,7 @@ use ebb_sources::bus::{BusParts, BusTarget, EventBuses};
 use ebb_sources::delivery::{
     Attribute, Deliveries, Delivery, DeliveryParts, FunctionTarget, Message, Sender, Targets,
 };
+use ebb_sources::http_api::{HttpApis, HttpApisParts};
 use ebb_sources::mapping::{MappingParts, Mappings};
 use ebb_sources::queue::{QueueParts, QueueTarget, Queues};
 use ebb_sources::registry::{Follow, Follower};
@@ -30,6 +31,7 @@ pub(crate) struct Sources {
     pub(crate) mappings: Mappings,
     pub(crate) scheduler: Scheduler,
     pub(crate) topics: Topics,
+    pub(crate) http_apis: HttpApis,
     deliveries: Deliveries,
     follower: Mutex<Follower>,
 }
@@ -60,6 +62,13 @@ impl Sources {
         })
         .await?;
         let scheduler = Scheduler::open(SchedulerParts {
+            store: store.clone(),
+            clock: clock.clone(),
+            account: config.account.clone(),
+            region: config.region.clone(),
+        })
+        .await?;
+        let http_apis = HttpApis::open(HttpApisParts {
             store: store.clone(),
             clock: clock.clone(),
             account: config.account.clone(),
@@ -104,9 +113,10 @@ impl Sources {
             Arc::new(buckets.clone()),
             Arc::new(mappings.clone()),
             Arc::new(topics.clone()),
+            Arc::new(http_apis.clone()),
         ];
         let follower = Mutex::new(Follower::start(store, followed_from, services));
-        Ok(Self { follower, buses, queues, buckets, mappings, scheduler, topics, deliveries })
+        Ok(Self { follower, buses, queues, buckets, mappings, scheduler, topics, http_apis, deliveries })
     }
 
     /// Ends what runs by itself; what is accepted stays in the store.

@@ -4,8 +4,9 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use ebb_app::{AppError, Apps, AppsConfig, Destination, EdgeRequest, Plan, Target};
+use ebb_aws::api::apigatewayv2::HttpApiState;
 use ebb_aws::api::lambda::{self, EdgeAddress, Lambda};
-use ebb_aws::api::{events, logs, scheduler, sns, sqs, sts};
+use ebb_aws::api::{apigatewayv2, events, logs, scheduler, sns, sqs, sts};
 use ebb_aws::wire::credentials::KeyRing;
 use ebb_aws::wire::sigv4::Authorization;
 use ebb_aws::{AwsConfig, AwsService};
@@ -73,7 +74,8 @@ pub(crate) fn aws(
     let aws = AwsConfig { region: config.region.clone(), account: config.account.clone(), scheme: "http" };
     let edge = EdgeAddress { scheme: "http", domain: config.domain.clone(), port: edge_port };
     let mappings = sources.mappings.clone();
-    let state = Lambda { invoker: invoker.clone(), keys: keys.clone(), edge, mappings };
+    let state = Lambda { invoker: invoker.clone(), keys: keys.clone(), edge: edge.clone(), mappings };
+    let apis = HttpApiState { apis: sources.http_apis.clone(), edge: edge.clone() };
     AwsService::new(
         aws,
         keys.clone(),
@@ -86,6 +88,7 @@ pub(crate) fn aws(
             sqs::api(sources.queues.clone()),
             scheduler::api(sources.scheduler.clone()),
             sns::api(sources.topics.clone()),
+            apigatewayv2::api(apis.clone()),
         ],
     )
 }

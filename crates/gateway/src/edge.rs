@@ -20,7 +20,8 @@ use crate::config::GatewayConfig;
 use crate::cors;
 use crate::files;
 use crate::host::{self, Host};
-use crate::payload::{self, EventSource};
+use crate::http_api::{self, ApiEdge, Found};
+use crate::payload::{self, EventSource, RouteFields};
 use crate::ports::{
     AppFile, AppRequest, AppRoute, AppRoutes, Caller, Functions, RequestAuthenticator, RouteMatch,
     SignedRequest,
@@ -42,6 +43,8 @@ pub(crate) struct Edge {
     pub(crate) functions: Arc<dyn Functions>,
     pub(crate) authenticator: Arc<dyn RequestAuthenticator>,
     pub(crate) apps: Arc<dyn AppRoutes>,
+    /// HTTP APIs, where there is a home for them.
+    pub(crate) apis: Option<ApiEdge>,
 }
 
 /// Where a request goes.
@@ -64,6 +67,7 @@ struct Target {
 
 /// What answers a request.
 enum Way {
+    Api(Box<Found>),
     Function(Box<Target>),
     File(AppFile, HeaderMap),
     Answer { status: StatusCode, location: Option<HeaderValue>, headers: HeaderMap },
@@ -77,7 +81,12 @@ impl Edge {
     {
         let id = RequestId::random();
         let (parts, body) = request.into_parts();
-        let mut response = match self.route(&parts) {
+        let routed = self.check_limits(&parts).and_then(|()| match self.find_api(&parts) {
+            Some(found) => Ok(Way::Api(Box::new(found))),
+            None => self.route(&parts),
+        });
+        let mut response = match routed {
+            Ok(Way::Api(found)) => self.serve_api(id, &parts, body, *found, connection).await,
             Ok(Way::Function(target)) => {
                 let answered = match target
                     .cors
@@ -105,7 +114,7 @@ impl Edge {
         response
     }
 
-    fn route(&self, parts: &Parts) -> Result<Way, Refusal> {
+    fn check_limits(&self, parts: &Parts) -> Result<(), Refusal> {
         let limits = &self.config.limits;
         if parts.uri.path_and_query().map_or(0, |target| target.as_str().len()) > limits.target_bytes {
             return Err(Refusal::TargetTooLong);
@@ -115,6 +124,20 @@ impl Edge {
         if header_bytes > limits.header_bytes {
             return Err(Refusal::HeadersTooLarge);
         }
+        Ok(())
+    }
+
+    /// The HTTP API that takes the request, where one does.
+    fn find_api(&self, parts: &Parts) -> Option<Found> {
+        let apis = &self.apis.as_ref()?.apis;
+        match Host::of(&parts.uri, &parts.headers, &self.config.domain, self.config.region.as_str()) {
+            Host::Api { id, name } => http_api::at_own_host(apis, &id, parts, &name),
+            Host::App { app, name } => http_api::of_app(apis, &app, parts, &name),
+            Host::FunctionUrl { .. } | Host::Unknown(_) => None,
+        }
+    }
+
+    fn route(&self, parts: &Parts) -> Result<Way, Refusal> {
         match Host::of(&parts.uri, &parts.headers, &self.config.domain, self.config.region.as_str()) {
             Host::FunctionUrl { id, name } => {
                 let target = self.functions.url(&id).ok_or(Refusal::UnknownUrl)?;
@@ -131,6 +154,7 @@ impl Edge {
                 })))
             }
             Host::App { app, name } => self.app_target(parts, app, name),
+            Host::Api { id, .. } => Err(Refusal::UnknownApi(id)),
             Host::Unknown(host) => Err(Refusal::UnknownHost { host, domain: self.config.domain.clone() }),
         }
     }
@@ -220,6 +244,7 @@ impl Edge {
             trace: &trace,
             now: self.config.clock.now(),
             caller: caller.as_ref(),
+            route: RouteFields::default(),
         })
         .map_err(|error| {
             tracing::error!(request_id = %id, %error, "an event could not be encoded");
@@ -332,7 +357,7 @@ fn plain_answer(
 }
 
 /// The caller's trace where it is one, else a fresh one.
-fn trace_of(headers: &HeaderMap) -> TraceHeader {
+pub(crate) fn trace_of(headers: &HeaderMap) -> TraceHeader {
     headers
         .get("x-amzn-trace-id")
         .and_then(|value| value.to_str().ok())

@@ -13,6 +13,13 @@ pub(crate) enum Host {
         /// The whole name, without port.
         name: String,
     },
+    /// `ID.execute-api.REGION.<domain>`
+    Api {
+        /// The id in the first label.
+        id: String,
+        /// The whole name, without port.
+        name: String,
+    },
     /// `NAME.<domain>`
     App {
         /// The first label.
@@ -44,6 +51,9 @@ impl Host {
             [app] if !app.is_empty() => Self::App { app: (*app).to_owned(), name },
             [id, "lambda-url", of_region] if !id.is_empty() && *of_region == region => {
                 Self::FunctionUrl { id: (*id).to_owned(), name }
+            }
+            [id, "execute-api", of_region] if !id.is_empty() && *of_region == region => {
+                Self::Api { id: (*id).to_owned(), name }
             }
             _ => Self::Unknown(name),
         }

@@ -18,6 +18,7 @@ mod cors;
 mod edge;
 mod files;
 mod host;
+mod http_api;
 mod payload;
 mod ports;
 mod refusal;

@@ -3,11 +3,15 @@
 //! Source: the Lambda developer guide, "Invoking Lambda function URLs" (2026-11), sections "Request and response
 //! payloads"; where it is silent, answers recorded on the service.
 
+mod answer_v1;
 mod event;
+mod event_v1;
 mod inference;
 mod json;
 mod prelude;
 
-pub(crate) use event::{EventSource, encode};
-pub(crate) use inference::infer;
+pub(crate) use answer_v1::{Decoding, is_binary, proxy_answer};
+pub(crate) use event::{EventSource, RouteFields, encode};
+pub(crate) use event_v1::{RestFields, encode_v1};
+pub(crate) use inference::{Answer, infer, infer_as};
 pub(crate) use prelude::{PRELUDE_CONTENT_TYPE, Prelude, PreludeReader};

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use ebb_invoker::{Boxed, Delivery, InvokeError, Invoker};
 use ebb_model::{
     AccountId, Function, FunctionReference, FunctionUrl, Invocation, InvokeMode, Outcome, Qualifier,
-    RequestId, Version,
+    RequestId, ServiceCaller, Version,
 };
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 
@@ -141,6 +141,9 @@ pub(crate) trait Functions: Send + Sync + 'static {
     /// The function URL with this id.
     fn url(&self, id: &str) -> Option<UrlTarget>;
 
+    /// Whether a service may call a function; says what is missing where it may not.
+    fn granted(&self, function: &FunctionReference, caller: &ServiceCaller) -> Result<(), String>;
+
     /// Runs one invocation. Dropping the future gives it up.
     fn invoke(
         &self,
@@ -156,6 +159,10 @@ impl Functions for Invoker {
     fn url(&self, id: &str) -> Option<UrlTarget> {
         let (function, qualifier, url) = self.catalog().snapshot().url(id)?;
         Some(UrlTarget { function: reference(&function, qualifier), url })
+    }
+
+    fn granted(&self, function: &FunctionReference, caller: &ServiceCaller) -> Result<(), String> {
+        self.catalog().granted(function, caller).map_err(|missing| missing.to_string())
     }
 
     fn invoke(

@@ -17,6 +17,9 @@ pub(crate) enum Refusal {
     /// No function URL has this id.
     #[error("no such function URL")]
     UnknownUrl,
+    /// No HTTP API has this id.
+    #[error("no HTTP API has the id {0:?}")]
+    UnknownApi(String),
     /// No app has this name.
     #[error("no app named {0:?}")]
     UnknownApp(String),
@@ -74,9 +77,11 @@ impl From<&InvokeError> for Refusal {
 }
 
 impl Refusal {
-    fn status(&self) -> StatusCode {
+    pub(crate) fn status(&self) -> StatusCode {
         match self {
-            Self::UnknownHost { .. } | Self::UnknownApp(_) | Self::NoRoute { .. } => StatusCode::NOT_FOUND,
+            Self::UnknownHost { .. } | Self::UnknownApi(_) | Self::UnknownApp(_) | Self::NoRoute { .. } => {
+                StatusCode::NOT_FOUND
+            }
             Self::UnknownUrl | Self::Forbidden => StatusCode::FORBIDDEN,
             Self::TargetTooLong => StatusCode::URI_TOO_LONG,
             Self::HeadersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
@@ -115,6 +120,7 @@ impl Refusal {
                 let hosts = [
                     format!("NAME.{domain} (the app NAME, made by ebb deploy)"),
                     format!("ID.lambda-url.REGION.{domain} (a function URL)"),
+                    format!("ID.execute-api.REGION.{domain} (an HTTP or REST API)"),
                 ];
                 Bytes::from(serde_json::json!({ "Message": self.to_string(), "Hosts": hosts }).to_string())
             }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ebb_invoker::Invoker;
+use ebb_sources::http_api::HttpApis;
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -14,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::GatewayConfig;
 use crate::connection::{self, Tasks};
 use crate::edge::Edge;
+use crate::http_api::ApiEdge;
 use crate::ports::{AppRoutes, Functions, RequestAuthenticator};
 
 /// Pause after an accept failed for want of something (file descriptors, mostly).
@@ -26,15 +28,16 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// An edge for these functions and apps.
+    /// An edge for these functions, apps and HTTP APIs.
     #[must_use]
     pub fn new(
         config: GatewayConfig,
         invoker: Invoker,
         authenticator: Arc<dyn RequestAuthenticator>,
         apps: Arc<dyn AppRoutes>,
+        apis: HttpApis,
     ) -> Self {
-        Self::with_functions(config, Arc::new(invoker), authenticator, apps)
+        Self::with_functions(config, Arc::new(invoker), authenticator, apps, Some(ApiEdge::new(apis)))
     }
 
     pub(crate) fn with_functions(
@@ -42,8 +45,9 @@ impl Gateway {
         functions: Arc<dyn Functions>,
         authenticator: Arc<dyn RequestAuthenticator>,
         apps: Arc<dyn AppRoutes>,
+        apis: Option<ApiEdge>,
     ) -> Self {
-        Self { edge: Arc::new(Edge { config, functions, authenticator, apps }) }
+        Self { edge: Arc::new(Edge { config, functions, authenticator, apps, apis }) }
     }
 
     /// Serves connections until `cancellation`, then takes no more and lets running requests end, for as long as

@@ -8,8 +8,8 @@ use bytes::Bytes;
 use ebb_invoker::{Boxed, Delivery, InvokeError, StreamPart, ThrottleReason};
 use ebb_model::{
     AccountId, FailureKind, FunctionFailure, FunctionName, FunctionReference, FunctionUrl, Invocation,
-    InvokeMode, Outcome, Region, Report, RequestId, Response as FunctionResponse, Timestamp, UrlAuth,
-    UrlCors, Version,
+    InvokeMode, Outcome, Region, Report, RequestId, Response as FunctionResponse, ServiceCaller, Timestamp,
+    UrlAuth, UrlCors, Version,
 };
 use http::header::AGE;
 use http::{HeaderMap, HeaderValue, StatusCode};
@@ -49,6 +49,10 @@ impl Functions for Fake {
                 last_modified: Timestamp(0),
             },
         })
+    }
+
+    fn granted(&self, _: &FunctionReference, _: &ServiceCaller) -> Result<(), String> {
+        Ok(())
     }
 
     fn invoke(
@@ -131,7 +135,7 @@ impl Server {
         let account = AccountId::parse("000000000000").unwrap();
         let mut config = GatewayConfig::new("localhost", Region::parse("us-east-1").unwrap(), account);
         config.limits = limits;
-        let gateway = Gateway::with_functions(config, Arc::new(fake), Arc::new(Key), Arc::new(Shop));
+        let gateway = Gateway::with_functions(config, Arc::new(fake), Arc::new(Key), Arc::new(Shop), None);
         let stop = CancellationToken::new();
         let token = stop.clone();
         let serving = tokio::spawn(async move { gateway.serve(listener, token).await });

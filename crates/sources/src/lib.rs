@@ -9,6 +9,7 @@
 pub mod bucket;
 pub mod bus;
 pub mod delivery;
+pub mod http_api;
 pub mod mapping;
 pub mod pattern;
 pub mod queue;

@@ -1,5 +1,6 @@
 //! From a request to an event.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use base64::Engine as _;
@@ -11,6 +12,7 @@ use http::{HeaderMap, Method, Version};
 use percent_encoding::percent_decode_str;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
+use serde_json::Value;
 
 use crate::ports::Caller;
 
@@ -38,6 +40,34 @@ pub(crate) struct EventSource<'a> {
     pub(crate) now: Timestamp,
     /// Who signed it, where the URL asks for signatures.
     pub(crate) caller: Option<&'a Caller>,
+    /// The route that took it.
+    pub(crate) route: RouteFields<'a>,
+}
+
+/// What only routes of HTTP APIs have; the default is that of function URLs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RouteFields<'a> {
+    pub(crate) key: &'a str,
+    pub(crate) stage: &'a str,
+    pub(crate) path_parameters: &'a [(String, String)],
+    pub(crate) stage_variables: Option<&'a BTreeMap<String, String>>,
+    /// What an authorizer added.
+    pub(crate) authorizer: Option<&'a Value>,
+    /// Whose API it is.
+    pub(crate) account: Option<&'a str>,
+}
+
+impl Default for RouteFields<'_> {
+    fn default() -> Self {
+        Self {
+            key: "$default",
+            stage: "$default",
+            path_parameters: &[],
+            stage_variables: None,
+            authorizer: None,
+            account: None,
+        }
+    }
 }
 
 /// The event, as JSON text.
@@ -55,13 +85,16 @@ pub(crate) fn encode(source: &EventSource<'_>) -> Result<Bytes, serde_json::Erro
     };
     let event = Event {
         version: "2.0",
-        route_key: "$default",
+        route_key: source.route.key,
         raw_path: source.path,
         raw_query_string: source.query,
         cookies: cookies(source.headers),
         headers: Headers(source),
         query_string_parameters: query_parameters(source.query),
         request_context: context(source),
+        path_parameters: Some(Parameters(source.route.path_parameters.to_vec()))
+            .filter(|own| !own.is_empty()),
+        stage_variables: source.route.stage_variables.filter(|own| !own.is_empty()),
         body,
         is_base64_encoded: text.is_none(),
     };
@@ -74,7 +107,7 @@ pub(crate) fn encode(source: &EventSource<'_>) -> Result<Bytes, serde_json::Erro
 #[serde(rename_all = "camelCase")]
 struct Event<'a> {
     version: &'static str,
-    route_key: &'static str,
+    route_key: &'a str,
     raw_path: &'a str,
     raw_query_string: &'a str,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -83,6 +116,10 @@ struct Event<'a> {
     #[serde(skip_serializing_if = "Parameters::is_empty")]
     query_string_parameters: Parameters,
     request_context: Context<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path_parameters: Option<Parameters>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stage_variables: Option<&'a BTreeMap<String, String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     body: Option<&'a str>,
     is_base64_encoded: bool,
@@ -94,15 +131,22 @@ struct Context<'a> {
     account_id: &'a str,
     api_id: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    authorizer: Option<Authorizer<'a>>,
+    authorizer: Option<AnyAuthorizer<'a>>,
     domain_name: &'a str,
     domain_prefix: &'a str,
     http: Http<'a>,
     request_id: RequestId,
-    route_key: &'static str,
-    stage: &'static str,
+    route_key: &'a str,
+    stage: &'a str,
     time: String,
     time_epoch: i64,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum AnyAuthorizer<'a> {
+    Signed(Authorizer<'a>),
+    Decided(&'a Value),
 }
 
 #[derive(Serialize)]
@@ -135,19 +179,16 @@ struct Http<'a> {
 fn context<'a>(source: &EventSource<'a>) -> Context<'a> {
     Context {
         // The service says "anonymous" where nobody signed.
-        account_id: source.caller.map_or("anonymous", |caller| caller.account.as_str()),
+        account_id: source
+            .route
+            .account
+            .or_else(|| source.caller.map(|caller| caller.account.as_str()))
+            .unwrap_or("anonymous"),
         api_id: source.api_id,
-        authorizer: source.caller.map(|caller| Authorizer {
-            iam: Iam {
-                access_key: &caller.access_key,
-                account_id: caller.account.as_str(),
-                caller_id: &caller.user_id,
-                cognito_identity: None,
-                principal_org_id: None,
-                user_arn: &caller.arn,
-                user_id: &caller.user_id,
-            },
-        }),
+        authorizer: source
+            .caller
+            .map(|caller| AnyAuthorizer::Signed(signed(caller)))
+            .or_else(|| source.route.authorizer.map(AnyAuthorizer::Decided)),
         domain_name: source.domain,
         domain_prefix: source.domain.split('.').next().unwrap_or_default(),
         http: Http {
@@ -158,14 +199,28 @@ fn context<'a>(source: &EventSource<'a>) -> Context<'a> {
             user_agent: source.headers.get(USER_AGENT).map(text_of).unwrap_or_default(),
         },
         request_id: source.request_id,
-        route_key: "$default",
-        stage: "$default",
+        route_key: source.route.key,
+        stage: source.route.stage,
         time: source.now.format("%d/%b/%Y:%H:%M:%S +0000"),
         time_epoch: source.now.millis(),
     }
 }
 
-fn protocol(version: Version) -> &'static str {
+fn signed(caller: &Caller) -> Authorizer<'_> {
+    Authorizer {
+        iam: Iam {
+            access_key: &caller.access_key,
+            account_id: caller.account.as_str(),
+            caller_id: &caller.user_id,
+            cognito_identity: None,
+            principal_org_id: None,
+            user_arn: &caller.arn,
+            user_id: &caller.user_id,
+        },
+    }
+}
+
+pub(super) fn protocol(version: Version) -> &'static str {
     match version {
         Version::HTTP_10 => "HTTP/1.0",
         Version::HTTP_2 => "HTTP/2.0",
@@ -174,7 +229,7 @@ fn protocol(version: Version) -> &'static str {
 }
 
 /// Whether a body of this content type goes into the event as text.
-fn is_text(headers: &HeaderMap) -> bool {
+pub(super) fn is_text(headers: &HeaderMap) -> bool {
     let Some(content_type) = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()) else {
         return false;
     };
@@ -232,7 +287,7 @@ fn query_parameters(query: &str) -> Parameters {
     Parameters(found)
 }
 
-fn decode(text: &str) -> String {
+pub(super) fn decode(text: &str) -> String {
     let spaced = text.replace('+', " ");
     percent_decode_str(&spaced).decode_utf8_lossy().into_owned()
 }
@@ -241,7 +296,7 @@ fn decode(text: &str) -> String {
 struct Headers<'a>(&'a EventSource<'a>);
 
 /// Headers that belong to one connection (RFC 9110, section 7.6.1), or to the event's own fields.
-fn is_left_out(name: &HeaderName, signed: bool) -> bool {
+pub(super) fn is_left_out(name: &HeaderName, signed: bool) -> bool {
     matches!(
         name.as_str(),
         "connection" | "keep-alive" | "proxy-connection" | "transfer-encoding" | "te" | "upgrade" | "expect"
@@ -269,7 +324,7 @@ impl Serialize for Headers<'_> {
 }
 
 /// The caller's own trace header, else the root of the trace that was begun here: that much the service shows.
-fn trace_header(source: &EventSource<'_>) -> String {
+pub(super) fn trace_header(source: &EventSource<'_>) -> String {
     match (source.headers.get("x-amzn-trace-id").map(text_of), source.trace.root()) {
         (Some(own), _) if own == source.trace.0 => own,
         (_, Some(root)) => format!("Root={root}"),
@@ -282,14 +337,14 @@ fn joined(headers: &HeaderMap, name: &HeaderName) -> String {
     values.join(",")
 }
 
-fn forwarded_for(source: &EventSource<'_>) -> String {
+pub(super) fn forwarded_for(source: &EventSource<'_>) -> String {
     let mut hops: Vec<_> = source.headers.get_all("x-forwarded-for").iter().map(text_of).collect();
     hops.push(source.source_ip.to_string());
     hops.join(", ")
 }
 
 /// A header's value as text: UTF-8, else each byte as the character of that number.
-fn text_of(value: &http::HeaderValue) -> String {
+pub(super) fn text_of(value: &http::HeaderValue) -> String {
     match std::str::from_utf8(value.as_bytes()) {
         Ok(text) => text.to_owned(),
         Err(_) => value.as_bytes().iter().map(|&byte| char::from(byte)).collect(),

@@ -23,10 +23,10 @@ pub(crate) struct Answer {
 /// A function's answer that is no response; the text is for the log.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the function's answer is not a valid response: {0}")]
-pub(crate) struct InvalidAnswer(pub(super) String);
+pub(crate) struct InvalidAnswer(pub(crate) String);
 
 impl InvalidAnswer {
-    fn part(what: &str, why: impl std::fmt::Display) -> Self {
+    pub(super) fn part(what: &str, why: impl std::fmt::Display) -> Self {
         Self(format!("{what}: {why}"))
     }
 }
@@ -49,6 +49,11 @@ struct Described<'a> {
 /// Reads a whole answer. With a `statusCode` it describes the response; without one it is the body of a 200, as JSON;
 /// where a streaming function was collected, its prelude describes the response.
 pub(crate) fn infer(payload: &Bytes) -> Result<Answer, InvalidAnswer> {
+    infer_as(payload, "application/json")
+}
+
+/// The same, with another content type for answers that describe themselves and say none.
+pub(crate) fn infer_as(payload: &Bytes, default_type: &'static str) -> Result<Answer, InvalidAnswer> {
     let first = payload.iter().find(|byte| !byte.is_ascii_whitespace());
     if first != Some(&b'{') {
         serde_json::from_slice::<IgnoredAny>(payload)
@@ -64,7 +69,7 @@ pub(crate) fn infer(payload: &Bytes) -> Result<Answer, InvalidAnswer> {
             };
             read_headers(&mut answer.headers, headers)?;
             read_cookies(&mut answer.headers, cookies)?;
-            answer.headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
+            answer.headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static(default_type));
             Ok(answer)
         }
         Ok(_) => Ok(inferred(payload)),
@@ -114,6 +119,13 @@ pub(super) fn read_headers(into: &mut HeaderMap, raw: Option<&RawValue>) -> Resu
     let Some(raw) = raw.filter(|raw| raw.get() != "null") else { return Ok(()) };
     let entries: serde_json::Map<String, serde_json::Value> =
         serde_json::from_str(raw.get()).map_err(|e| InvalidAnswer::part("headers", e))?;
+    read_headers_of(into, entries)
+}
+
+pub(super) fn read_headers_of(
+    into: &mut HeaderMap,
+    entries: serde_json::Map<String, serde_json::Value>,
+) -> Result<(), InvalidAnswer> {
     for (name, value) in entries {
         let Some(value) = header_text(&value).ok_or_else(|| InvalidAnswer::part("header", &name))? else {
             continue;
@@ -129,7 +141,7 @@ pub(super) fn read_headers(into: &mut HeaderMap, raw: Option<&RawValue>) -> Resu
 }
 
 /// The text of a header's value: `Some(None)` where it is null, nothing where it cannot be a header.
-fn header_text(value: &serde_json::Value) -> Option<Option<String>> {
+pub(super) fn header_text(value: &serde_json::Value) -> Option<Option<String>> {
     use serde_json::Value;
     match value {
         Value::Null => Some(None),
@@ -144,7 +156,7 @@ fn header_text(value: &serde_json::Value) -> Option<Option<String>> {
 }
 
 /// Headers that the connection decides, whatever a function says.
-fn is_ours(name: &HeaderName) -> bool {
+pub(super) fn is_ours(name: &HeaderName) -> bool {
     matches!(
         name.as_str(),
         "connection"

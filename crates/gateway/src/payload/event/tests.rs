@@ -38,6 +38,7 @@ fn event(case: &Case<'_>) -> Value {
         trace: &TraceHeader("Root=1-0-0;Parent=0;Sampled=0".into()),
         now: Timestamp(1_795_579_506_789),
         caller: case.caller.as_ref(),
+        route: super::RouteFields::default(),
     })
     .unwrap();
     serde_json::from_slice(&encoded).unwrap()

@@ -1,0 +1,176 @@
+//! API Gateway, second version (HTTP and WebSocket APIs): REST-JSON; shapes are those of the public model
+//! (`apigatewayv2/2018-11-29/service-2.json`, 2026-11). What an API is and does is in `ebb-sources` and `ebb-gateway`.
+
+mod apis;
+mod parts;
+mod stages;
+mod tags;
+
+use ebb_sources::http_api::{Authorizer, HttpApiError, HttpApis, Integration, Model, Route};
+use http::{Method, Response, StatusCode};
+use serde_json::{Map, Value};
+
+use super::lambda::EdgeAddress;
+use crate::wire::{Api, AwsError, Body, Call, PageRequest, json_response};
+
+/// The longest page, and the one where none is asked.
+const PAGE: usize = 500;
+
+/// What the operations work on.
+#[derive(Clone)]
+pub struct HttpApiState {
+    /// The APIs.
+    pub apis: HttpApis,
+    /// Where they answer.
+    pub edge: EdgeAddress,
+}
+
+/// The operations of both versions of API Gateway, which share a signing name.
+#[must_use]
+pub fn api(state: HttpApiState) -> Api {
+    Api::rest_json("apigateway", "InternalServerErrorException", state)
+        .route(Method::POST, "/v2/apis", "CreateApi", apis::create)
+        .route(Method::GET, "/v2/apis", "GetApis", apis::list)
+        .route(Method::GET, "/v2/apis/{apiId}", "GetApi", apis::get)
+        .route(Method::PATCH, "/v2/apis/{apiId}", "UpdateApi", apis::update)
+        .route(Method::DELETE, "/v2/apis/{apiId}", "DeleteApi", apis::delete)
+        .route(Method::DELETE, "/v2/apis/{apiId}/cors", "DeleteCorsConfiguration", apis::delete_cors)
+        .route(Method::POST, "/v2/apis/{apiId}/routes", "CreateRoute", parts::create::<Route>)
+        .route(Method::GET, "/v2/apis/{apiId}/routes", "GetRoutes", parts::list::<Route>)
+        .route(Method::GET, "/v2/apis/{apiId}/routes/{id}", "GetRoute", parts::get::<Route>)
+        .route(Method::PATCH, "/v2/apis/{apiId}/routes/{id}", "UpdateRoute", parts::update::<Route>)
+        .route(Method::DELETE, "/v2/apis/{apiId}/routes/{id}", "DeleteRoute", parts::delete::<Route>)
+        .route(
+            Method::POST,
+            "/v2/apis/{apiId}/integrations",
+            "CreateIntegration",
+            parts::create::<Integration>,
+        )
+        .route(Method::GET, "/v2/apis/{apiId}/integrations", "GetIntegrations", parts::list::<Integration>)
+        .route(Method::GET, "/v2/apis/{apiId}/integrations/{id}", "GetIntegration", parts::get::<Integration>)
+        .route(
+            Method::PATCH,
+            "/v2/apis/{apiId}/integrations/{id}",
+            "UpdateIntegration",
+            parts::update::<Integration>,
+        )
+        .route(
+            Method::DELETE,
+            "/v2/apis/{apiId}/integrations/{id}",
+            "DeleteIntegration",
+            parts::delete::<Integration>,
+        )
+        .route(Method::POST, "/v2/apis/{apiId}/authorizers", "CreateAuthorizer", parts::create::<Authorizer>)
+        .route(Method::GET, "/v2/apis/{apiId}/authorizers", "GetAuthorizers", parts::list::<Authorizer>)
+        .route(Method::GET, "/v2/apis/{apiId}/authorizers/{id}", "GetAuthorizer", parts::get::<Authorizer>)
+        .route(
+            Method::PATCH,
+            "/v2/apis/{apiId}/authorizers/{id}",
+            "UpdateAuthorizer",
+            parts::update::<Authorizer>,
+        )
+        .route(
+            Method::DELETE,
+            "/v2/apis/{apiId}/authorizers/{id}",
+            "DeleteAuthorizer",
+            parts::delete::<Authorizer>,
+        )
+        .route(Method::POST, "/v2/apis/{apiId}/models", "CreateModel", parts::create::<Model>)
+        .route(Method::GET, "/v2/apis/{apiId}/models", "GetModels", parts::list::<Model>)
+        .route(Method::GET, "/v2/apis/{apiId}/models/{id}", "GetModel", parts::get::<Model>)
+        .route(Method::PATCH, "/v2/apis/{apiId}/models/{id}", "UpdateModel", parts::update::<Model>)
+        .route(Method::DELETE, "/v2/apis/{apiId}/models/{id}", "DeleteModel", parts::delete::<Model>)
+        .route(Method::POST, "/v2/apis/{apiId}/stages", "CreateStage", stages::create)
+        .route(Method::GET, "/v2/apis/{apiId}/stages", "GetStages", stages::list)
+        .route(Method::GET, "/v2/apis/{apiId}/stages/{stageName}", "GetStage", stages::get)
+        .route(Method::PATCH, "/v2/apis/{apiId}/stages/{stageName}", "UpdateStage", stages::update)
+        .route(Method::DELETE, "/v2/apis/{apiId}/stages/{stageName}", "DeleteStage", stages::delete)
+        .route(Method::POST, "/v2/apis/{apiId}/deployments", "CreateDeployment", stages::deploy)
+        .route(Method::GET, "/v2/apis/{apiId}/deployments", "GetDeployments", stages::list_deployments)
+        .route(Method::GET, "/v2/apis/{apiId}/deployments/{id}", "GetDeployment", stages::get_deployment)
+        .route(
+            Method::DELETE,
+            "/v2/apis/{apiId}/deployments/{id}",
+            "DeleteDeployment",
+            stages::delete_deployment,
+        )
+        .route(Method::GET, "/v2/tags/{arn+}", "GetTags", tags::list)
+        .route(Method::POST, "/v2/tags/{arn+}", "TagResource", tags::tag)
+        .route(Method::DELETE, "/v2/tags/{arn+}", "UntagResource", tags::untag)
+        .unbuilt(Method::PUT, "/v2/apis", "ImportApi")
+        .unbuilt(Method::PUT, "/v2/apis/{apiId}", "ReimportApi")
+        .unbuilt(Method::GET, "/v2/apis/{apiId}/exports/{specification}", "ExportApi")
+        .unbuilt(Method::POST, "/v2/domainnames", "CreateDomainName")
+        .unbuilt(Method::GET, "/v2/domainnames", "GetDomainNames")
+        .unbuilt(Method::POST, "/v2/domainnames/{domainName}/apimappings", "CreateApiMapping")
+        .unbuilt(Method::POST, "/v2/vpclinks", "CreateVpcLink")
+        .unbuilt(Method::GET, "/v2/vpclinks", "GetVpcLinks")
+        .build()
+}
+
+impl From<HttpApiError> for AwsError {
+    fn from(error: HttpApiError) -> Self {
+        let message = error.to_string();
+        match error {
+            HttpApiError::NotFound(_) => not_found(message),
+            HttpApiError::Conflict(_) => Self::new("ConflictException", StatusCode::CONFLICT, message),
+            HttpApiError::Invalid(_) => bad_request(message),
+            HttpApiError::Store(error) => Self::internal(error),
+        }
+    }
+}
+
+fn bad_request(message: impl Into<String>) -> AwsError {
+    AwsError::client("BadRequestException", message)
+}
+
+fn not_found(message: impl Into<String>) -> AwsError {
+    AwsError::new("NotFoundException", StatusCode::NOT_FOUND, message)
+}
+
+/// The body as an object, with null for absent.
+fn object(call: &Call) -> Result<Map<String, Value>, AwsError> {
+    let mut object: Map<String, Value> = call.json()?;
+    object.retain(|_, value| !value.is_null());
+    Ok(object)
+}
+
+/// Reads a document of the domain out of an object.
+fn read<T: serde::de::DeserializeOwned>(object: Map<String, Value>) -> Result<T, AwsError> {
+    serde_json::from_value(Value::Object(object))
+        .map_err(|error| bad_request(format!("Invalid request input: {error}")))
+}
+
+/// A document of the domain as an object.
+fn shown(document: &impl serde::Serialize) -> Result<Map<String, Value>, AwsError> {
+    match serde_json::to_value(document).map_err(AwsError::internal)? {
+        Value::Object(object) => Ok(object),
+        _ => Err(AwsError::internal("a document is an object")),
+    }
+}
+
+/// Renames the domain's times to those of the model.
+fn with_times(mut object: Map<String, Value>) -> Map<String, Value> {
+    for (own, name) in [("created", "createdDate"), ("modified", "lastUpdatedDate")] {
+        if let Some(millis) = object.remove(own).and_then(|value| value.as_i64()) {
+            object.insert(name.to_owned(), ebb_model::Timestamp(millis).to_rfc3339().into());
+        }
+    }
+    object
+}
+
+/// The page of a list that the query asks for.
+fn listed(call: &Call, items: Vec<Map<String, Value>>, key: &str) -> Result<Response<Body>, AwsError> {
+    let query = &call.context.query;
+    let size =
+        query.get("maxResults").map_or(Ok(PAGE), str::parse).ok().filter(|size| (1..=PAGE).contains(size));
+    let size = size.ok_or_else(|| bad_request("maxResults must be a number from 1 to 500"))?;
+    let page =
+        PageRequest::new(query.get("nextToken"), size).map_err(|_| bad_request("Invalid nextToken"))?;
+    let (items, next) =
+        page.cut(items, |item| item.get(key).and_then(Value::as_str).unwrap_or_default().to_owned());
+    let mut answer = Map::new();
+    answer.insert("items".to_owned(), items.into_iter().map(Value::Object).collect());
+    answer.extend(next.map(|next| ("nextToken".to_owned(), next.into())));
+    json_response(StatusCode::OK, &answer)
+}

@@ -1,0 +1,80 @@
+//! Requests of HTTP and REST APIs: stage, route, authoriser, integration, answer.
+//!
+//! Source: API Gateway developer guide (2026-11). What an API is and which of its routes takes a request is in
+//! `ebb-sources`; here is what happens to the request.
+
+mod authorize;
+mod call;
+mod cors;
+mod find;
+mod function;
+mod http;
+mod refusal;
+mod rest;
+
+use ::http::request::Parts;
+use ::http::{HeaderValue, Response};
+use bytes::Bytes;
+use ebb_model::RequestId;
+use ebb_sources::http_api::{Api, HttpApis};
+use http_body::Body;
+
+use crate::answer::AnswerBody;
+use crate::edge::{Connection, Edge};
+use crate::request_body;
+
+pub(crate) use find::{Found, at_own_host, of_app};
+
+use call::ApiCall;
+use refusal::{ApiRefusal, Style};
+
+/// The APIs behind the edge, with what requests share.
+pub(crate) struct ApiEdge {
+    pub(crate) apis: HttpApis,
+}
+
+impl ApiEdge {
+    pub(crate) fn new(apis: HttpApis) -> Self {
+        Self { apis }
+    }
+}
+
+impl Edge {
+    /// Answers a request of an API.
+    pub(crate) async fn serve_api<B>(
+        &self,
+        id: RequestId,
+        parts: &Parts,
+        body: B,
+        found: Found,
+        connection: Connection,
+    ) -> Response<AnswerBody>
+    where
+        B: Body<Data = Bytes> + Unpin,
+    {
+        let style = match &found.api {
+            Api::Http(_) => Style::Http,
+            Api::Rest(_) => Style::Rest,
+        };
+        let mut response = match request_body::read(body, &parts.headers, &self.config.limits).await {
+            Ok(body) => {
+                let call = ApiCall::new(id, parts, body, &found, connection, self);
+                match &found.api {
+                    Api::Http(api) => http::serve(self, api, &call).await,
+                    Api::Rest(api) => rest::serve(self, api, &call).await,
+                }
+            }
+            Err(refusal) => ApiRefusal::Edge(refusal).into_response(style),
+        };
+        let names: &[&'static str] = match style {
+            Style::Http => &["apigw-requestid"],
+            Style::Rest => &["x-amzn-requestid", "x-amz-apigw-id"],
+        };
+        for name in names {
+            if let Ok(value) = HeaderValue::try_from(id.to_string()) {
+                response.headers_mut().insert(*name, value);
+            }
+        }
+        response
+    }
+}
