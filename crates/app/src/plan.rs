@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ebb_model::{Digest, FunctionName, InvalidName};
+use ebb_model::{Digest, FunctionName, InvalidName, ServerSettings};
 use ebb_sources::schedule::{Expression, Grammar};
 use serde::{Deserialize, Serialize};
 
@@ -77,6 +77,9 @@ pub struct PlannedFunction {
     /// Whether its routes are tried before the app's files, rather than after.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub before_files: bool,
+    /// How it gets its events, where its runtime is a server of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<ServerSettings>,
     /// Its package.
     pub package: Digest,
 }
@@ -241,6 +244,7 @@ mod tests {
             stream: false,
             background: false,
             before_files: false,
+            server: None,
             package: Digest::of(b""),
         }
     }

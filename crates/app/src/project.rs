@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use ebb_model::Digest;
+use ebb_model::{Digest, ServerSettings};
 
 use crate::plan::{Ignored, Plan, PlannedFunction, app_name_of};
 use crate::routes::Route;
@@ -57,6 +57,8 @@ struct SourceFunction {
     timeout: u32,
     environment: BTreeMap<String, String>,
     stream: bool,
+    /// Where it is a server of its own.
+    server: Option<ServerSettings>,
 }
 
 /// Where the sources of a function are.
@@ -205,6 +207,7 @@ impl Project {
             stream: function.stream,
             background: false,
             before_files: false,
+            server: function.server.clone(),
             package: digest,
         };
         let ignored = ignored
@@ -239,6 +242,7 @@ impl SourceFunction {
             timeout: TIMEOUT,
             environment: BTreeMap::new(),
             stream: false,
+            server: None,
         }
     }
 }

@@ -115,6 +115,26 @@ impl ResponseSink {
         }
     }
 
+    /// Whether the answer is wanted whole, as a function's own answer.
+    #[must_use]
+    pub fn wants_whole(&self) -> bool {
+        matches!(self.target, Target::Whole(..))
+    }
+
+    /// Resolves when whoever reads the answer has gone away; never where it is collected.
+    pub fn reader_gone(&self) -> impl Future<Output = ()> + Send + use<> {
+        let sender = match &self.target {
+            Target::Stream(sender) => Some(sender.clone()),
+            Target::Whole(..) => None,
+        };
+        async move {
+            match sender {
+                Some(sender) => sender.closed().await,
+                None => std::future::pending().await,
+            }
+        }
+    }
+
     /// Bytes of the answer so far.
     #[must_use]
     pub fn written(&self) -> u64 {

@@ -113,9 +113,50 @@ pub struct Settings {
     /// Whether published versions start from a snapshot.
     #[serde(default)]
     pub snap_start: bool,
+    /// How it gets its events, where its runtime is a server of its own.
+    #[serde(default)]
+    pub server: Option<ServerSettings>,
     /// Settings that the API returns and ebb does not act on (VpcConfig, KMSKeyArn, …), by their API name.
     #[serde(default)]
     pub stored: BTreeMap<String, Value>,
+}
+
+impl Settings {
+    /// How many events one instance takes at a time.
+    #[must_use]
+    pub fn concurrency(&self) -> u32 {
+        self.server.as_ref().map_or(1, |server| server.concurrency.max(1))
+    }
+}
+
+/// How a version that is a server gets its events.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ServerSettings {
+    /// How many events one instance takes at a time.
+    pub concurrency: u32,
+    /// What the path of a request begins with that the server does not see; empty for nothing.
+    pub strip_prefix: String,
+    /// How it is told of events that are no requests.
+    pub events: EventEncoding,
+}
+
+impl Default for ServerSettings {
+    /// The concurrency is Cloud Run's. Source: the Cloud Run documentation, "Maximum concurrent requests per instance".
+    fn default() -> Self {
+        Self { concurrency: 80, strip_prefix: String::new(), events: EventEncoding::Json }
+    }
+}
+
+/// How a server is told of events that are no requests; always by a POST to `/`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EventEncoding {
+    /// The event is the body.
+    #[default]
+    Json,
+    /// One CloudEvent for each record of it, in the binary mode of HTTP.
+    CloudEvents,
 }
 
 /// A reference from a version to a layer version, with what is needed to mount it even when the layer is deleted.

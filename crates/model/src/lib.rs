@@ -20,9 +20,9 @@ pub use arn::{FunctionArn, FunctionReference, InvalidReference, LayerArn, LayerV
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use credentials::{AccessKeyId, Credentials, SecretAccessKey};
 pub use function::{
-    Alias, Architecture, Code, EventInvokeConfig, Function, FunctionState, FunctionUrl, FunctionVersion,
-    InvokeMode, LayerReference, LayerVersion, LogFormat, LogLevel, LoggingSettings, PackageType, Settings,
-    TracingMode, UpdateState, UrlAuth, UrlCors,
+    Alias, Architecture, Code, EventEncoding, EventInvokeConfig, Function, FunctionState, FunctionUrl,
+    FunctionVersion, InvokeMode, LayerReference, LayerVersion, LogFormat, LogLevel, LoggingSettings,
+    PackageType, ServerSettings, Settings, TracingMode, UpdateState, UrlAuth, UrlCors,
 };
 pub use ids::{
     AccountId, AliasName, Digest, FunctionName, InvalidName, LayerName, Qualifier, Region, RequestId,

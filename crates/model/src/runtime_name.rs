@@ -18,9 +18,21 @@ pub enum RuntimeFamily {
     Java(u16),
     /// Ruby 3 of this minor version.
     Ruby(u16),
+    /// A server that listens on `$PORT`, started by a command.
+    Http,
+    /// The same on the `deno` program.
+    Deno,
 }
 
-/// A Lambda runtime identifier that ebb knows, such as `python3.11`. Inside, its place in the table of all.
+impl RuntimeFamily {
+    /// Whether its instances are servers of their own, which the Lambda API has no runtimes for.
+    #[must_use]
+    pub fn is_server(self) -> bool {
+        matches!(self, Self::Http | Self::Deno)
+    }
+}
+
+/// A runtime identifier that ebb knows: Lambda's, such as `python3.11`, and ebb's own for servers (`http`, `deno`). Inside, its place in the table of all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct RuntimeName(u8);
@@ -48,6 +60,8 @@ const KNOWN: &[(&str, RuntimeFamily)] = &[
     ("ruby3.2", RuntimeFamily::Ruby(2)),
     ("ruby3.3", RuntimeFamily::Ruby(3)),
     ("ruby3.4", RuntimeFamily::Ruby(4)),
+    ("http", RuntimeFamily::Http),
+    ("deno", RuntimeFamily::Deno),
 ];
 
 impl RuntimeName {
@@ -77,7 +91,8 @@ impl RuntimeName {
     }
 
     fn known_list() -> String {
-        let names: Vec<_> = KNOWN.iter().map(|(name, _)| *name).collect();
+        let of_lambda = KNOWN.iter().filter(|(_, family)| !family.is_server());
+        let names: Vec<_> = of_lambda.map(|(name, _)| *name).collect();
         format!("[{}]", names.join(", "))
     }
 }

@@ -252,6 +252,11 @@ impl Core {
         }
     }
 
+    /// Why the instance ended, where it has.
+    pub(crate) fn cause(&self) -> Option<ExitCause> {
+        self.lock().ended.as_ref().map(|ended| ended.cause)
+    }
+
     /// Tells the extensions that the instance ends.
     pub(crate) fn shut_down(&self, shutdown: Shutdown) {
         self.change(|lifecycle| lifecycle.shut_down(shutdown));

@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ebb_invoker::{Boxed, Instance, InstanceSpec, Runtime, StartError, Unavailable};
-use ebb_model::{Clock, RuntimeName};
+use ebb_model::{Clock, RuntimeFamily, RuntimeName};
 use ebb_sandbox::{Launcher, Network};
 use tokio::net::TcpStream;
 
 use crate::boots::Boots;
 use crate::interpreters::{Interpreters, Language, Places, RuntimesReport};
-use crate::plan::{Managed, Plan, plan};
+use crate::plan::{Managed, Plan, Tool, plan, server_plan};
 use crate::sdk::{self, Layer};
 use crate::start::Starter;
 use crate::stock::{Assigned, Kind, Stock, StockLimits};
@@ -78,6 +78,9 @@ impl Engine {
     }
 
     async fn boot(&self, spec: InstanceSpec) -> Result<Arc<dyn Instance>, StartError> {
+        if spec.version.settings.runtime.family().is_server() {
+            return self.boot_server(spec).await;
+        }
         let _under_way = self.stock.start_under_way();
         let managed = self.managed(spec.version.settings.runtime).await?;
         let plan = plan(&spec, managed.as_ref(), self.config.network)
@@ -113,6 +116,39 @@ impl Engine {
         }
     }
 
+    async fn boot_server(&self, spec: InstanceSpec) -> Result<Arc<dyn Instance>, StartError> {
+        let runtime = spec.version.settings.runtime;
+        let mut tools = self.tools().await?;
+        if runtime.family() == RuntimeFamily::Deno {
+            tools.push(self.deno(runtime)?);
+        }
+        let plan = server_plan(&spec, &tools, self.config.network);
+        let starter =
+            Starter { launcher: &self.config.launcher, control: &self.control, clock: &self.config.clock };
+        Ok(Arc::new(starter.start_server(&spec, plan).await?))
+    }
+
+    /// The interpreters that commands of servers may name. The first call looks them up.
+    async fn tools(&self) -> Result<Vec<Tool>, StartError> {
+        let interpreters = Arc::clone(&self.interpreters);
+        let found = tokio::task::spawn_blocking(move || {
+            let languages = [Language::Node, Language::Python];
+            let first =
+                |language| interpreters.usable(language).first().map(|found| Tool::of(language, found));
+            languages.into_iter().filter_map(first).collect()
+        });
+        found.await.map_err(|error| StartError::Platform(format!("looking interpreters up: {error}")))
+    }
+
+    fn deno(&self, runtime: RuntimeName) -> Result<Tool, Unavailable> {
+        let program = sdk::program("deno", &self.config.data).ok_or_else(|| Unavailable {
+            runtime,
+            missing: "deno is not installed".into(),
+            hint: "Install it with `ebb runtimes add deno`".into(),
+        })?;
+        Ok(Tool { names: &["deno"], binds: vec![program.clone()], program })
+    }
+
     /// What runs this runtime; none for custom runtimes. The first call for an interpreter may compile its boot.
     async fn managed(&self, runtime: RuntimeName) -> Result<Option<Managed>, StartError> {
         let Some((language, _)) = Language::of(runtime.family()) else { return Ok(None) };
@@ -128,6 +164,9 @@ impl Engine {
 
 impl Runtime for Engine {
     fn check(&self, runtime: RuntimeName) -> Result<(), Unavailable> {
+        if runtime.family() == RuntimeFamily::Deno {
+            return self.deno(runtime).map(|_| ());
+        }
         self.interpreters.choose(runtime).map(|_| ())
     }
 

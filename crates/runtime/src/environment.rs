@@ -65,6 +65,31 @@ pub(crate) fn of_boot(family: RuntimeFamily, level: Option<u16>) -> Environment 
     environment
 }
 
+/// What a server gets: the variables of Cloud Run, and where and with which key the control API is reached. None of
+/// those by which programs know Lambda, which would have them wait for its events.
+/// Source: the Cloud Run documentation, "Container runtime contract", "Environment variables".
+pub(crate) fn of_server(spec: &InstanceSpec, port: u16) -> Environment {
+    let version = &spec.version;
+    let region = spec.arn.region.to_string();
+    let revision = version.version.to_string().trim_start_matches('$').to_ascii_lowercase();
+    let mut environment = Environment::new();
+    let mut set = |name: &str, value: String| environment.insert(name.to_owned(), value);
+    set("LANG", "C.UTF-8".into());
+    set("HOME", "/tmp".into());
+    set("PATH", "/var/lang/bin:/usr/local/bin:/usr/bin:/bin".into());
+    set("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{CONTROL_API_PORT}"));
+    environment.extend(version.settings.environment.clone());
+    let mut set = |name: &str, value: String| environment.insert(name.to_owned(), value);
+    set("PORT", port.to_string());
+    set("K_SERVICE", version.name.to_string());
+    set("K_REVISION", format!("{}-{revision}", version.name));
+    set("K_CONFIGURATION", version.name.to_string());
+    set("AWS_REGION", region.clone());
+    set("AWS_DEFAULT_REGION", region);
+    environment.extend(keys(&spec.credentials));
+    environment
+}
+
 /// What an external extension's process gets.
 pub(crate) fn of_extension(runtime: &Environment) -> Environment {
     let mut environment = runtime.clone();
@@ -93,7 +118,9 @@ fn search_paths(family: RuntimeFamily, level: Option<u16>) -> Vec<(&'static str,
                 ("RUBYLIB", "/var/task:/var/runtime/lib:/opt/ruby/lib".into()),
             ]
         }
-        RuntimeFamily::Java(_) | RuntimeFamily::Custom => Vec::new(),
+        RuntimeFamily::Java(_) | RuntimeFamily::Custom | RuntimeFamily::Http | RuntimeFamily::Deno => {
+            Vec::new()
+        }
     }
 }
 

@@ -70,7 +70,7 @@ impl Language {
             RuntimeFamily::Python(minor) => Some((Self::Python, minor)),
             RuntimeFamily::Java(feature) => Some((Self::Java, feature)),
             RuntimeFamily::Ruby(minor) => Some((Self::Ruby, minor)),
-            RuntimeFamily::Custom => None,
+            RuntimeFamily::Custom | RuntimeFamily::Http | RuntimeFamily::Deno => None,
         }
     }
 

@@ -26,6 +26,7 @@ mod link;
 mod log_pipe;
 mod plan;
 pub mod sdk;
+mod server;
 mod start;
 mod stock;
 #[cfg(test)]

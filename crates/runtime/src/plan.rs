@@ -14,6 +14,7 @@ use crate::boots;
 use crate::core::Report;
 use crate::environment::{self, CONTROL_API_PORT, Environment, RUNTIME_API_PORT, TASK_ROOT};
 use crate::interpreters::{Interpreter, Language};
+use crate::server;
 
 /// Processes and threads of an instance. Source: the Lambda developer guide, "Lambda quotas".
 const PROCESSES: u32 = 1024;
@@ -99,6 +100,52 @@ pub(crate) fn plan(spec: &InstanceSpec, managed: Option<&Managed>, network: Netw
         extensions,
         cpu_millis: cpu_millis(memory_mib),
     })
+}
+
+/// A program of this machine that servers may start by its name.
+#[derive(Debug, Clone)]
+pub(crate) struct Tool {
+    /// Its names in `/var/lang/bin`.
+    pub(crate) names: &'static [&'static str],
+    /// The program.
+    pub(crate) program: PathBuf,
+    /// What it needs of the host beside the system's folders, at the same path.
+    pub(crate) binds: Vec<PathBuf>,
+}
+
+impl Tool {
+    /// An interpreter.
+    pub(crate) fn of(language: Language, interpreter: &Interpreter) -> Self {
+        let Interpreter { program, binds, .. } = interpreter.clone();
+        Self { names: language.names(), program, binds }
+    }
+}
+
+/// Plans a server: the handler is the command, in the language of the shell.
+pub(crate) fn server_plan(spec: &InstanceSpec, tools: &[Tool], network: Network) -> Plan {
+    let mut sandbox = sandbox(spec, None, network);
+    sandbox.listen = vec![CONTROL_API_PORT];
+    for Tool { names, program, binds } in tools {
+        let bind = |path: &PathBuf| Mount::Bind { source: path.clone(), target: path.clone() };
+        sandbox.mounts.extend(binds.iter().map(bind));
+        sandbox.mounts.extend(names.iter().map(|name| Mount::Symlink {
+            points_to: program.clone(),
+            target: Path::new("/var/lang/bin").join(name),
+        }));
+    }
+    let settings = &spec.version.settings;
+    let runtime = Program {
+        path: "/bin/sh".into(),
+        arguments: vec!["-c".into(), format!("exec {}", settings.handler)],
+        environment: environment::of_server(spec, server::PORT),
+    };
+    Plan {
+        sandbox,
+        runtime,
+        boot: false,
+        extensions: BTreeMap::new(),
+        cpu_millis: cpu_millis(settings.memory_mib),
+    }
 }
 
 /// A function's share of the processor: one core for 1,769 MB.

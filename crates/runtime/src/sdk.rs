@@ -1,5 +1,5 @@
-//! The AWS SDKs that functions can import without packaging them, as in Lambda's managed runtimes: installed once into
-//! the data folder through pip and npm, pinned by version and hash.
+//! The AWS SDKs that functions can import without packaging them, as in Lambda's managed runtimes, and programs that run
+//! functions: installed once into the data folder through pip and npm, pinned by version and hash.
 
 use std::fs;
 use std::io;
@@ -16,7 +16,8 @@ use crate::interpreters::{Interpreters, Language, Places};
 #[derive(Debug)]
 struct Sdk {
     name: &'static str,
-    language: Language,
+    /// Whose functions can import it; nothing where it is a program.
+    language: Option<Language>,
     about: &'static str,
     /// The package whose version is shown as the SDK's.
     main: &'static str,
@@ -30,7 +31,7 @@ struct Sdk {
 const SDKS: &[Sdk] = &[
     Sdk {
         name: "python-sdk",
-        language: Language::Python,
+        language: Some(Language::Python),
         about: "boto3 and botocore for the Python runtimes",
         main: "boto3==",
         files: &[("requirements.txt", include_str!("../../../runtimes/sdk/python/requirements.txt"))],
@@ -39,7 +40,7 @@ const SDKS: &[Sdk] = &[
     },
     Sdk {
         name: "node-sdk",
-        language: Language::Node,
+        language: Some(Language::Node),
         about: "the AWS SDK for JavaScript v3 for the Node.js runtimes",
         main: "\"@aws-sdk/client-s3\": \"",
         files: &[
@@ -48,6 +49,18 @@ const SDKS: &[Sdk] = &[
         ],
         folder: "node_modules",
         target: "/var/runtime/node_modules",
+    },
+    Sdk {
+        name: "deno",
+        language: None,
+        about: "the deno program, for Supabase functions and other programs of Deno",
+        main: "\"deno\": \"",
+        files: &[
+            ("package.json", include_str!("../../../runtimes/sdk/deno/package.json")),
+            ("package-lock.json", include_str!("../../../runtimes/sdk/deno/package-lock.json")),
+        ],
+        folder: "node_modules/@deno",
+        target: "",
     },
 ];
 
@@ -148,7 +161,7 @@ pub fn install(name: &str, data: &Path, progress: &mut dyn FnMut(&str)) -> Resul
             fs::write(new.join(file), content)?;
         }
         let result = match sdk.language {
-            Language::Python => install_python(sdk, new, progress),
+            Some(Language::Python) => install_python(sdk, new, progress),
             _ => install_node(sdk, new),
         };
         result.map_err(|error| {
@@ -166,6 +179,14 @@ pub fn install(name: &str, data: &Path, progress: &mut dyn FnMut(&str)) -> Resul
     }
 }
 
+/// The program of this name, where it is installed by now.
+pub fn program(name: &str, data: &Path) -> Option<PathBuf> {
+    let installed = SDKS.iter().find(|sdk| sdk.name == name && sdk.language.is_none())?;
+    // One folder for each platform, of which npm installs that of this machine.
+    let platforms = fs::read_dir(installed.installation(data).join(installed.folder)).ok()?;
+    platforms.flatten().map(|platform| platform.path().join(name)).find(|program| program.is_file())
+}
+
 /// Where a language's SDK is once it is installed: the folder that instances see, and where they see it.
 #[derive(Debug, Clone)]
 pub(crate) struct Layer {
@@ -178,12 +199,11 @@ pub(crate) struct Layer {
 impl Layer {
     /// Those of every language that has one.
     pub(crate) fn all(data: &Path) -> Vec<Self> {
-        let layer = |sdk: &Sdk| Self {
-            language: sdk.language,
-            folder: sdk.installation(data).join(sdk.folder),
-            target: sdk.target,
+        let layer = |sdk: &Sdk| {
+            let folder = sdk.installation(data).join(sdk.folder);
+            sdk.language.map(|language| Self { language, folder, target: sdk.target })
         };
-        SDKS.iter().map(layer).collect()
+        SDKS.iter().filter_map(layer).collect()
     }
 
     /// What to mount, where it is installed by now.

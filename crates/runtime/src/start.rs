@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use ebb_invoker::{ExitCause, InitFailure, InstanceSpec, StartError};
 use ebb_model::Clock;
-use ebb_sandbox::{Command, ExitStatus, Launcher, Process, Sandbox, SandboxError};
+use ebb_sandbox::{Command, ExitStatus, Launcher, Process, Sandbox, SandboxError, SandboxSpec};
 use tokio::net::{TcpListener, UnixStream};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -23,6 +23,7 @@ use crate::instance::{ProcessInstance, extension_lines};
 use crate::link::{self, Link, Reader};
 use crate::log_pipe::{Log, LogPipe};
 use crate::plan::{BOOT_DESCRIPTOR, BOOT_VARIABLE, Plan, Program, invalid_entrypoint};
+use crate::server::{self, Connections, ServerInstance};
 use crate::stock::Assigned;
 
 /// After the main process has ended: how long what it had sent may take to be received.
@@ -56,8 +57,7 @@ struct Building {
 }
 
 impl Starter<'_> {
-    /// Starts an instance and waits until it can take its first event.
-    /// In one that is booted, where one is given.
+    /// Starts an instance and waits until it can take its first event. In one that is booted, where one is given.
     pub(crate) async fn start(
         &self,
         spec: &InstanceSpec,
@@ -65,27 +65,13 @@ impl Starter<'_> {
         booted: Option<Assigned>,
     ) -> Result<ProcessInstance, StartError> {
         let Plan { sandbox, runtime, boot, extensions, cpu_millis } = plan;
-        let (sandbox, listeners, booted) = match booted {
+        let names = extensions.keys().cloned().collect();
+        let (mut building, booted) = match booted {
             Some(Assigned { sandbox, listeners, process, stream, output }) => {
-                (sandbox, listeners, Some((process, stream, output)))
+                (self.build_in(spec, sandbox, listeners, names)?, Some((process, stream, output)))
             }
-            None => {
-                let created = self.launcher.create(sandbox).await;
-                let mut sandbox = created.map_err(|error| platform("creating a sandbox", &error))?;
-                let listeners = sandbox.take_listeners();
-                (sandbox, listeners, None)
-            }
+            None => (self.build(spec, sandbox, names).await?, None),
         };
-        let core = Core::new(extensions.keys().cloned());
-        let mut building = Building {
-            core,
-            sandbox: Arc::new(sandbox),
-            log: Log { stream: Arc::clone(&spec.logs), clock: Arc::clone(self.clock) },
-            pipes: Vec::new(),
-            extensions: Vec::new(),
-            tasks: JoinSet::new(),
-        };
-        building.listen(listeners, facts(spec), Arc::clone(self.control))?;
         for (name, program) in extensions {
             building.start_extension(name, program).await?;
         }
@@ -105,6 +91,61 @@ impl Starter<'_> {
     }
 }
 
+impl Starter<'_> {
+    /// Starts a server and waits until it listens.
+    pub(crate) async fn start_server(
+        &self,
+        spec: &InstanceSpec,
+        plan: Plan,
+    ) -> Result<ServerInstance, StartError> {
+        let Plan { sandbox, runtime, cpu_millis, .. } = plan;
+        let mut building = self.build(spec, sandbox, Vec::new()).await?;
+        let (process, _) = building.start_runtime(runtime, None).await?;
+        let connections = Connections::new(Arc::clone(&building.sandbox));
+        if let Err(ended) = server::listening(&connections, &building.core).await {
+            building.check(Initialised::Ended(ended)).await?;
+        }
+        building.finish(spec, cpu_millis).await?;
+        let Building { core, sandbox, pipes, tasks, .. } = building;
+        let settings = spec.version.settings.server.clone().unwrap_or_default();
+        Ok(ServerInstance { core, sandbox, process, pipes, settings, connections, _tasks: tasks })
+    }
+
+    /// The sandbox, and what serves the sockets in it: the control API on the last of them, the Runtime API on one
+    /// before it.
+    async fn build(
+        &self,
+        spec: &InstanceSpec,
+        sandbox: SandboxSpec,
+        extensions: Vec<String>,
+    ) -> Result<Building, StartError> {
+        let mut sandbox =
+            self.launcher.create(sandbox).await.map_err(|error| platform("creating a sandbox", &error))?;
+        let listeners = sandbox.take_listeners();
+        self.build_in(spec, sandbox, listeners, extensions)
+    }
+
+    /// The same in a sandbox that is there already.
+    fn build_in(
+        &self,
+        spec: &InstanceSpec,
+        sandbox: Sandbox,
+        listeners: Vec<std::net::TcpListener>,
+        extensions: Vec<String>,
+    ) -> Result<Building, StartError> {
+        let mut building = Building {
+            core: Core::new(extensions),
+            sandbox: Arc::new(sandbox),
+            log: Log { stream: Arc::clone(&spec.logs), clock: Arc::clone(self.clock) },
+            pipes: Vec::new(),
+            extensions: Vec::new(),
+            tasks: JoinSet::new(),
+        };
+        building.listen(listeners, facts(spec), Arc::clone(self.control))?;
+        Ok(building)
+    }
+}
+
 impl Building {
     /// Serves the APIs on the sockets that the sandbox opened for them.
     fn listen(
@@ -113,18 +154,17 @@ impl Building {
         facts: FunctionFacts,
         control: Arc<dyn ControlApi>,
     ) -> Result<(), StartError> {
-        let mut listeners = listeners
+        let listeners = listeners
             .into_iter()
             .map(|listener| listener.set_nonblocking(true).and_then(|()| TcpListener::from_std(listener)));
-        let mut next = || {
-            let gone = || std::io::Error::other("the sandbox did not open it");
-            listeners
-                .next()
-                .unwrap_or_else(|| Err(gone()))
-                .map_err(|error| platform("opening a socket", &error))
+        let mut listeners =
+            listeners.collect::<Result<Vec<_>, _>>().map_err(|error| platform("opening a socket", &error))?;
+        let Some(control_api) = listeners.pop() else {
+            return Err(platform("opening a socket", &"the sandbox did not open it"));
         };
-        let (runtime_api, control_api) = (next()?, next()?);
-        self.tasks.spawn(Api::new(Arc::clone(&self.core), facts).serve(runtime_api));
+        if let Some(runtime_api) = listeners.pop() {
+            self.tasks.spawn(Api::new(Arc::clone(&self.core), facts).serve(runtime_api));
+        }
         self.tasks.spawn(async move {
             loop {
                 match control_api.accept().await {

@@ -38,6 +38,7 @@ pub(crate) fn version(runtime: &str) -> FunctionVersion {
             },
             dead_letter: None,
             snap_start: false,
+            server: None,
             stored: BTreeMap::new(),
         },
         code: Code { digest: Digest::of(b""), size: 0, package: PackageType::Zip },

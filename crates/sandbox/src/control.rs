@@ -26,6 +26,8 @@ pub(crate) struct Answer {
     pub(crate) number: u32,
     /// The end of the process that a spawn request started.
     pub(crate) exit: Option<Exit>,
+    /// The socket of a request to connect.
+    pub(crate) socket: Option<OwnedFd>,
 }
 
 #[derive(Debug)]
@@ -59,8 +61,8 @@ impl Control {
     /// Reads reports until the supervisor is gone. The one task of a sandbox; it ends with the supervisor, which ends
     /// when the sandbox is dropped.
     pub(crate) async fn read_reports(self: Arc<Self>) {
-        while let Some((report, _)) = self.receive().await {
-            self.state().take_in(report);
+        while let Some((report, mut descriptors)) = self.receive().await {
+            self.state().take_in(report, descriptors.pop());
         }
         let mut state = self.state();
         state.gone = true;
@@ -130,7 +132,7 @@ impl Control {
 }
 
 impl State {
-    fn take_in(&mut self, report: Report) {
+    fn take_in(&mut self, report: Report, socket: Option<OwnedFd>) {
         match report {
             Report::Done { request, result } => {
                 let Some((spawns, answered)) = self.waiting.remove(&request) else { return };
@@ -141,7 +143,7 @@ impl State {
                         self.running.insert(number, ended);
                         exit
                     });
-                    Answer { number, exit }
+                    Answer { number, exit, socket }
                 });
                 // The one who asked may have given up.
                 drop(answered.send(answer));

@@ -61,6 +61,8 @@ pub(crate) enum Order {
     Signal { pid: u32, signal: i32 },
     /// From now on this is its host name, and this much memory the limit where no cgroup has one.
     Assign { request: u64, name: String, memory_bytes: u64 },
+    /// Connect to this port of 127.0.0.1 inside; the socket comes along with the answer, perhaps still connecting.
+    Connect { request: u64, port: u16 },
     /// Send this signal to every process inside: freezing where there is no freezer.
     SignalAll { request: u64, signal: i32 },
 }
@@ -82,7 +84,8 @@ pub(crate) enum Report {
     Ready { group: Group },
     /// There will be no sandbox.
     Failed(Fault),
-    /// The answer to a request; the number is a pid where the request was to spawn.
+    /// The answer to a request; the number is a pid where the request was to spawn, and a socket comes along where it
+    /// was to connect.
     Done { request: u64, result: Result<u32, Fault> },
     /// A spawned process ended.
     Exited { pid: u32, status: ExitStatus },

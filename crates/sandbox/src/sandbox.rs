@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io;
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::sync::{Arc, OnceLock};
@@ -86,6 +86,18 @@ impl Sandbox {
         let answer = self.control.request(true, &what, deliver).await?;
         let exit = answer.exit.ok_or(SandboxError::Gone)?;
         Ok(Process { pid: answer.number, control: self.control.clone(), exit })
+    }
+
+    /// A connection to what listens on this port of 127.0.0.1 inside, non-blocking.
+    ///
+    /// # Errors
+    /// [`SandboxError::System`] of the kind `ConnectionRefused` where nothing listens there; it may also come when the
+    /// socket is first used. While frozen by a version 2 cgroup this waits for the thaw.
+    pub async fn connect(&self, port: u16) -> Result<TcpStream, SandboxError> {
+        let what = format!("connect to port {port}");
+        let deliver = async |request| self.control.order(&Order::Connect { request, port }, &[]).await;
+        let answer = self.control.request(false, &what, deliver).await?;
+        answer.socket.map(TcpStream::from).ok_or(SandboxError::Gone)
     }
 
     /// Adds a mount while it runs: how a booted instance gets its code.

@@ -221,6 +221,14 @@ impl Supervisor {
                 let result = self.assign(name, memory_bytes);
                 self.answer(request, result.map(|()| 0))?;
             }
+            Order::Connect { request, port } => match ports::connect(port) {
+                Ok(socket) => {
+                    let done = Report::Done { request, result: Ok(0) };
+                    packet::send(self.blueprint.control.as_fd(), &done, &[socket.as_fd()])
+                        .attempt(|| "hand out a connection".into())?;
+                }
+                Err(fault) => self.answer(request, Err(fault))?,
+            },
             Order::SignalAll { request, signal } => {
                 // All but this process; none at all is fine.
                 let result = match kill(Pid::from_raw(-1), signal) {

@@ -410,6 +410,7 @@ fn differences(function: &Function, planned: &PlannedFunction) -> Vec<&'static s
         ("memory", settings.memory_mib == planned.memory),
         ("timeout", settings.timeout_seconds == planned.timeout),
         ("environment", settings.environment == planned.environment),
+        ("server", settings.server == planned.server),
     ];
     compared.into_iter().filter(|(_, same)| !same).map(|(what, _)| what).collect()
 }
@@ -421,6 +422,7 @@ fn settings_input(planned: &PlannedFunction) -> SettingsInput {
         timeout_seconds: Some(planned.timeout.into()),
         memory_mib: Some(planned.memory.into()),
         environment: Some(planned.environment.clone()),
+        server: planned.server.clone(),
         ..SettingsInput::default()
     }
 }
@@ -433,6 +435,7 @@ fn settings_of(settings: &Settings) -> SettingsInput {
         timeout_seconds: Some(settings.timeout_seconds.into()),
         memory_mib: Some(settings.memory_mib.into()),
         environment: Some(settings.environment.clone()),
+        server: settings.server.clone(),
         ..SettingsInput::default()
     }
 }

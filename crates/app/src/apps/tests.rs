@@ -70,6 +70,7 @@ fn plan(app: &str, functions: &[(&str, &str, &str)]) -> (Plan, Vec<Bytes>) {
         stream: false,
         background: false,
         before_files: false,
+        server: None,
         package: Digest::of(&zip_of(content)),
     };
     let functions: Vec<_> = functions.to_vec();

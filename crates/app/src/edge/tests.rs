@@ -23,6 +23,7 @@ fn function(name: &str, route: &str, before_files: bool) -> PlannedFunction {
         environment: BTreeMap::new(),
         routes: vec![route.parse().unwrap()],
         stream: false,
+        server: None,
         background: false,
         before_files,
         package: Digest::of(b""),

@@ -3,11 +3,15 @@
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
+use ebb_model::ServerSettings;
 use serde::Deserialize;
 
 use super::error::ProjectError;
 use super::{MEMORY, SourceFunction, TIMEOUT};
 use crate::routes::Route;
+
+/// The runtime of a server that is started by a command.
+const SERVER: &str = "http";
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -28,6 +32,8 @@ struct FunctionTable {
     build: Option<String>,
     runtime: Option<String>,
     handler: Option<String>,
+    command: Option<String>,
+    concurrency: Option<u32>,
     route: Option<Route>,
     #[serde(default)]
     routes: Vec<Route>,
@@ -73,6 +79,7 @@ fn source_function(
     if several && table.name.as_ref().is_none_or(String::is_empty) {
         return Err("a function of several needs a `name`".to_owned());
     }
+    let server = server(&table)?;
     let name = table.name.unwrap_or_default();
     let folder = inside(root, table.dir.as_deref().unwrap_or(Path::new(".")), "dir")?;
     let package = match &table.package {
@@ -89,6 +96,10 @@ fn source_function(
             true => Route::parse(&format!("/{name}/*")).map_err(|error| error.to_string())?,
         });
     }
+    let (runtime, handler) = match &table.command {
+        Some(command) => (table.runtime.or(Some(SERVER.to_owned())), Some(command.clone())),
+        None => (table.runtime, table.handler),
+    };
     let mut environment = shared.clone();
     environment.extend(table.environment);
     Ok(SourceFunction {
@@ -96,14 +107,32 @@ fn source_function(
         folder,
         package,
         build: table.build,
-        runtime: table.runtime,
-        handler: table.handler,
+        runtime,
+        handler,
         routes,
         memory: table.memory.unwrap_or(MEMORY),
         timeout: table.timeout.unwrap_or(TIMEOUT),
         environment,
-        stream: table.stream,
+        stream: table.stream || server.is_some(),
+        server,
     })
+}
+
+/// What a `command` makes of a function: a server that listens on `$PORT`.
+fn server(table: &FunctionTable) -> Result<Option<ServerSettings>, String> {
+    match (&table.command, table.concurrency) {
+        (None, Some(_)) => Err("`concurrency` is for servers: give the `command` that starts one".to_owned()),
+        (None, None) => Ok(None),
+        (Some(_), _) if table.handler.is_some() => {
+            Err("a function has a `handler`, or a `command` that starts a server, not both".to_owned())
+        }
+        (Some(command), _) if command.trim().is_empty() => Err("`command` is empty".to_owned()),
+        (Some(_), Some(0)) => Err("`concurrency` must be at least 1".to_owned()),
+        (Some(_), concurrency) => {
+            let standard = ServerSettings::default();
+            Ok(Some(ServerSettings { concurrency: concurrency.unwrap_or(standard.concurrency), ..standard }))
+        }
+    }
 }
 
 /// A path below `root`, which is all that a project may pack.

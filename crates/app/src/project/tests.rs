@@ -136,6 +136,23 @@ fn the_manifest_describes_functions() {
 }
 
 #[test]
+fn a_command_makes_a_function_a_server() {
+    let check = |more: &str, runtime: &str, concurrency: u32| {
+        let manifest = format!("[[function]]\ncommand = \"node server.js --fast\"\n{more}");
+        let packed = packed(&[("ebb.toml", manifest.as_str()), ("server.js", "")]).unwrap();
+        let function = &packed.plan.functions[0];
+        assert_eq!(
+            (function.runtime.as_str(), function.handler.as_str()),
+            (runtime, "node server.js --fast")
+        );
+        assert!(function.stream);
+        assert_eq!(function.server.as_ref().map(|server| server.concurrency), Some(concurrency));
+    };
+    check("", "http", 80);
+    check("runtime = \"deno\"\nconcurrency = 5\n", "deno", 5);
+}
+
+#[test]
 fn mistakes_in_the_manifest_are_named_by_line() {
     for (manifest, words) in [
         ("name = \"x\"\n[[function]]\nname = \"a\"\nmemmory = 5\n", "line 4 memmory ebb.toml"),
@@ -145,6 +162,9 @@ fn mistakes_in_the_manifest_are_named_by_line() {
         ("\n[[function]]\ndir = \"../x\"\n", "line 2 inside the project"),
         ("[[function]]\ndir = \"nope\"\n", "line 1 nope"),
         ("[[function]]\nroute = \"x\"\n", "line 2 begin with /"),
+        ("[[function]]\nconcurrency = 5\n", "line 1 `command`"),
+        ("[[function]]\ncommand = \"a\"\nconcurrency = 0\n", "line 1 at least 1"),
+        ("[[function]]\ncommand = \"a\"\nhandler = \"a.b\"\n", "line 1 not both"),
     ] {
         let said = packed(&[("ebb.toml", manifest)]).unwrap_err().to_string();
         for word in words.split(' ') {

@@ -29,6 +29,10 @@ pub(crate) const PROVISIONED: &str = "provisioned-concurrency";
 /// How long a package may take to be fetched and unpacked.
 const UNPACK_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// How long a server may take until it listens. Source: the Cloud Run documentation, "Configure container health
+/// checks", the default startup probe.
+const SERVER_INIT_TIMEOUT: Duration = Duration::from_secs(240);
+
 /// How a start is to be done.
 pub(crate) struct Boot {
     /// Where it logs; a second try goes on in the stream of the first.
@@ -68,10 +72,11 @@ pub(crate) struct FailedInit {
 impl Boot {
     /// The first try of an on-demand instance.
     pub(crate) fn on_demand(shared: &Shared, pool: &Pool) -> Self {
+        let is_server = pool.version.settings.server.is_some();
         Self {
             logs: shared.log_stream(&pool.version),
             phase: Phase::Init,
-            limit: limits::INIT_TIMEOUT,
+            limit: if is_server { SERVER_INIT_TIMEOUT } else { limits::INIT_TIMEOUT },
             initialization: ON_DEMAND,
         }
     }

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use ebb_model::{
-    Architecture, FunctionName, LayerReference, LayerVersionArn, RuntimeName, Settings, TracingMode, limits,
+    Architecture, FunctionName, LayerReference, LayerVersionArn, RuntimeName, ServerSettings, Settings,
+    TracingMode, UnknownRuntime, limits,
 };
 use serde_json::Value;
 
@@ -42,6 +43,8 @@ pub struct SettingsInput {
     pub dead_letter: Option<String>,
     /// `SnapStart.ApplyOn`.
     pub snap_start: Option<String>,
+    /// How a server gets its events. Only who says this may choose a runtime that is a server: the Lambda API has none.
+    pub server: Option<ServerSettings>,
     /// Settings that are kept and returned only, by their API name; null takes one away.
     pub stored: BTreeMap<String, Value>,
 }
@@ -96,8 +99,11 @@ impl SettingsInput {
             violations.pattern("role", role, ROLE_PATTERN, is_role(role));
         }
         if let Some(handler) = &self.handler {
-            violations.length("handler", handler, &(0..=128));
-            violations.pattern("handler", handler, r"[^\s]+", !handler.contains(char::is_whitespace));
+            // The handler of a server is a command.
+            let (most, spaced) = if self.server.is_some() { (4096, true) } else { (128, false) };
+            violations.length("handler", handler, &(0..=most));
+            let holds = spaced || !handler.contains(char::is_whitespace);
+            violations.pattern("handler", handler, r"[^\s]+", holds);
         }
         if let Some(description) = &self.description {
             violations.length("description", description, &(0..=256));
@@ -168,6 +174,7 @@ impl Catalog {
             logging: logging::standard(name),
             dead_letter: None,
             snap_start: false,
+            server: None,
             stored: BTreeMap::new(),
         };
         self.applied(standard, input)
@@ -187,7 +194,13 @@ impl Catalog {
         }
         violations.finish()?;
         if let Some(runtime) = &input.runtime {
-            settings.runtime = parse_runtime(runtime)?;
+            settings.runtime = parse_runtime(runtime, input.server.is_some())?;
+        }
+        if let Some(server) = &input.server {
+            settings.server = Some(server.clone());
+        }
+        if !settings.runtime.family().is_server() {
+            settings.server = None;
         }
         apply_values(&mut settings, input);
         if let Some(variables) = &input.environment {
@@ -307,8 +320,12 @@ pub(super) fn parse_architecture(texts: &[String], violations: &mut Violations) 
     }
 }
 
-fn parse_runtime(text: &str) -> Result<RuntimeName, CatalogError> {
-    RuntimeName::parse(text).map_err(|error| {
+fn parse_runtime(text: &str, server: bool) -> Result<RuntimeName, CatalogError> {
+    let known = RuntimeName::parse(text).and_then(|name| match name.family().is_server() && !server {
+        true => Err(UnknownRuntime(text.to_owned())),
+        false => Ok(name),
+    });
+    known.map_err(|error| {
         if RETIRED.contains(&text) {
             return CatalogError::invalid(format!(
                 "The runtime parameter of {text} is no longer supported for creating or updating AWS Lambda \

@@ -83,7 +83,9 @@ impl Interpreters {
 
     fn status(&self, runtime: RuntimeName) -> RuntimeStatus {
         let hint = match runtime.family() {
-            RuntimeFamily::Custom => return RuntimeStatus::NothingNeeded,
+            RuntimeFamily::Custom | RuntimeFamily::Http | RuntimeFamily::Deno => {
+                return RuntimeStatus::NothingNeeded;
+            }
             family => Language::of(family).map(|(language, level)| language.hint(level)).unwrap_or_default(),
         };
         match self.find(runtime) {

@@ -5,6 +5,7 @@ mod extensions;
 mod failures;
 mod managed;
 mod packages;
+mod servers;
 mod setup;
 mod stock;
 
@@ -19,7 +20,8 @@ fn main() {
     let arguments = Arguments::from_args();
     // Before any thread exists.
     let machine: &'static setup::Machine = Box::leak(Box::new(setup::Machine::new(arguments.list)));
-    let cases = [managed::CASES, custom::CASES, extensions::CASES, failures::CASES, stock::CASES].concat();
+    let cases =
+        [managed::CASES, custom::CASES, extensions::CASES, failures::CASES, servers::CASES, stock::CASES].concat();
     let usual = cases.into_iter().map(|(name, case)| trial(machine, name, case));
     // These need the package registries: they run when they are asked for.
     let others =

@@ -184,7 +184,10 @@ fn every_runtime_that_the_machine_has_answers(machine: &Machine) {
                 RuntimeFamily::Node(_) => ("index.js", node),
                 RuntimeFamily::Python(_) => ("app.py", python),
                 RuntimeFamily::Ruby(_) => ("app.rb", ruby),
-                RuntimeFamily::Java(_) | RuntimeFamily::Custom => continue,
+                RuntimeFamily::Java(_)
+                | RuntimeFamily::Custom
+                | RuntimeFamily::Http
+                | RuntimeFamily::Deno => continue,
             };
             let function = Function::new(runtime.as_str(), &[(file, source)]);
             match (machine.engine().check(runtime), machine.start(&function).await) {

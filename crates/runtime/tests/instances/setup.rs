@@ -255,6 +255,7 @@ fn version(runtime: &str) -> FunctionVersion {
             },
             dead_letter: None,
             snap_start: false,
+            server: None,
             stored: BTreeMap::new(),
         },
         code: Code { digest: Digest::of(b""), size: 0, package: PackageType::Zip },

@@ -160,6 +160,8 @@ impl SettingsMembers {
             }),
             dead_letter: self.dead_letter_config.map(|config| config.target_arn.unwrap_or_default()),
             snap_start: self.snap_start.and_then(|snap_start| snap_start.apply_on),
+            // Servers are no runtimes of this API.
+            server: None,
             stored,
         }
     }

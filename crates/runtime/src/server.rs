@@ -1,0 +1,176 @@
+//! Instances that are servers of their own: any program that listens on `$PORT`.
+//!
+//! Source of the contract: the Cloud Run documentation, "Container runtime contract" (2026-11). The server is started
+//! by a command; an event becomes an HTTP request to it ([`request`]) and its response the answer ([`answer`]), which
+//! is streamed with Lambda's prelude. It takes several events at a time, each over a connection of its own
+//! ([`connections`]), made inside the sandbox's network and handed out to here.
+
+mod answer;
+mod connections;
+mod request;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ebb_invoker::{Boxed, Ending, Event, ExitCause, Instance, ResponseSink};
+use ebb_model::ServerSettings;
+use ebb_sandbox::{Process, Sandbox};
+use serde_json::json;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use crate::core::{Core, Ended};
+use crate::log_pipe::LogPipe;
+use answer::Answer;
+pub(crate) use connections::{Connections, PORT};
+use request::Exchange;
+
+/// How long it takes at most from a connection that broke off until the end of the process is known.
+const END_KNOWN_TIME: Duration = Duration::from_secs(2);
+
+/// What a server has to end after SIGTERM. Cloud Run gives ten seconds to servers that anybody may be connected to;
+/// here nothing runs in it any more.
+const TERM_TIME: Duration = Duration::from_secs(2);
+
+/// The longest pause between two looks at whether the server listens.
+const LONGEST_PAUSE: Duration = Duration::from_millis(20);
+
+const SIGTERM: i32 = 15;
+
+/// A server in a sandbox. Dropping it kills everything inside.
+pub(crate) struct ServerInstance {
+    pub(crate) core: Arc<Core>,
+    pub(crate) sandbox: Arc<Sandbox>,
+    pub(crate) process: Arc<Process>,
+    pub(crate) pipes: Vec<Arc<LogPipe>>,
+    pub(crate) settings: ServerSettings,
+    pub(crate) connections: Connections,
+    /// Ended with the instance.
+    pub(crate) _tasks: JoinSet<()>,
+}
+
+/// Waits until the server listens, or has ended instead.
+pub(crate) async fn listening(connections: &Connections, core: &Core) -> Result<(), Ended> {
+    let mut pause = Duration::from_millis(1);
+    let looking = async {
+        while connections.open().await.is_err() {
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    };
+    tokio::select! {
+        biased;
+        ended = core.ended() => Err(ended),
+        () = looking => Ok(()),
+    }
+}
+
+impl Instance for ServerInstance {
+    fn invoke<'a>(&'a self, event: Event, sink: &'a mut ResponseSink) -> Boxed<'a, Ending> {
+        Box::pin(self.run(event, sink))
+    }
+
+    fn settle(&self) -> Boxed<'_, Result<(), ExitCause>> {
+        Box::pin(async {
+            self.flush_logs();
+            self.core.cause().map_or(Ok(()), Err)
+        })
+    }
+
+    fn freeze(&self) -> Boxed<'_, ()> {
+        Box::pin(async {
+            if let Err(error) = self.sandbox.freeze().await {
+                tracing::warn!(%error, "a server could not be frozen");
+            }
+        })
+    }
+
+    fn thaw(&self) -> Boxed<'_, ()> {
+        Box::pin(async {
+            if let Err(error) = self.sandbox.thaw().await {
+                tracing::warn!(%error, "a server could not be thawed");
+            }
+        })
+    }
+
+    fn max_memory_mib(&self) -> u32 {
+        let bytes = self.sandbox.usage().peak_memory_bytes;
+        u32::try_from(bytes.div_ceil(1024 * 1024)).unwrap_or(u32::MAX)
+    }
+
+    fn exited(&self) -> Boxed<'_, ExitCause> {
+        Box::pin(async { self.core.ended().await.cause })
+    }
+
+    fn shutdown(&self, _reason: &'static str) -> Boxed<'_, ()> {
+        Box::pin(async move {
+            self.core.close();
+            // Fails where it ended by itself and its cgroup is gone; then there is nobody to say goodbye to.
+            let _ = self.sandbox.thaw().await;
+            let _ = self.process.signal(SIGTERM).await;
+            let _ = timeout(TERM_TIME, self.process.wait()).await;
+            self.sandbox.destroy().await;
+            self.flush_logs();
+        })
+    }
+}
+
+impl ServerInstance {
+    /// Runs one event. Dropping the future closes its connection, by which the server sees that nobody waits any more.
+    async fn run(&self, event: Event, sink: &mut ResponseSink) -> Ending {
+        let exchange = request::of(&event, &self.settings);
+        let reader_gone = sink.reader_gone();
+        let answered = tokio::select! {
+            // What was answered before the end counts.
+            biased;
+            answered = self.answer(exchange, sink) => answered,
+            () = reader_gone => return Ending::Disconnected,
+        };
+        let Err(broken) = answered else { return answered.unwrap_or(Ending::Answered) };
+        // The connection broke off: with the server, whose end is known in a moment, or by itself.
+        match timeout(END_KNOWN_TIME, self.core.ended()).await {
+            Ok(Ended { cause, .. }) => Ending::Exited(cause),
+            Err(_) => {
+                let message =
+                    format!("RequestId: {} Error: the server broke off its response: {broken}", event.id);
+                let object = json!({ "errorType": "Runtime.TruncatedResponse", "errorMessage": message });
+                Ending::Failed(object.to_string().into())
+            }
+        }
+    }
+
+    /// Sends the requests that an event is made of and passes the answer on; the error is that of a connection.
+    async fn answer(
+        &self,
+        exchange: Exchange,
+        sink: &mut ResponseSink,
+    ) -> Result<Ending, connections::Broken> {
+        match exchange {
+            Exchange::Http(request) => {
+                let (response, connection) = self.connections.send(request).await?;
+                let answer = if sink.wants_whole() { Answer::Whole } else { Answer::Streamed };
+                let ending = answer.pass(response, sink).await?;
+                self.connections.give_back(connection);
+                Ok(ending)
+            }
+            Exchange::Events(requests) => {
+                let mut ending = Ending::Answered;
+                for request in requests {
+                    let (response, connection) = self.connections.send(request).await?;
+                    ending = Answer::OfEvent.pass(response, sink).await?;
+                    self.connections.give_back(connection);
+                    if ending != Ending::Answered {
+                        break;
+                    }
+                }
+                Ok(ending)
+            }
+        }
+    }
+
+    fn flush_logs(&self) {
+        for pipe in &self.pipes {
+            pipe.flush();
+        }
+    }
+}
