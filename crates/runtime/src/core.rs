@@ -254,7 +254,7 @@ impl Core {
 
     /// Why the instance ended, where it has.
     pub(crate) fn cause(&self) -> Option<ExitCause> {
-        self.lock().ended.as_ref().map(|ended| ended.cause)
+        self.ended.borrow().as_ref().map(|ended| ended.cause)
     }
 
     /// Tells the extensions that the instance ends.
