@@ -1,14 +1,17 @@
 //! The client's half: a folder becomes a plan and packages.
 
 mod build;
+mod bundle;
 mod error;
 mod handler;
+mod jsonc;
 mod manifest;
 mod pack;
 mod platform;
 mod sdk;
 #[cfg(test)]
 mod tests;
+mod workers;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -16,13 +19,16 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use ebb_model::{Digest, ServerSettings};
 
-use crate::plan::{Ignored, Plan, PlannedFunction, app_name_of};
+use crate::plan::{Ignored, Plan, PlannedFunction, PlannedSchedule, app_name_of};
 use crate::routes::Route;
 
 pub use error::ProjectError;
 
 /// Memory of a function that does not say, in MiB.
 const MEMORY: u32 = 512;
+
+/// Memory of a server that the platform brings, in MiB: one process serves all requests of its function.
+const SERVER_MEMORY: u32 = 1024;
 
 /// Timeout of a function that does not say, in seconds.
 const TIMEOUT: u32 = 30;
@@ -59,6 +65,16 @@ struct SourceFunction {
     stream: bool,
     /// Where it is a server of its own.
     server: Option<ServerSettings>,
+    source: Source,
+}
+
+/// What a function's package is made of.
+#[derive(Debug, Clone, PartialEq)]
+enum Source {
+    /// The files of its folder.
+    Files,
+    /// A Cloudflare worker.
+    Worker(Box<workers::Project>),
 }
 
 /// Where the sources of a function are.
@@ -97,7 +113,12 @@ impl Packed {
     #[must_use]
     pub fn by_function(&self) -> BTreeMap<String, Self> {
         let single = |function: &PlannedFunction| {
-            let plan = Plan { functions: vec![function.clone()], ..Plan::new(&self.plan.app) };
+            let schedules = self.plan.schedules.iter().filter(|schedule| schedule.function == function.name);
+            let plan = Plan {
+                functions: vec![function.clone()],
+                schedules: schedules.cloned().collect(),
+                ..Plan::new(&self.plan.app)
+            };
             let packages = self.packages.iter().filter(|package| package.digest == function.package);
             let sdks = self.sdks.clone();
             (function.name.clone(), Self { plan, packages: packages.cloned().collect(), sdks })
@@ -118,12 +139,8 @@ impl Project {
             return Err(ProjectError::NotAFolder(folder));
         }
         let manifest = folder.join(MANIFEST);
-        let (own_name, functions) = if manifest.is_file() {
-            manifest::read(&manifest)?
-        } else {
-            platform::refuse_unbuilt(&folder)?;
-            (None, vec![SourceFunction::only(&folder)])
-        };
+        let (own_name, functions) =
+            if manifest.is_file() { manifest::read(&manifest)? } else { of_platform(&folder)? };
         let of_folder = || folder.file_name().and_then(|name| app_name_of(&name.to_string_lossy()));
         let name = name
             .map(str::to_owned)
@@ -132,7 +149,7 @@ impl Project {
             .ok_or_else(|| ProjectError::NoName(folder.clone()))?;
         let project = Self { folder, name, functions };
         // Without a manifest the handler is the proof that there is a function at all.
-        if !manifest.is_file() {
+        if !manifest.is_file() && project.functions[0].source == Source::Files {
             handler::infer(&project.functions[0].folder, None, None)?;
         }
         Ok(project)
@@ -169,6 +186,7 @@ impl Project {
             };
             plan.functions.extend(packed.plan.functions);
             plan.ignored.extend(packed.plan.ignored);
+            plan.schedules.extend(packed.plan.schedules);
             sdks.extend(packed.sdks);
             for package in packed.packages {
                 if !packages.iter().any(|known| known.digest == package.digest) {
@@ -193,9 +211,15 @@ impl Project {
         progress(&format!("packing {shown}"));
         let inferred =
             handler::infer(&function.package, function.runtime.as_deref(), function.handler.as_deref())?;
-        let pack::Zipped { zip, ignored } = pack::zip(&function.package)?;
+        let pack::Zipped { zip, ignored } = match &function.source {
+            Source::Files => pack::zip(&function.package)?,
+            Source::Worker(worker) => worker.pack(&self.name, progress)?,
+        };
         let digest = Digest::of(&zip);
-        let sdks = sdk::wanted(&function.package, &inferred.runtime).into_iter().collect();
+        let sdks = match &function.source {
+            Source::Files => sdk::wanted(&function.package, &inferred.runtime).into_iter().collect(),
+            Source::Worker(_) => BTreeSet::from([workers::RUNTIME]),
+        };
         let planned = PlannedFunction {
             name: function.name.clone(),
             runtime: inferred.runtime,
@@ -215,10 +239,22 @@ impl Project {
             .map(|(path, reason)| Ignored { path: self.shown(&path), reason: reason.to_owned() })
             .collect();
         Ok(Packed {
-            plan: Plan { functions: vec![planned], ignored, ..Plan::new(&self.name) },
+            plan: Plan {
+                functions: vec![planned],
+                schedules: self.schedules(function)?,
+                ignored,
+                ..Plan::new(&self.name)
+            },
             packages: vec![Package { digest, zip }],
             sdks,
         })
+    }
+
+    fn schedules(&self, function: &SourceFunction) -> Result<Vec<PlannedSchedule>, ProjectError> {
+        let Source::Worker(worker) = &function.source else { return Ok(Vec::new()) };
+        let planned =
+            |(expression, input)| PlannedSchedule { function: function.name.clone(), expression, input };
+        Ok(worker.schedules()?.into_iter().map(planned).collect())
     }
 
     /// A path as people see it: from the project's folder on.
@@ -243,6 +279,33 @@ impl SourceFunction {
             environment: BTreeMap::new(),
             stream: false,
             server: None,
+            source: Source::Files,
         }
     }
+
+    /// A server that the platform brings: its answers are sent as it writes them.
+    fn served(folder: &Path, runtime: &str, source: Source) -> Self {
+        Self {
+            runtime: Some(runtime.to_owned()),
+            handler: Some(runtime.to_owned()),
+            stream: true,
+            memory: SERVER_MEMORY,
+            source,
+            ..Self::only(folder)
+        }
+    }
+}
+
+/// What a folder without a manifest holds: the name that it gives itself, and its functions.
+fn of_platform(folder: &Path) -> Result<(Option<String>, Vec<SourceFunction>), ProjectError> {
+    Ok(match platform::recognise(folder)? {
+        platform::Dialect::Handler => (None, vec![SourceFunction::only(folder)]),
+        platform::Dialect::Worker => {
+            let worker = workers::open(folder)?;
+            let (name, environment) = (worker.name(), worker.secrets.clone());
+            let source = Source::Worker(Box::new(worker));
+            let function = SourceFunction::served(folder, workers::RUNTIME, source);
+            (name, vec![SourceFunction { environment, ..function }])
+        }
+    })
 }

@@ -6,6 +6,8 @@
 //! | `GET /_ebb/metrics` | counters in the Prometheus text format |
 //! | `GET /_ebb/v1/apps` | all apps |
 //! | `GET`, `DELETE /_ebb/v1/apps/NAME` | one app |
+//! | `GET /_ebb/v1/runtimes` | what is installed for functions to run on |
+//! | `POST /_ebb/v1/runtimes/NAME` | installs something for functions to run on |
 //! | `PUT /_ebb/v1/apps/NAME[?dry_run=true]` | deploys an [`upload`] |
 //! | `POST /_ebb/v1/packages` | which of these digests (a JSON list) the server does not have |
 //! | `GET /_ebb/v1/functions[/NAME]` | [`FunctionView`]s |
@@ -34,5 +36,5 @@ pub use error::ErrorBody;
 pub use events::{EventPage, EventQuery};
 pub use functions::{FunctionView, UsageView};
 pub use logs::{LogEventView, LogPage, LogQuery};
-pub use ports::{AppPort, AppPortError, LogPatterns, MessageTest};
+pub use ports::{AppPort, AppPortError, LogPatterns, MessageTest, RuntimePort};
 pub use service::{Body, Console, ConsoleParts, Health, is_open};

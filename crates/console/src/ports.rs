@@ -34,6 +34,15 @@ pub trait AppPort: Send + Sync + 'static {
     fn missing(&self, digests: Bytes) -> Boxed<'_, Result<Bytes, AppPortError>>;
 }
 
+/// What the server can run functions with.
+pub trait RuntimePort: Send + Sync + 'static {
+    /// The names of what is installed beside the interpreters of the machine.
+    fn installed(&self) -> Vec<String>;
+
+    /// Installs something into the data folder, pinned by version and hash; nothing is done where it is there.
+    fn add(&self, name: String) -> Boxed<'_, Result<(), AppPortError>>;
+}
+
 /// Why an app was not changed or not found.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AppPortError {

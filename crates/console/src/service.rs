@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::ConsoleError;
 use crate::events::{self, EventQuery};
 use crate::logs::LogQuery;
-use crate::ports::{AppPort, LogPatterns};
+use crate::ports::{AppPort, LogPatterns, RuntimePort};
 use crate::upload::Upload;
 use crate::{functions, logs, metrics};
 
@@ -32,6 +32,8 @@ pub struct ConsoleParts {
     pub store: Store,
     /// Deploys.
     pub apps: Arc<dyn AppPort>,
+    /// Installs what functions run on.
+    pub runtimes: Arc<dyn RuntimePort>,
     /// Reads filter patterns.
     pub patterns: Arc<dyn LogPatterns>,
     /// The region of this server.
@@ -103,6 +105,11 @@ impl Console {
             ["v1", "packages"] if method == Method::POST => {
                 Ok(document(self.parts.apps.missing(body).await?))
             }
+            ["v1", "runtimes"] if method == Method::GET => json(&self.parts.runtimes.installed()),
+            ["v1", "runtimes", name] if method == Method::POST => {
+                self.parts.runtimes.add((*name).to_owned()).await?;
+                json(&self.parts.runtimes.installed())
+            }
             ["v1", "functions"] if method == Method::GET => json(&self.functions()),
             ["v1", "functions", name] if method == Method::GET => {
                 let found = self.functions().into_iter().find(|function| function.name == *name);
@@ -115,7 +122,7 @@ impl Console {
             }
             ["health" | "metrics"]
             | ["v1", "packages" | "functions" | "logs" | "events"]
-            | ["v1", "apps" | "functions", ..] => {
+            | ["v1", "apps" | "functions" | "runtimes", ..] => {
                 Err(ConsoleError::NoSuchMethod { method: method.to_string(), path: path.to_owned() })
             }
             _ => Err(ConsoleError::NoSuchPath(path.to_owned())),

@@ -15,7 +15,7 @@ use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::ports::{AppPort, AppPortError, LogPatterns, MessageTest};
+use crate::ports::{AppPort, AppPortError, LogPatterns, MessageTest, RuntimePort};
 use crate::service::{Console, ConsoleParts};
 use crate::upload::Upload;
 
@@ -70,6 +70,24 @@ impl AppPort for FakeApps {
     }
 }
 
+struct FakeRuntimes;
+
+impl RuntimePort for FakeRuntimes {
+    fn installed(&self) -> Vec<String> {
+        vec!["python-sdk".to_owned()]
+    }
+
+    fn add(&self, name: String) -> Boxed<'_, Result<(), AppPortError>> {
+        Box::pin(async move {
+            if name == "workerd" {
+                Ok(())
+            } else {
+                Err(AppPortError::NotFound(format!("there is no {name} to add")))
+            }
+        })
+    }
+}
+
 /// A pattern is a word that must be in the message.
 struct Words;
 
@@ -119,6 +137,7 @@ impl Fixture {
             invoker: invoker.clone(),
             store,
             apps: Arc::new(FakeApps::default()),
+            runtimes: Arc::new(FakeRuntimes),
             patterns: Arc::new(Words),
             region,
             domain: "localhost".to_owned(),
@@ -221,6 +240,9 @@ async fn apps_go_through_the_port() {
         assert!(body.contains(words) && !body.contains("secret"), "{body}");
     }
     fixture.check("PUT", "/_ebb/v1/apps/x", "torn", 400, "ends in the middle").await;
+    fixture.check("GET", "/_ebb/v1/runtimes", "", 200, "python-sdk").await;
+    fixture.check("POST", "/_ebb/v1/runtimes/workerd", "", 200, "python-sdk").await;
+    fixture.check("POST", "/_ebb/v1/runtimes/perl", "", 404, "there is no perl to add").await;
     fixture.check("PUT", "/_ebb/v1/apps/x?dry_run=maybe", "", 400, "maybe").await;
 }
 

@@ -9,6 +9,7 @@ mod serve;
 mod sources;
 mod wiring;
 
+use std::ffi::OsStr;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -16,5 +17,11 @@ fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|argument| argument == ebb_sandbox::Launcher::ARGUMENT) {
         ebb_sandbox::Launcher::run();
     }
-    cli::run()
+    // Inside instances it is one of several small programs.
+    let mut arguments = std::env::args_os().skip(1);
+    match arguments.next().as_deref().and_then(OsStr::to_str) {
+        Some(ebb_runtime::serve_events::ARGUMENT) => ebb_runtime::serve_events::run(arguments),
+        Some(ebb_runtime::watchdog::ARGUMENT) => ebb_runtime::watchdog::run(arguments),
+        _ => cli::run(),
+    }
 }

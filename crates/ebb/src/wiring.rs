@@ -1,5 +1,6 @@
 //! Adapters where two crates of one layer need each other: the consumer owns the trait, this is the implementation.
 
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
@@ -10,7 +11,7 @@ use ebb_aws::api::{apigatewayv2, events, logs, scheduler, sns, sqs, sts};
 use ebb_aws::wire::credentials::KeyRing;
 use ebb_aws::wire::sigv4::Authorization;
 use ebb_aws::{AwsConfig, AwsService};
-use ebb_console::{AppPort, AppPortError, Console, ConsoleParts, LogPatterns, MessageTest};
+use ebb_console::{AppPort, AppPortError, Console, ConsoleParts, LogPatterns, MessageTest, RuntimePort};
 use ebb_gateway::{
     AppFile, AppRequest, AppRoute, AppRoutes, AuthenticationError, Caller, RequestAuthenticator, RouteMatch,
     RouteTarget, SignedRequest,
@@ -18,6 +19,7 @@ use ebb_gateway::{
 use ebb_invoker::logs::FilterPattern;
 use ebb_invoker::{Boxed, Invoker};
 use ebb_model::{Clock, Digest, FunctionReference, InvokeMode, SystemClock};
+use ebb_runtime::sdk::{self, SdkError};
 use ebb_runtime::{ControlApi, Engine};
 use ebb_store::Store;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
@@ -147,11 +149,38 @@ pub(crate) fn console(
         invoker: invoker.clone(),
         store: store.clone(),
         apps: Arc::new(Deployer(apps.clone())),
+        runtimes: Arc::new(Installer(config.data.clone())),
         patterns: Arc::new(Patterns),
         region: config.region.clone(),
         domain: config.domain.clone(),
         port: edge_port,
     })
+}
+
+/// Lets the console install what functions run on.
+struct Installer(PathBuf);
+
+impl RuntimePort for Installer {
+    fn installed(&self) -> Vec<String> {
+        sdk::installed(&self.0).into_iter().map(str::to_owned).collect()
+    }
+
+    fn add(&self, name: String) -> Boxed<'_, Result<(), AppPortError>> {
+        Box::pin(async move {
+            let data = self.0.clone();
+            let installing = tokio::task::spawn_blocking(move || {
+                sdk::install(&name, &data, &mut |step| tracing::info!("{step}")).map(|_| ())
+            });
+            let installed = installing.await.map_err(|error| AppPortError::Internal(error.to_string()))?;
+            installed.map_err(|error| match error {
+                SdkError::Unknown { .. } => AppPortError::NotFound(error.to_string()),
+                SdkError::ToolMissing { .. } | SdkError::Tool { .. } => {
+                    AppPortError::Conflict(error.to_string())
+                }
+                SdkError::Folder { .. } => AppPortError::Internal(error.to_string()),
+            })
+        })
+    }
 }
 
 /// Lets the gateway ask where the requests of apps go.

@@ -22,6 +22,8 @@ pub enum RuntimeFamily {
     Http,
     /// The same on the `deno` program.
     Deno,
+    /// A worker of the Cloudflare platform, on the `workerd` program.
+    Workerd,
 }
 
 impl RuntimeFamily {
@@ -62,6 +64,7 @@ const KNOWN: &[(&str, RuntimeFamily)] = &[
     ("ruby3.4", RuntimeFamily::Ruby(4)),
     ("http", RuntimeFamily::Http),
     ("deno", RuntimeFamily::Deno),
+    ("workerd", RuntimeFamily::Workerd),
 ];
 
 impl RuntimeName {
@@ -91,7 +94,8 @@ impl RuntimeName {
     }
 
     fn known_list() -> String {
-        let of_lambda = KNOWN.iter().filter(|(_, family)| !family.is_server());
+        let of_lambda =
+            KNOWN.iter().filter(|(_, family)| !family.is_server() && *family != RuntimeFamily::Workerd);
         let names: Vec<_> = of_lambda.map(|(name, _)| *name).collect();
         format!("[{}]", names.join(", "))
     }

@@ -10,8 +10,9 @@ use tokio::net::TcpStream;
 
 use crate::boots::Boots;
 use crate::interpreters::{Interpreters, Language, Places, RuntimesReport};
-use crate::plan::{Managed, Plan, Tool, plan, server_plan};
+use crate::plan::{Brought, Managed, Plan, Tool, plan, server_plan};
 use crate::sdk::{self, Layer};
+use crate::served::{is_served, served};
 use crate::start::Starter;
 use crate::stock::{Assigned, Kind, Stock, StockLimits};
 
@@ -43,6 +44,8 @@ pub struct Engine {
     boots: Boots,
     layers: Vec<Layer>,
     stock: Stock,
+    /// This program, for what it is inside of instances.
+    binary: PathBuf,
 }
 
 impl Engine {
@@ -56,7 +59,8 @@ impl Engine {
         let interpreters = Arc::new(Interpreters::new(Places::of_environment()));
         let layers = Layer::all(&config.data);
         let stock = Stock::new(config.launcher.clone(), config.network, config.stock);
-        Ok(Self { config, control, interpreters, boots, layers, stock })
+        let binary = std::env::current_exe()?;
+        Ok(Self { config, control, interpreters, boots, layers, stock, binary })
     }
 
     /// What `ebb runtimes` shows. Runs interpreters to ask for their versions: call it where blocking is allowed.
@@ -71,10 +75,10 @@ impl Engine {
     /// # Errors
     /// Where this machine cannot run it.
     pub async fn has_in_stock(&self, spec: &InstanceSpec) -> Result<bool, StartError> {
-        let managed = self.managed(spec.version.settings.runtime).await?;
-        Ok(managed.is_some_and(|managed| {
-            Kind::of(spec, &managed).is_some_and(|kind| self.stock.prepare(&kind, &managed) > 0)
-        }))
+        let Brought::Managed(managed) = self.brought(spec.version.settings.runtime).await? else {
+            return Ok(false);
+        };
+        Ok(Kind::of(spec, &managed).is_some_and(|kind| self.stock.prepare(&kind, &managed) > 0))
     }
 
     async fn boot(&self, spec: InstanceSpec) -> Result<Arc<dyn Instance>, StartError> {
@@ -82,12 +86,12 @@ impl Engine {
             return self.boot_server(spec).await;
         }
         let _under_way = self.stock.start_under_way();
-        let managed = self.managed(spec.version.settings.runtime).await?;
-        let plan = plan(&spec, managed.as_ref(), self.config.network)
+        let brought = self.brought(spec.version.settings.runtime).await?;
+        let plan = plan(&spec, &brought, self.config.network)
             .map_err(|report| StartError::Init(report.init_failure()))?;
         let starter =
             Starter { launcher: &self.config.launcher, control: &self.control, clock: &self.config.clock };
-        let booted = self.from_stock(&spec, managed.as_ref(), &plan).await;
+        let booted = self.from_stock(&spec, &brought, &plan).await;
         Ok(Arc::new(starter.start(&spec, plan, booted).await?))
     }
 
@@ -95,10 +99,10 @@ impl Engine {
     async fn from_stock(
         &self,
         spec: &InstanceSpec,
-        managed: Option<&Managed>,
+        brought: &Brought,
         plan: &Plan,
     ) -> Option<Assigned> {
-        let managed = managed?;
+        let Brought::Managed(managed) = brought else { return None };
         let kind = Kind::of(spec, managed)?;
         let Some(stocked) = self.stock.take(&kind, managed) else {
             tracing::debug!(stock = "miss", "a cold start");
@@ -149,16 +153,19 @@ impl Engine {
         Ok(Tool { names: &["deno"], binds: vec![program.clone()], program })
     }
 
-    /// What runs this runtime; none for custom runtimes. The first call for an interpreter may compile its boot.
-    async fn managed(&self, runtime: RuntimeName) -> Result<Option<Managed>, StartError> {
-        let Some((language, _)) = Language::of(runtime.family()) else { return Ok(None) };
+    /// What runs this runtime. The first call for an interpreter may compile its boot.
+    async fn brought(&self, runtime: RuntimeName) -> Result<Brought, StartError> {
+        if let Some(served) = served(runtime, &self.config.data, &self.binary)? {
+            return Ok(Brought::Served(served));
+        }
+        let Some((language, _)) = Language::of(runtime.family()) else { return Ok(Brought::Nothing) };
         let (interpreters, boots) = (Arc::clone(&self.interpreters), self.boots.clone());
         let prepared =
             tokio::task::spawn_blocking(move || prepare(runtime, language, &interpreters, &boots)).await;
         let (chosen, boot) =
             prepared.map_err(|error| StartError::Platform(format!("preparing a boot: {error}")))??;
         let sdk = self.layers.iter().find(|layer| layer.language == language).and_then(Layer::installed);
-        Ok(Some(Managed { language, interpreter: chosen, boot, sdk }))
+        Ok(Brought::Managed(Managed { language, interpreter: chosen, boot, sdk }))
     }
 }
 
@@ -166,6 +173,9 @@ impl Runtime for Engine {
     fn check(&self, runtime: RuntimeName) -> Result<(), Unavailable> {
         if runtime.family() == RuntimeFamily::Deno {
             return self.deno(runtime).map(|_| ());
+        }
+        if is_served(runtime.family()) {
+            return served(runtime, &self.config.data, &self.binary).map(|_| ());
         }
         self.interpreters.choose(runtime).map(|_| ())
     }

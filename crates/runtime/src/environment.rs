@@ -118,9 +118,11 @@ fn search_paths(family: RuntimeFamily, level: Option<u16>) -> Vec<(&'static str,
                 ("RUBYLIB", "/var/task:/var/runtime/lib:/opt/ruby/lib".into()),
             ]
         }
-        RuntimeFamily::Java(_) | RuntimeFamily::Custom | RuntimeFamily::Http | RuntimeFamily::Deno => {
-            Vec::new()
-        }
+        RuntimeFamily::Java(_)
+        | RuntimeFamily::Custom
+        | RuntimeFamily::Http
+        | RuntimeFamily::Deno
+        | RuntimeFamily::Workerd => Vec::new(),
     }
 }
 

@@ -26,11 +26,14 @@ mod link;
 mod log_pipe;
 mod plan;
 pub mod sdk;
+pub mod serve_events;
+mod served;
 mod server;
 mod start;
 mod stock;
 #[cfg(test)]
 mod testing;
+pub mod watchdog;
 
 pub use engine::{ControlApi, Engine, EngineConfig, runtimes_report};
 pub use interpreters::{RuntimeRow, RuntimeStatus, RuntimesReport};

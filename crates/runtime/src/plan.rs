@@ -14,6 +14,7 @@ use crate::boots;
 use crate::core::Report;
 use crate::environment::{self, CONTROL_API_PORT, Environment, RUNTIME_API_PORT, TASK_ROOT};
 use crate::interpreters::{Interpreter, Language};
+use crate::served::Served;
 use crate::server;
 
 /// Processes and threads of an instance. Source: the Lambda developer guide, "Lambda quotas".
@@ -73,11 +74,27 @@ pub(crate) struct Managed {
     pub(crate) sdk: Option<(PathBuf, &'static str)>,
 }
 
-/// Plans an instance; `managed` is none for custom runtimes.
+/// What the platform brings for a runtime.
+#[derive(Debug, Clone)]
+pub(crate) enum Brought {
+    /// Nothing: the package has a program of its own.
+    Nothing,
+    /// An interpreter and its boot.
+    Managed(Managed),
+    /// A server.
+    Served(Served),
+}
+
+/// Plans an instance.
 ///
 /// # Errors
 /// What is said of a package that cannot be started.
-pub(crate) fn plan(spec: &InstanceSpec, managed: Option<&Managed>, network: Network) -> Result<Plan, Report> {
+pub(crate) fn plan(spec: &InstanceSpec, brought: &Brought, network: Network) -> Result<Plan, Report> {
+    let (managed, served) = match brought {
+        Brought::Nothing => (None, None),
+        Brought::Managed(managed) => (Some(managed), None),
+        Brought::Served(served) => (None, Some(served)),
+    };
     let level = managed.and_then(|managed| managed.language.level(managed.interpreter.version));
     let environment = environment::of_runtime(spec, level);
     let extension_environment = environment::of_extension(&environment);
@@ -88,18 +105,20 @@ pub(crate) fn plan(spec: &InstanceSpec, managed: Option<&Managed>, network: Netw
             (name, Program { path, arguments: Vec::new(), environment: extension_environment.clone() })
         })
         .collect();
-    let runtime = match managed {
-        Some(managed) => managed_program(managed, spec, environment),
-        None => custom_program(spec, environment)?,
+    let runtime = match (managed, served) {
+        (Some(managed), _) => managed_program(managed, spec, environment),
+        (None, Some(Served { program, arguments, .. })) => {
+            Program { path: program.clone(), arguments: arguments.clone(), environment }
+        }
+        (None, None) => custom_program(spec, environment)?,
     };
     let memory_mib = spec.version.settings.memory_mib;
-    Ok(Plan {
-        sandbox: sandbox(spec, managed, network),
-        runtime,
-        boot: managed.is_some(),
-        extensions,
-        cpu_millis: cpu_millis(memory_mib),
-    })
+    let mut sandbox = sandbox(spec, managed, network);
+    let binds = served.into_iter().flat_map(|served| &served.binds);
+    sandbox
+        .mounts
+        .extend(binds.map(|(source, target)| Mount::Bind { source: source.clone(), target: target.clone() }));
+    Ok(Plan { sandbox, runtime, boot: managed.is_some(), extensions, cpu_millis: cpu_millis(memory_mib) })
 }
 
 /// A program of this machine that servers may start by its name.

@@ -51,6 +51,18 @@ const SDKS: &[Sdk] = &[
         target: "/var/runtime/node_modules",
     },
     Sdk {
+        name: "workerd",
+        language: None,
+        about: "the program that runs Cloudflare Workers",
+        main: "\"workerd\": \"",
+        files: &[
+            ("package.json", include_str!("../../../runtimes/sdk/workerd/package.json")),
+            ("package-lock.json", include_str!("../../../runtimes/sdk/workerd/package-lock.json")),
+        ],
+        folder: "node_modules/@cloudflare",
+        target: "",
+    },
+    Sdk {
         name: "deno",
         language: None,
         about: "the deno program, for Supabase functions and other programs of Deno",
@@ -184,7 +196,10 @@ pub fn program(name: &str, data: &Path) -> Option<PathBuf> {
     let installed = SDKS.iter().find(|sdk| sdk.name == name && sdk.language.is_none())?;
     // One folder for each platform, of which npm installs that of this machine.
     let platforms = fs::read_dir(installed.installation(data).join(installed.folder)).ok()?;
-    platforms.flatten().map(|platform| platform.path().join(name)).find(|program| program.is_file())
+    let programs = platforms.flatten().flat_map(|platform| {
+        [name.to_owned(), format!("bin/{name}")].map(|inside| platform.path().join(inside))
+    });
+    programs.into_iter().find(|program| program.is_file())
 }
 
 /// Where a language's SDK is once it is installed: the folder that instances see, and where they see it.
@@ -329,6 +344,6 @@ mod tests {
     #[test]
     fn an_unknown_name_is_refused_with_those_that_there_are() {
         let error = install("perl-sdk", Path::new("/nonexistent"), &mut |_| {}).expect_err("unknown");
-        assert!(error.to_string().contains("python-sdk, node-sdk"), "{error}");
+        assert!(error.to_string().contains("python-sdk, node-sdk, workerd"), "{error}");
     }
 }

@@ -7,7 +7,7 @@ use ebb_model::ServerSettings;
 use serde::Deserialize;
 
 use super::error::ProjectError;
-use super::{MEMORY, SourceFunction, TIMEOUT};
+use super::{MEMORY, Source, SourceFunction, TIMEOUT};
 use crate::routes::Route;
 
 /// The runtime of a server that is started by a command.
@@ -103,6 +103,7 @@ fn source_function(
     let mut environment = shared.clone();
     environment.extend(table.environment);
     Ok(SourceFunction {
+        source: Source::Files,
         name,
         folder,
         package,

@@ -28,18 +28,13 @@ pub(super) fn zip(package: &Path) -> Result<Zipped, ProjectError> {
     if found.is_dir() {
         files.collect(package, "")?;
     } else {
-        files.found.insert(BOOTSTRAP.to_owned(), File { path: package.to_owned(), executable: true });
-        files.bytes = found.len();
+        files.put(
+            BOOTSTRAP.to_owned(),
+            Content::File { path: package.to_owned(), executable: true },
+            found.len(),
+        );
     }
-    if files.bytes > limits::UNZIPPED_BYTES {
-        return Err(ProjectError::TooLarge {
-            folder: package.to_owned(),
-            bytes: files.bytes,
-            limit: limits::UNZIPPED_BYTES,
-        });
-    }
-    let zip = write(&files.found).map_err(|(path, source)| ProjectError::io("pack", &path, source))?;
-    Ok(Zipped { zip, ignored: files.ignored })
+    files.zip(package)
 }
 
 /// Why an entry of a folder is left out, where it is.
@@ -53,15 +48,19 @@ fn left_out(name: &str) -> Option<&'static str> {
     }
 }
 
-struct File {
-    path: PathBuf,
-    executable: bool,
+/// What a file of a package holds.
+enum Content {
+    /// What this file of the project does.
+    File { path: PathBuf, executable: bool },
+    /// This.
+    Bytes(Vec<u8>),
 }
 
+/// The files of a package.
 #[derive(Default)]
-struct Files {
+pub(super) struct Files {
     /// By path in the zip: the order of a map is the same everywhere.
-    found: BTreeMap<String, File>,
+    found: BTreeMap<String, Content>,
     ignored: Vec<(PathBuf, &'static str)>,
     bytes: u64,
     /// The folders that are being read now, without links: meeting one again is a loop.
@@ -69,6 +68,42 @@ struct Files {
 }
 
 impl Files {
+    /// Adds a file that is made up.
+    pub(super) fn add(&mut self, name: impl Into<String>, content: impl Into<Vec<u8>>) {
+        let content = content.into();
+        let length = content.len() as u64;
+        self.put(name.into(), Content::Bytes(content), length);
+    }
+
+    /// Adds a file of the project, or a folder with all that is in it, below `name`.
+    pub(super) fn add_path(&mut self, name: &str, path: &Path) -> Result<(), ProjectError> {
+        let found = path.metadata().map_err(|source| ProjectError::io("read", path, source))?;
+        self.take(path.to_owned(), &found, name.to_owned())
+    }
+
+    /// The names of the files.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.found.keys().map(String::as_str)
+    }
+
+    /// Packs them; `package` is what a failure is said of.
+    pub(super) fn zip(self, package: &Path) -> Result<Zipped, ProjectError> {
+        if self.bytes > limits::UNZIPPED_BYTES {
+            return Err(ProjectError::TooLarge {
+                folder: package.to_owned(),
+                bytes: self.bytes,
+                limit: limits::UNZIPPED_BYTES,
+            });
+        }
+        let zip = write(&self.found).map_err(|(path, source)| ProjectError::io("pack", &path, source))?;
+        Ok(Zipped { zip, ignored: self.ignored })
+    }
+
+    fn put(&mut self, name: String, content: Content, length: u64) {
+        self.bytes += length;
+        self.found.insert(name, content);
+    }
+
     /// Links are followed: an instance sees nothing but its package.
     fn collect(&mut self, folder: &Path, prefix: &str) -> Result<(), ProjectError> {
         let reading = |source| ProjectError::io("read", folder, source);
@@ -111,25 +146,35 @@ impl Files {
             self.ignored.push((path, "not a file"));
             return Ok(());
         }
-        self.bytes += found.len();
         let executable = found.permissions().mode() & 0o111 != 0;
-        self.found.insert(name, File { path, executable });
+        self.put(name, Content::File { path, executable }, found.len());
         Ok(())
     }
 }
 
-fn write(files: &BTreeMap<String, File>) -> Result<Bytes, (PathBuf, std::io::Error)> {
+fn write(files: &BTreeMap<String, Content>) -> Result<Bytes, (PathBuf, std::io::Error)> {
     let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
-    for (name, file) in files {
-        let failed = |source| (file.path.clone(), source);
+    for (name, content) in files {
+        let (path, executable, read);
+        let bytes: &[u8] = match content {
+            Content::File { path: file, executable: own } => {
+                (path, executable) = (file.clone(), *own);
+                read = fs::read(file).map_err(|source| (file.clone(), source))?;
+                &read
+            }
+            Content::Bytes(bytes) => {
+                (path, executable) = (PathBuf::from(name), false);
+                bytes
+            }
+        };
+        let failed = |source| (path.clone(), source);
         // Only whether a file may be run is kept of its mode: the rest differs from checkout to checkout.
         let options = SimpleFileOptions::default()
             .compression_method(CompressionMethod::Deflated)
             .last_modified_time(DateTime::default())
-            .unix_permissions(if file.executable { 0o755 } else { 0o644 });
-        let content = fs::read(&file.path).map_err(failed)?;
+            .unix_permissions(if executable { 0o755 } else { 0o644 });
         writer.start_file(name, options).map_err(|error| failed(error.into()))?;
-        writer.write_all(&content).map_err(failed)?;
+        writer.write_all(bytes).map_err(failed)?;
     }
     let finished = writer.finish().map_err(|error| (PathBuf::new(), error.into()))?;
     Ok(finished.into_inner().into())

@@ -1,4 +1,4 @@
-//! Projects of other platforms: recognised, and refused by name until they are built.
+//! Projects of other platforms: recognised, and those that are not built refused by name.
 //!
 //! The order is the one in which `ebb deploy` looks; the first match wins.
 
@@ -10,6 +10,17 @@ use super::error::ProjectError;
 /// Looks at a folder, and finds the file that makes it a project of the platform.
 type Find = fn(&Path) -> Option<PathBuf>;
 
+/// What `ebb deploy` makes functions of, where a folder has no `ebb.toml`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Dialect {
+    /// A Cloudflare worker.
+    Worker,
+    /// A file that exports a handler.
+    Handler,
+}
+
+const WORKER: &str = "a Cloudflare Workers project";
+
 const PLATFORMS: &[(&str, Find)] = &[
     ("an AWS SAM or CloudFormation template", template),
     ("a Serverless Framework project", |folder| {
@@ -18,9 +29,7 @@ const PLATFORMS: &[(&str, Find)] = &[
             &["serverless.yml", "serverless.yaml", "serverless.json", "serverless.ts", "serverless.js"],
         )
     }),
-    ("a Cloudflare Workers project", |folder| {
-        first(folder, &["wrangler.toml", "wrangler.json", "wrangler.jsonc"])
-    }),
+    (WORKER, |folder| first(folder, &["wrangler.toml", "wrangler.json", "wrangler.jsonc"])),
     ("a Netlify project", |folder| first(folder, &["netlify.toml", "netlify/functions"])),
     ("a Supabase project", |folder| first(folder, &["supabase/functions"])),
     ("an Azure Functions project", |folder| first(folder, &["host.json"])),
@@ -31,14 +40,16 @@ const PLATFORMS: &[(&str, Find)] = &[
     ("a WebAssembly component", wasm),
 ];
 
-/// Refuses a folder that is a project of a platform that is not built yet.
-pub(super) fn refuse_unbuilt(folder: &Path) -> Result<(), ProjectError> {
+/// Recognises a folder; refuses one that is a project of a platform that is not built yet.
+pub(super) fn recognise(folder: &Path) -> Result<Dialect, ProjectError> {
     for (platform, find) in PLATFORMS {
-        if let Some(marker) = find(folder) {
-            return Err(ProjectError::NotBuilt { platform, marker });
+        match find(folder) {
+            None => {}
+            Some(_) if *platform == WORKER => return Ok(Dialect::Worker),
+            Some(marker) => return Err(ProjectError::NotBuilt { platform, marker }),
         }
     }
-    Ok(())
+    Ok(Dialect::Handler)
 }
 
 fn first(folder: &Path, names: &[&str]) -> Option<PathBuf> {

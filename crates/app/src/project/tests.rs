@@ -70,7 +70,7 @@ fn what_cannot_be_deployed_is_named() {
         (&[("bootstrap", "not executable")], "found nothing"),
         (&[("template.yaml", "Transform: AWS::Serverless-2016-10-31")], "AWS SAM"),
         (&[("serverless.yml", ""), ("index.mjs", HANDLER)], "Serverless Framework"),
-        (&[("wrangler.jsonc", "{}")], "Cloudflare"),
+        (&[("wrangler.jsonc", "{}")], "main: a worker needs an entry point"),
         (&[("netlify/functions/a.mjs", "")], "Netlify"),
         (&[("supabase/functions/a/index.ts", "")], "Supabase"),
         (&[("host.json", "{}")], "Azure"),

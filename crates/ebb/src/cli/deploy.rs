@@ -50,7 +50,7 @@ pub(crate) async fn run(args: DeployArgs) -> Result<ExitCode, Failure> {
     add_environment(&mut packed, args.env_file.as_deref())?;
     if !args.dry_run {
         progress.end();
-        sdk::offer(output, &packed, &args.client, args.yes).await?;
+        sdk::offer(output, &packed, &client, args.yes).await?;
     }
     let progress = output.progress();
     progress.say(&format!("deploying {}", packed.plan.app));

@@ -69,7 +69,6 @@ async fn develop(
         env_file: args.env_file.as_deref(),
         folder: &args.folder,
         name: args.name.as_deref(),
-        data: args.serve.data.clone(),
         client: client.clone(),
         output,
         project,
@@ -139,7 +138,6 @@ struct Session<'a> {
     env_file: Option<&'a Path>,
     folder: &'a Path,
     name: Option<&'a str>,
-    data: Option<PathBuf>,
     client: Client,
     output: Output,
     project: Project,
@@ -154,8 +152,7 @@ impl Session<'_> {
         let mut packed = deploy::pack(&self.project, self.packed.clone(), &progress).await?;
         if self.packed.is_empty() {
             progress.end();
-            let data = ClientArgs { data: self.data.clone(), json: false };
-            sdk::offer(self.output, &packed, &data, false).await?;
+            sdk::offer(self.output, &packed, &self.client, false).await?;
         }
         self.packed = packed.by_function();
         deploy::add_environment(&mut packed, self.env_file)?;

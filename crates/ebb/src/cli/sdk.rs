@@ -1,49 +1,56 @@
-//! Offering to install an AWS SDK that a function imports and does not package.
+//! Offering to install what functions run on: a program such as workerd, or an AWS SDK that a function imports and
+//! does not package.
 
 use std::io::{IsTerminal as _, stderr, stdin};
 
 use ebb_app::Packed;
-use ebb_runtime::sdk;
+use http::Method;
 
+use super::Failure;
+use super::client::{Client, encode};
 use super::confirm::confirm;
 use super::output::Output;
-use super::server::Server;
-use super::{ClientArgs, Failure};
 
-/// Installs what functions want and the server's data folder does not have, after asking. Where nobody can be asked, or
-/// the server is elsewhere, says what is wanted and goes on.
+/// Has the server install what functions want and it does not have, after asking. Where nobody can be asked, says what
+/// is wanted and goes on.
 pub(crate) async fn offer(
     output: Output,
     packed: &Packed,
-    args: &ClientArgs,
+    client: &Client,
     yes: bool,
 ) -> Result<(), Failure> {
-    let data = Server::local_data(args);
-    let installed = data.as_deref().map(sdk::installed).unwrap_or_default();
-    for name in packed.sdks.iter().copied().filter(|name| !installed.contains(name)) {
-        let Some(data) = data.clone().filter(|_| yes || (stdin().is_terminal() && stderr().is_terminal()))
-        else {
-            output.note(&format!(
-                "a function imports the AWS SDK and does not package it: where the server runs, `ebb runtimes add {name}`"
-            ));
+    if packed.sdks.is_empty() {
+        return Ok(());
+    }
+    let installed: Vec<String> =
+        client.ebb(Method::GET, "/_ebb/v1/runtimes".to_owned(), bytes::Bytes::new()).await?;
+    for name in packed.sdks.iter().copied().filter(|name| !installed.iter().any(|have| have == name)) {
+        let why = why(name);
+        if !yes && !(stdin().is_terminal() && stderr().is_terminal()) {
+            output.note(&format!("{why}: where the server runs, `ebb runtimes add {name}`"));
             continue;
-        };
-        if !confirm(&format!("A function imports the AWS SDK and does not package it. Install {name}?"), yes)?
-        {
+        }
+        if !confirm(&format!("{why}. Install {name}?"), yes)? {
             continue;
         }
         let progress = output.progress();
         progress.say(&format!("installing {name}"));
-        let shown = progress.clone();
-        let installing =
-            tokio::task::spawn_blocking(move || sdk::install(name, &data, &mut |step| shown.say(step)));
-        let installed = installing.await.map_err(|error| Failure::new(error.to_string(), "runtimes add"))?;
+        let target = format!("/_ebb/v1/runtimes/{}", encode(name));
+        let installed: Result<Vec<String>, Failure> =
+            client.ebb(Method::POST, target, bytes::Bytes::new()).await;
         progress.end();
         match installed {
             Ok(_) => output.note(&format!("{name} is installed")),
             // The function may still be of use without it, and the server says at its first import what is missing.
-            Err(error) => output.failure(&Failure::new(error.to_string(), "runtimes add")),
+            Err(failure) => output.failure(&failure),
         }
     }
     Ok(())
+}
+
+fn why(name: &str) -> String {
+    match name {
+        "workerd" => "Workers run on workerd, which the server does not have".to_owned(),
+        _ => "A function imports the AWS SDK and does not package it".to_owned(),
+    }
 }

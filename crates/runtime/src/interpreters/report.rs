@@ -83,7 +83,7 @@ impl Interpreters {
 
     fn status(&self, runtime: RuntimeName) -> RuntimeStatus {
         let hint = match runtime.family() {
-            RuntimeFamily::Custom | RuntimeFamily::Http | RuntimeFamily::Deno => {
+            RuntimeFamily::Custom | RuntimeFamily::Http | RuntimeFamily::Deno | RuntimeFamily::Workerd => {
                 return RuntimeStatus::NothingNeeded;
             }
             family => Language::of(family).map(|(language, level)| language.hint(level)).unwrap_or_default(),

@@ -187,7 +187,8 @@ fn every_runtime_that_the_machine_has_answers(machine: &Machine) {
                 RuntimeFamily::Java(_)
                 | RuntimeFamily::Custom
                 | RuntimeFamily::Http
-                | RuntimeFamily::Deno => continue,
+                | RuntimeFamily::Deno
+                | RuntimeFamily::Workerd => continue,
             };
             let function = Function::new(runtime.as_str(), &[(file, source)]);
             match (machine.engine().check(runtime), machine.start(&function).await) {

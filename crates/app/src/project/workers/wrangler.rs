@@ -1,0 +1,310 @@
+//! `wrangler.toml`, `wrangler.json` and `wrangler.jsonc`.
+//!
+//! Source: the Workers documentation, "Wrangler configuration" (2026-11).
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::super::error::ProjectError;
+use super::super::jsonc;
+
+/// The files, in the order in which wrangler looks for them.
+pub(super) const FILES: &[&str] = &["wrangler.json", "wrangler.jsonc", "wrangler.toml"];
+
+/// Keys that environments do not inherit: an environment that does not say them has none.
+const NOT_INHERITED: &[&str] = &[
+    "vars",
+    "durable_objects",
+    "kv_namespaces",
+    "r2_buckets",
+    "d1_databases",
+    "queues",
+    "services",
+    "define",
+    "vectorize",
+    "hyperdrive",
+    "ai",
+    "browser",
+    "workflows",
+    "analytics_engine_datasets",
+    "send_email",
+    "mtls_certificates",
+    "dispatch_namespaces",
+    "secrets_store_secrets",
+    "pipelines",
+    "unsafe",
+    "version_metadata",
+];
+
+/// Keys that mean something to the platform only, with the reason for leaving them out.
+const LEFT_OUT: &[(&str, &str)] = &[
+    ("route", "an app answers at its own host"),
+    ("routes", "an app answers at its own host"),
+    ("workers_dev", "an app answers at its own host"),
+    ("preview_urls", "there are no previews"),
+    ("account_id", "there is one account"),
+    ("placement", "there is one place"),
+    ("observability", "logs and metrics are always kept"),
+    ("logpush", "logs are always kept"),
+    ("tail_consumers", "logs are always kept"),
+    ("dev", "it is for wrangler dev"),
+    ("send_metrics", "nothing is sent"),
+    ("keep_vars", "the file is the truth"),
+    ("upload_source_maps", "source maps stay with the project"),
+];
+
+/// Bindings of services that are not built.
+const NOT_BUILT: &[&str] = &[
+    "ai",
+    "analytics_engine_datasets",
+    "browser",
+    "containers",
+    "d1_databases",
+    "dispatch_namespaces",
+    "durable_objects",
+    "hyperdrive",
+    "images",
+    "mtls_certificates",
+    "pipelines",
+    "secrets_store_secrets",
+    "send_email",
+    "site",
+    "unsafe",
+    "vectorize",
+    "workflows",
+    "ratelimits",
+    "vpc_services",
+];
+
+/// What a worker is, as far as ebb makes it.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub(super) struct Wrangler {
+    pub(super) name: Option<String>,
+    pub(super) main: Option<String>,
+    pub(super) compatibility_date: Option<String>,
+    pub(super) compatibility_flags: Vec<String>,
+    pub(super) vars: Map<String, Value>,
+    pub(super) kv_namespaces: Vec<KvNamespace>,
+    pub(super) r2_buckets: Vec<R2Bucket>,
+    pub(super) queues: Queues,
+    pub(super) services: Vec<Service>,
+    pub(super) assets: Option<Assets>,
+    pub(super) triggers: Triggers,
+    pub(super) limits: Limits,
+    pub(super) rules: Vec<Rule>,
+    pub(super) no_bundle: bool,
+    pub(super) define: BTreeMap<String, String>,
+    pub(super) alias: BTreeMap<String, String>,
+    pub(super) minify: bool,
+    pub(super) build: Build,
+    pub(super) version_metadata: Option<VersionMetadata>,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub(super) struct KvNamespace {
+    pub(super) binding: String,
+    /// May be missing: then the namespace is this worker's own.
+    pub(super) id: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub(super) struct R2Bucket {
+    pub(super) binding: String,
+    pub(super) bucket_name: Option<String>,
+}
+
+impl R2Bucket {
+    /// The bucket that it names, else one of the worker's own.
+    pub(super) fn bucket_or_own(&self, app: &str) -> String {
+        let own = || format!("{app}-{}", self.binding.to_ascii_lowercase().replace('_', "-"));
+        self.bucket_name.clone().unwrap_or_else(own)
+    }
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub(super) struct Queues {
+    pub(super) producers: Vec<Producer>,
+    pub(super) consumers: Vec<Consumer>,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub(super) struct Producer {
+    pub(super) binding: String,
+    pub(super) queue: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub(super) struct Consumer {
+    pub(super) queue: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub(super) struct Service {
+    pub(super) binding: String,
+    pub(super) service: String,
+    pub(super) entrypoint: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub(super) struct Assets {
+    pub(super) directory: Option<String>,
+    pub(super) binding: Option<String>,
+    #[serde(default = "automatic")]
+    pub(super) html_handling: String,
+    #[serde(default = "none")]
+    pub(super) not_found_handling: String,
+    /// A truth value, or a list of patterns.
+    #[serde(default)]
+    pub(super) run_worker_first: Value,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub(super) struct Triggers {
+    pub(super) crons: Vec<String>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub(super) struct Limits {
+    pub(super) cpu_ms: Option<u64>,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub(super) struct Rule {
+    #[serde(rename = "type")]
+    pub(super) kind: String,
+    pub(super) globs: Vec<String>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub(super) struct Build {
+    pub(super) command: Option<String>,
+    pub(super) cwd: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub(super) struct VersionMetadata {
+    pub(super) binding: String,
+}
+
+fn automatic() -> String {
+    "auto-trailing-slash".to_owned()
+}
+
+fn none() -> String {
+    "none".to_owned()
+}
+
+/// A worker as its file describes it.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Described {
+    pub(super) path: PathBuf,
+    pub(super) worker: Wrangler,
+    /// Keys that are left out, and why.
+    pub(super) left_out: Vec<(String, &'static str)>,
+}
+
+/// Reads the file; none where the folder has none. `environment` is one of its `env`, as `CLOUDFLARE_ENV` names it.
+pub(super) fn read(folder: &Path, environment: Option<&str>) -> Result<Option<Described>, ProjectError> {
+    let Some(path) = FILES.iter().map(|name| folder.join(name)).find(|path| path.is_file()) else {
+        return Ok(None);
+    };
+    let text = fs::read_to_string(&path).map_err(|source| ProjectError::io("read", &path, source))?;
+    let is_toml = path.extension().is_some_and(|extension| extension == "toml");
+    let described = document(&text, is_toml).and_then(|document| describe(document, environment));
+    match described {
+        Ok((worker, left_out)) => Ok(Some(Described { path, worker, left_out })),
+        Err(message) => Err(ProjectError::Manifest { path, message }),
+    }
+}
+
+fn document(text: &str, is_toml: bool) -> Result<Map<String, Value>, String> {
+    if is_toml {
+        toml::from_str(text).map_err(|error| error.to_string())
+    } else {
+        serde_json::from_str(&jsonc::plain(text)).map_err(|error| error.to_string())
+    }
+}
+
+fn describe(
+    document: Map<String, Value>,
+    environment: Option<&str>,
+) -> Result<(Wrangler, Vec<(String, &'static str)>), String> {
+    let document = in_environment(document, environment)?;
+    let says = |key: &str| document.get(key).is_some_and(|value| !is_empty(value));
+    if let Some(key) = NOT_BUILT.iter().find(|key| says(key)) {
+        return Err(format!("{key}: ebb has no such binding yet"));
+    }
+    let left_out =
+        LEFT_OUT.iter().filter(|(key, _)| says(key)).map(|(key, why)| ((*key).to_owned(), *why)).collect();
+    let worker: Wrangler =
+        serde_json::from_value(Value::Object(document)).map_err(|error| error.to_string())?;
+    check(&worker)?;
+    Ok((worker, left_out))
+}
+
+/// The document as it is in an environment: its own keys, and those of the top that are inherited.
+fn in_environment(
+    mut document: Map<String, Value>,
+    environment: Option<&str>,
+) -> Result<Map<String, Value>, String> {
+    let environments = document.remove("env");
+    let Some(name) = environment.filter(|name| !name.is_empty()) else { return Ok(document) };
+    let Some(Value::Object(own)) = environments.as_ref().and_then(|all| all.get(name)) else {
+        let known: Vec<_> =
+            environments.iter().filter_map(Value::as_object).flat_map(Map::keys).cloned().collect();
+        return Err(format!(
+            "there is no env.{name} (CLOUDFLARE_ENV names it); there is [{}]",
+            known.join(", ")
+        ));
+    };
+    document.retain(|key, _| !NOT_INHERITED.contains(&key.as_str()));
+    if let (Some(Value::String(worker)), false) = (document.get("name").cloned(), own.contains_key("name")) {
+        document.insert("name".into(), format!("{worker}-{name}").into());
+    }
+    document.extend(own.clone());
+    Ok(document)
+}
+
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Array(items) => items.is_empty(),
+        Value::Object(entries) => entries.values().all(is_empty),
+        _ => false,
+    }
+}
+
+fn check(worker: &Wrangler) -> Result<(), String> {
+    if worker.main.is_none() && worker.assets.as_ref().is_none_or(|assets| assets.directory.is_none()) {
+        return Err("main: a worker needs an entry point, or assets.directory".to_owned());
+    }
+    if let Some(assets) = &worker.assets {
+        one_of("assets.html_handling", &assets.html_handling, HTML_HANDLING)?;
+        one_of("assets.not_found_handling", &assets.not_found_handling, NOT_FOUND_HANDLING)?;
+    }
+    for rule in &worker.rules {
+        one_of("rules.type", &rule.kind, RULE_TYPES)?;
+    }
+    Ok(())
+}
+
+const HTML_HANDLING: &[&str] =
+    &["auto-trailing-slash", "force-trailing-slash", "drop-trailing-slash", "none"];
+const NOT_FOUND_HANDLING: &[&str] = &["none", "404-page", "single-page-application"];
+const RULE_TYPES: &[&str] = &["ESModule", "CommonJS", "CompiledWasm", "Text", "Data"];
+
+fn one_of(what: &str, value: &str, allowed: &[&str]) -> Result<(), String> {
+    if allowed.contains(&value) {
+        return Ok(());
+    }
+    Err(format!("{what}: {value:?} is not one of {}", allowed.join(", ")))
+}

@@ -1,0 +1,155 @@
+//! Inside an instance: starts a server that runs one event loop, and kills it when that loop no longer turns.
+//!
+//! workerd enforces no limit on processor time, and while one request loops for ever all others of the process wait.
+//! So the loop is asked, again and again, whether it turns (a port of the server that does nothing else). While it
+//! does not answer, the processor time that the server uses is one request's; when that exceeds the limit, the server
+//! is killed, and with it this process and the instance.
+//!
+//! Runs as a process of its own inside the sandbox: the binary executes itself again. Time in which the instance is
+//! frozen uses no processor time, and so does not count.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io::{self, Read as _, Write as _};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::{Child, Command, ExitCode, ExitStatus};
+use std::time::Duration;
+
+/// The first argument that makes the binary this process.
+pub const ARGUMENT: &str = "watch-loop";
+
+/// How often the loop is asked.
+const PERIOD: Duration = Duration::from_millis(100);
+/// The unit of the kernel's accounts of processor time: 100 a second on every architecture that ebb runs on.
+const TICK_MS: u64 = 10;
+/// How it ends when it has killed the server.
+const KILLED: u8 = 137;
+
+const USAGE: &str = "use: watch-loop PROBE_PORT CPU_MS_FILE PROGRAM [ARGUMENT...]";
+
+/// Starts the program and watches it, to its end. Ends as the program does.
+#[must_use]
+pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    match watch(arguments) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn watch(mut arguments: impl Iterator<Item = OsString>) -> io::Result<ExitCode> {
+    let usage = || io::Error::other(USAGE);
+    let port = arguments.next().and_then(|port| port.to_str()?.parse().ok()).ok_or_else(usage)?;
+    let limit_ms = fs::read_to_string(arguments.next().ok_or_else(usage)?)?;
+    let limit_ms = limit_ms.trim().parse().map_err(|_| usage())?;
+    let program = arguments.next().ok_or_else(usage)?;
+    let mut child = Command::new(program).args(arguments).spawn()?;
+    let mut loop_state = Loop::default();
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(as_it_ended(status));
+        }
+        let answered = answers(port);
+        if loop_state.exceeds(answered, cpu_ms(&child), limit_ms) {
+            eprintln!("Worker exceeded CPU time limit: one request used more than {limit_ms} ms");
+            child.kill()?;
+            child.wait()?;
+            return Ok(ExitCode::from(KILLED));
+        }
+        if answered {
+            std::thread::sleep(PERIOD);
+        }
+    }
+}
+
+/// What is known of the loop.
+#[derive(Debug, Default)]
+struct Loop {
+    /// Whether it has ever turned: until then the server is starting.
+    turned: bool,
+    /// The server's processor time when it turned last.
+    used_ms: u64,
+}
+
+impl Loop {
+    /// Whether what it does now has used more than `limit_ms`.
+    fn exceeds(&mut self, answered: bool, used_ms: u64, limit_ms: u64) -> bool {
+        if answered || !self.turned {
+            self.turned |= answered;
+            self.used_ms = used_ms;
+            return false;
+        }
+        used_ms.saturating_sub(self.used_ms) > limit_ms
+    }
+}
+
+/// Whether the loop answers within a period.
+fn answers(port: u16) -> bool {
+    let ask = || -> io::Result<bool> {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let mut stream = TcpStream::connect_timeout(&address, PERIOD)?;
+        stream.set_read_timeout(Some(PERIOD))?;
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: probe\r\nConnection: close\r\n\r\n")?;
+        Ok(stream.read(&mut [0; 16])? > 0)
+    };
+    let answered = ask();
+    if answered.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused) {
+        // It does not listen yet: nothing has waited until now.
+        std::thread::sleep(PERIOD / 10);
+    }
+    answered.unwrap_or(false)
+}
+
+/// The processor time that a process has used; 0 where it has ended.
+fn cpu_ms(child: &Child) -> u64 {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap_or_default();
+    cpu_ticks(&stat).unwrap_or_default() * TICK_MS
+}
+
+/// Source: proc_pid_stat(5), fields 14 (utime) and 15 (stime). The name before them may hold anything.
+fn cpu_ticks(stat: &str) -> Option<u64> {
+    let (_, rest) = stat.rsplit_once(')')?;
+    let mut fields = rest.split_whitespace().skip(11);
+    let mut field = || fields.next()?.parse::<u64>().ok();
+    Some(field()? + field()?)
+}
+
+fn as_it_ended(status: ExitStatus) -> ExitCode {
+    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(1);
+    ExitCode::from(u8::try_from(code).unwrap_or(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_loop_exceeds_its_limit_only_by_what_one_turn_uses() {
+        let check = |seen: &[(bool, u64)], expected: bool| {
+            let mut state = Loop::default();
+            let exceeded = seen.iter().any(|&(answered, used)| state.exceeds(answered, used, 500));
+            assert_eq!(exceeded, expected, "{seen:?}");
+        };
+        // Starting may take what it takes.
+        check(&[(false, 0), (false, 9_000), (true, 9_100)], false);
+        // Many turns that use little each.
+        check(&[(true, 100), (true, 500), (true, 900), (true, 1_300)], false);
+        // One long turn, within the limit and beyond.
+        check(&[(true, 100), (false, 400), (false, 600), (true, 650)], false);
+        check(&[(true, 100), (false, 400), (false, 601)], true);
+        // Not scheduled, or frozen: no time is used.
+        check(&[(true, 100), (false, 100), (false, 100), (false, 100)], false);
+    }
+
+    #[test]
+    fn processor_time_is_read_whatever_the_process_is_called() {
+        let stat = |name: &str| format!("7 ({name}) S 1 7 7 0 -1 4194304 1 2 3 4 250 50 0 0 20 0 1 0 99 1 1");
+        for name in ["workerd", "a b", "x) S 1 (y"] {
+            assert_eq!(cpu_ticks(&stat(name)), Some(300), "{name}");
+        }
+        assert_eq!(cpu_ticks(""), None);
+    }
+}

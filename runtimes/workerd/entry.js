@@ -1,0 +1,118 @@
+// What stands before a worker: requests get what the edge of the platform adds to them, files are served, and events
+// that are not HTTP reach the handlers that are made for them.
+//
+// Source: the Workers documentation, "Request" (`cf`), "Static Assets", "Cron Triggers", "Queues" (2026-11).
+
+import { serveAsset } from './assets.js';
+
+// What is known of a client; the platform knows more.
+function facts(request) {
+  return {
+    httpProtocol: 'HTTP/1.1',
+    clientAcceptEncoding: request.headers.get('accept-encoding') ?? '',
+    colo: 'EBB', country: 'XX', city: '', continent: '', region: '', regionCode: '', timezone: 'UTC',
+    latitude: '0', longitude: '0', postalCode: '', asn: 0, asOrganization: '',
+    edgeRequestKeepAliveStatus: 1, requestPriority: '', tlsCipher: '', tlsVersion: '',
+  };
+}
+
+// The request as the client sent it: the address that it asked for, and its own.
+function asSent(request) {
+  const url = new URL(request.url);
+  const forwarded = request.headers.get('x-forwarded-proto');
+  if (forwarded === 'https' || forwarded === 'http') url.protocol = forwarded + ':';
+  const host = request.headers.get('x-forwarded-host') ?? request.headers.get('host');
+  if (host) url.host = host;
+  const sent = new Request(url, request);
+  const client = request.headers.get('x-forwarded-for')?.split(',')[0].trim();
+  if (client) {
+    sent.headers.set('cf-connecting-ip', client);
+    sent.headers.set('x-real-ip', client);
+  }
+  const ray = [...crypto.getRandomValues(new Uint8Array(8))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+  sent.headers.set('cf-ray', `${ray}-EBB`);
+  sent.headers.set('cf-visitor', JSON.stringify({ scheme: url.protocol.slice(0, -1) }));
+  return sent;
+}
+
+async function respond(request, env) {
+  const sent = asSent(request);
+  const settings = env.SETTINGS;
+  if (settings.assets) {
+    const path = new URL(sent.url).pathname;
+    if (!workerFirst(settings.assets.run_worker_first, path)) {
+      const asset = await serveAsset(sent, env, settings.assets);
+      if (asset.status !== 404 || !settings.main || serves404(settings.assets, sent)) return asset;
+    }
+  }
+  if (!settings.main) return new Response('Not Found', { status: 404 });
+  return env.MAIN.fetch(sent, { cf: facts(sent) });
+}
+
+// A page of the site's own for what is not found wins over the worker only where a browser navigates.
+function serves404(assets, request) {
+  return assets.not_found_handling !== 'none' && request.headers.get('sec-fetch-mode') === 'navigate';
+}
+
+function workerFirst(setting, path) {
+  if (!Array.isArray(setting)) return Boolean(setting);
+  const matches = (pattern) => {
+    const parts = pattern.replace(/^!/, '').split('*').map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'));
+    return new RegExp(`^${parts.join('.*')}$`).test(path);
+  };
+  const refused = setting.some((pattern) => pattern.startsWith('!') && matches(pattern));
+  return !refused && setting.some((pattern) => !pattern.startsWith('!') && matches(pattern));
+}
+
+async function deliver(event, env) {
+  if (event?.ebb === 'cron') {
+    const scheduledTime = new Date(event.time ?? Date.now());
+    const result = await env.MAIN.scheduled({ cron: event.cron, scheduledTime });
+    if (result.outcome !== 'ok') throw new Error(`the scheduled handler ended with ${result.outcome}`);
+    return null;
+  }
+  const records = event?.Records;
+  if (Array.isArray(records) && records.every((record) => record.eventSource === 'aws:sqs')) return consume(records, env);
+  throw new Error('a worker takes requests, cron triggers and batches of its queues, and this event is none of them');
+}
+
+// A batch of a queue: what the worker did not acknowledge is delivered again.
+async function consume(records, env) {
+  const queue = records[0].eventSourceARN.split(':').at(-1);
+  const messages = records.map((record) => {
+    const type = record.messageAttributes?.contentType?.stringValue ?? 'text';
+    const bytes = type === 'text' || type === 'json' ? null : Uint8Array.from(atob(record.body), (c) => c.charCodeAt(0));
+    const message = {
+      id: record.messageId,
+      timestamp: new Date(Number(record.attributes?.SentTimestamp ?? Date.now())),
+      attempts: Number(record.attributes?.ApproximateReceiveCount ?? 1),
+    };
+    if (bytes) return { ...message, serializedBody: bytes };
+    return { ...message, body: type === 'json' ? JSON.parse(record.body) : record.body };
+  });
+  const result = await env.MAIN.queue(queue, messages);
+  if (result.outcome !== 'ok' && result.outcome !== 'exception') throw new Error(`the queue handler ended with ${result.outcome}`);
+  const acknowledged = new Set(result.explicitAcks);
+  const retried = new Set(result.retryMessages.map((message) => message.msgId));
+  const whole = result.outcome === 'exception' || result.retryBatch.retry;
+  const failed = records.filter(({ messageId }) =>
+    !acknowledged.has(messageId) && (retried.has(messageId) || (whole && !result.ackAll)));
+  return { batchItemFailures: failed.map(({ messageId }) => ({ itemIdentifier: messageId })) };
+}
+
+export default { fetch: respond };
+
+// What only the platform reaches: events that are no requests, and two questions.
+export const events = {
+  async fetch(request, env) {
+    // Whether the loop turns.
+    if (request.method === 'GET' && new URL(request.url).pathname !== '/settled') return new Response('turning');
+    if (request.method === 'GET') return env.TRACK ? env.TRACK.fetch(request) : new Response('0');
+    try {
+      return Response.json(await deliver(await request.json(), env));
+    } catch (error) {
+      console.error(error);
+      return Response.json({ errorType: error.name, errorMessage: error.message }, { status: 500 });
+    }
+  },
+};

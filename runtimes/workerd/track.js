@@ -1,0 +1,45 @@
+// Counts what a worker still has to do after it has answered, so that its process is not frozen before that is done.
+
+import { WorkerEntrypoint } from 'cloudflare:workers';
+
+// How long work may go on after the answer. Source: the Workers documentation, "Context", `waitUntil`.
+const LONGEST = 30_000;
+const PERIOD = 10;
+
+let pending = 0;
+
+function track(ctx) {
+  const waitUntil = ctx.waitUntil.bind(ctx);
+  ctx.waitUntil = (promise) => {
+    pending++;
+    const ended = () => { pending--; };
+    Promise.resolve(promise).then(ended, ended);
+    waitUntil(promise);
+  };
+  return ctx;
+}
+
+export function tracked(worker) {
+  if (worker === undefined || worker === null) return worker;
+  if (typeof worker === 'function') {
+    // A class of the platform's own: it gets its context when it is made.
+    return class extends worker {
+      constructor(ctx, env) { super(track(ctx), env); }
+    };
+  }
+  const handlers = {};
+  for (const [name, handler] of Object.entries(worker)) {
+    handlers[name] = typeof handler !== 'function'
+      ? handler
+      : (argument, env, ctx) => handler.call(worker, argument, env, track(ctx));
+  }
+  return handlers;
+}
+
+export class ebbTrack extends WorkerEntrypoint {
+  async fetch() {
+    const end = Date.now() + LONGEST;
+    while (pending > 0 && Date.now() < end) await scheduler.wait(PERIOD);
+    return new Response(String(pending));
+  }
+}
