@@ -9,6 +9,7 @@ mod manifest;
 mod pack;
 mod platform;
 mod sdk;
+mod stack;
 #[cfg(test)]
 mod tests;
 mod workers;
@@ -44,6 +45,8 @@ pub struct Project {
     /// The app's name.
     pub name: String,
     functions: Vec<SourceFunction>,
+    /// The template that describes it, where one does.
+    template: Option<PathBuf>,
 }
 
 /// A function as the project describes it.
@@ -139,18 +142,25 @@ impl Project {
             return Err(ProjectError::NotAFolder(folder));
         }
         let manifest = folder.join(MANIFEST);
-        let (own_name, functions) =
-            if manifest.is_file() { manifest::read(&manifest)? } else { of_platform(&folder)? };
+        let template = if manifest.is_file() { None } else { stack::find(&folder) };
+        let (own_name, functions) = if manifest.is_file() {
+            manifest::read(&manifest)?
+        } else if template.is_some() {
+            (None, Vec::new())
+        } else {
+            of_platform(&folder)?
+        };
         let of_folder = || folder.file_name().and_then(|name| app_name_of(&name.to_string_lossy()));
         let name = name
             .map(str::to_owned)
             .or(own_name)
             .or_else(of_folder)
             .ok_or_else(|| ProjectError::NoName(folder.clone()))?;
-        let project = Self { folder, name, functions };
+        let project = Self { folder, name, functions, template };
         // Without a manifest the handler is the proof that there is a function at all.
-        if !manifest.is_file() && project.functions[0].source == Source::Files {
-            handler::infer(&project.functions[0].folder, None, None)?;
+        let only = project.functions.first().filter(|only| only.source == Source::Files);
+        if let Some(only) = only.filter(|_| !manifest.is_file()) {
+            handler::infer(&only.folder, None, None)?;
         }
         Ok(project)
     }
@@ -177,6 +187,9 @@ impl Project {
         known: &BTreeMap<String, Packed>,
         progress: &mut dyn FnMut(&str),
     ) -> Result<Packed, ProjectError> {
+        if let Some(template) = &self.template {
+            return stack::pack(self, template, progress);
+        }
         let mut plan = Plan::new(&self.name);
         let (mut packages, mut sdks) = (Vec::<Package>::new(), BTreeSet::new());
         for function in &self.functions {

@@ -96,12 +96,7 @@ impl Engine {
     }
 
     /// An instance in stock, made the function's own; none where the function is to be started by itself.
-    async fn from_stock(
-        &self,
-        spec: &InstanceSpec,
-        brought: &Brought,
-        plan: &Plan,
-    ) -> Option<Assigned> {
+    async fn from_stock(&self, spec: &InstanceSpec, brought: &Brought, plan: &Plan) -> Option<Assigned> {
         let Brought::Managed(managed) = brought else { return None };
         let kind = Kind::of(spec, managed)?;
         let Some(stocked) = self.stock.take(&kind, managed) else {

@@ -22,7 +22,6 @@ pub(super) enum Dialect {
 const WORKER: &str = "a Cloudflare Workers project";
 
 const PLATFORMS: &[(&str, Find)] = &[
-    ("an AWS SAM or CloudFormation template", template),
     ("a Serverless Framework project", |folder| {
         first(
             folder,
@@ -54,16 +53,6 @@ pub(super) fn recognise(folder: &Path) -> Result<Dialect, ProjectError> {
 
 fn first(folder: &Path, names: &[&str]) -> Option<PathBuf> {
     names.iter().map(|name| folder.join(name)).find(|path| path.exists())
-}
-
-/// A template says in its text that it is one: other tools use these file names too.
-fn template(folder: &Path) -> Option<PathBuf> {
-    let path = first(folder, &["template.yaml", "template.yml", "template.json"])?;
-    let text = fs::read_to_string(&path).ok()?;
-    let is_one = text.contains("AWSTemplateFormatVersion")
-        || text.contains("AWS::Serverless-2016-10-31")
-        || (text.contains("Resources") && text.contains("AWS::"));
-    is_one.then_some(path)
 }
 
 fn next(folder: &Path) -> Option<PathBuf> {

@@ -68,7 +68,13 @@ fn what_cannot_be_deployed_is_named() {
         (&[("readme", "")][..], "found nothing"),
         (&[("index.mjs", "main()")], "index.mjs exports no handler"),
         (&[("bootstrap", "not executable")], "found nothing"),
-        (&[("template.yaml", "Transform: AWS::Serverless-2016-10-31")], "AWS SAM"),
+        (
+            &[(
+                "template.yaml",
+                "Resources:\n  F:\n    Type: AWS::Serverless::Function\n    Properties: {CodeUri: nope/}",
+            )],
+            "line 4: CodeUri of F: there is no",
+        ),
         (&[("serverless.yml", ""), ("index.mjs", HANDLER)], "Serverless Framework"),
         (&[("wrangler.jsonc", "{}")], "main: a worker needs an entry point"),
         (&[("netlify/functions/a.mjs", "")], "Netlify"),

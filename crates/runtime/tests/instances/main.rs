@@ -21,7 +21,8 @@ fn main() {
     // Before any thread exists.
     let machine: &'static setup::Machine = Box::leak(Box::new(setup::Machine::new(arguments.list)));
     let cases =
-        [managed::CASES, custom::CASES, extensions::CASES, failures::CASES, servers::CASES, stock::CASES].concat();
+        [managed::CASES, custom::CASES, extensions::CASES, failures::CASES, servers::CASES, stock::CASES]
+            .concat();
     let usual = cases.into_iter().map(|(name, case)| trial(machine, name, case));
     // These need the package registries: they run when they are asked for.
     let others =
