@@ -25,6 +25,7 @@ use ebb_invoker::catalog::Catalog;
 use ebb_model::{Clock, Digest};
 use ebb_sources::bucket::Buckets;
 use ebb_sources::bus::EventBuses;
+use ebb_sources::http_api::HttpApis;
 use ebb_sources::mapping::Mappings;
 use ebb_sources::queue::Queues;
 use ebb_sources::schedule::Scheduler;
@@ -50,6 +51,8 @@ pub struct StackServices {
     pub buckets: Buckets,
     /// Event source mappings.
     pub mappings: Mappings,
+    /// HTTP and REST APIs.
+    pub http_apis: HttpApis,
 }
 
 /// What stacks are opened with.

@@ -136,6 +136,7 @@ pub(crate) async fn stacks(
             scheduler: sources.scheduler.clone(),
             buckets: sources.buckets.clone(),
             mappings: sources.mappings.clone(),
+            http_apis: sources.http_apis.clone(),
         },
         store: store.clone(),
         clock: clock.clone(),

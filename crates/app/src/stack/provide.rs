@@ -5,6 +5,7 @@
 
 mod events;
 mod functions;
+mod http_api;
 mod invocation;
 mod kinds;
 mod properties;
@@ -99,6 +100,11 @@ pub(super) async fn create(inner: &Inner, wanted: &Wanted<'_>) -> Result<Made, M
         "AWS::Scheduler::Schedule" => events::create_schedule(inner, wanted).await,
         "AWS::Scheduler::ScheduleGroup" => events::create_group(inner, wanted).await,
         "AWS::S3::Bucket" => storage::create_bucket(inner, wanted).await,
+        "AWS::ApiGatewayV2::Api" => http_api::create_http(inner, wanted).await,
+        "AWS::ApiGatewayV2::Stage" => http_api::put_stage(inner, wanted).await,
+        "AWS::ApiGateway::RestApi" => http_api::create_rest(inner, wanted).await,
+        "AWS::ApiGateway::Deployment" => http_api::create_deployment(inner, wanted).await,
+        "AWS::ApiGateway::Stage" => http_api::put_rest_stage(inner, wanted).await,
         "AWS::S3::BucketPolicy" => storage::set_bucket_policy(inner, wanted).await,
         "AWS::Logs::LogGroup" => storage::create_log_group(inner, wanted).await,
         _ => Ok(kinds::stored(inner, wanted)),
@@ -133,6 +139,10 @@ pub(super) async fn update(
         "AWS::Events::Rule" => events::put_rule(inner, wanted).await?,
         "AWS::Scheduler::Schedule" => events::update_schedule(inner, before, wanted).await?,
         "AWS::S3::Bucket" => storage::configure_bucket(inner, wanted, &before.physical).await?,
+        "AWS::ApiGatewayV2::Api" => http_api::update_http(inner, before, wanted).await?,
+        "AWS::ApiGatewayV2::Stage" => http_api::put_stage(inner, wanted).await?,
+        "AWS::ApiGateway::RestApi" => http_api::update_rest(inner, before, wanted).await?,
+        "AWS::ApiGateway::Stage" => http_api::put_rest_stage(inner, wanted).await?,
         "AWS::S3::BucketPolicy" => storage::set_bucket_policy(inner, wanted).await?,
         "AWS::Logs::LogGroup" => storage::update_log_group(inner, before, wanted).await?,
         _ => kinds::stored(inner, wanted),
@@ -161,6 +171,10 @@ pub(super) async fn delete(inner: &Inner, made: &MadeResource) -> Result<(), Mes
         "AWS::Scheduler::Schedule" => events::delete_schedule(inner, made).await,
         "AWS::Scheduler::ScheduleGroup" => events::delete_group(inner, made).await,
         "AWS::S3::Bucket" => storage::delete_bucket(inner, made).await,
+        "AWS::ApiGatewayV2::Api" | "AWS::ApiGateway::RestApi" => http_api::delete_api(inner, made).await,
+        "AWS::ApiGatewayV2::Stage" => http_api::delete_stage(inner, made).await,
+        "AWS::ApiGateway::Deployment" => http_api::delete_deployment(inner, made).await,
+        "AWS::ApiGateway::Stage" => http_api::delete_rest_stage(inner, made).await,
         "AWS::S3::BucketPolicy" => storage::delete_bucket_policy(inner, made).await,
         "AWS::Logs::LogGroup" => storage::delete_log_group(inner, made).await,
         _ => Ok(()),

@@ -8,6 +8,7 @@ use ebb_invoker::{Invoker, InvokerConfig, InvokerParts};
 use ebb_model::{Clock, SystemClock};
 use ebb_sources::bucket::{BucketParts, Buckets};
 use ebb_sources::bus::{BusParts, EventBuses};
+use ebb_sources::http_api::{HttpApis, HttpApisParts};
 use ebb_sources::mapping::{MappingParts, Mappings};
 use ebb_sources::queue::{QueueParts, Queues};
 use ebb_sources::schedule::Scheduler;
@@ -36,6 +37,8 @@ pub(crate) async fn stacks(store: &Store, catalog: &Catalog, scheduler: Schedule
     let buses = BusParts { store: store_, clock: clock_, account: account_, region: region_ };
     let (store_, clock_, account_, region_) = parts();
     let buckets = BucketParts { store: store_, clock: clock_, account: account_, region: region_ };
+    let (store_, clock_, account_, region_) = parts();
+    let http_apis = HttpApisParts { store: store_, clock: clock_, account: account_, region: region_ };
     let (store_, clock_, ..) = parts();
     let mappings = MappingParts { store: store_, clock: clock_, invoker, queues: queues.clone() };
     let services = StackServices {
@@ -45,6 +48,7 @@ pub(crate) async fn stacks(store: &Store, catalog: &Catalog, scheduler: Schedule
         scheduler,
         buckets: Buckets::open(buckets).await.unwrap(),
         mappings: Mappings::open(mappings).await.unwrap(),
+        http_apis: HttpApis::open(http_apis).await.unwrap(),
     };
     Stacks::open(StacksConfig {
         services,
