@@ -9,6 +9,7 @@ mod manifest;
 mod pack;
 mod platform;
 mod sdk;
+mod serverless;
 mod stack;
 #[cfg(test)]
 mod tests;
@@ -142,11 +143,12 @@ impl Project {
             return Err(ProjectError::NotAFolder(folder));
         }
         let manifest = folder.join(MANIFEST);
-        let template = if manifest.is_file() { None } else { stack::find(&folder) };
+        let found = || stack::find(&folder).or_else(|| serverless::find(&folder));
+        let template = if manifest.is_file() { None } else { found() };
         let (own_name, functions) = if manifest.is_file() {
             manifest::read(&manifest)?
-        } else if template.is_some() {
-            (None, Vec::new())
+        } else if let Some(template) = &template {
+            (serverless::service(template), Vec::new())
         } else {
             of_platform(&folder)?
         };
@@ -188,7 +190,10 @@ impl Project {
         progress: &mut dyn FnMut(&str),
     ) -> Result<Packed, ProjectError> {
         if let Some(template) = &self.template {
-            return stack::pack(self, template, progress);
+            return match serverless::is_one(template) {
+                true => serverless::pack(self, template, progress),
+                false => stack::pack(self, template, progress),
+            };
         }
         let mut plan = Plan::new(&self.name);
         let (mut packages, mut sdks) = (Vec::<Package>::new(), BTreeSet::new());

@@ -106,6 +106,9 @@ pub struct StackInput {
     /// Whether resources that ebb does not have are left out rather than refused.
     #[serde(default)]
     pub skip_unsupported: bool,
+    /// Whether the template was made of another file, so that its lines say nothing to anybody.
+    #[serde(default)]
+    pub generated: bool,
     /// Environment variables that every function gets on top of its own.
     #[serde(default)]
     pub environment: BTreeMap<String, String>,
@@ -134,7 +137,7 @@ pub enum StackError {
         fault: Fault,
     },
     /// A resource could not be made, changed or deleted.
-    #[error("{file}: line {line}: {action} {logical} ({kind}): {message}")]
+    #[error("{file}: {}{action} {logical} ({kind}): {message}", if *line == 0 { String::new() } else { format!("line {line}: ") })]
     Resource {
         /// The template's file.
         file: String,

@@ -20,7 +20,7 @@ pub(crate) use document::{Resource, Template};
 pub(crate) use evaluate::{Evaluator, Pseudo, World};
 pub(crate) use graph::{in_order, references};
 pub use node::Fault;
-pub(crate) use node::Node;
+pub(crate) use node::{Entry, Node, Value};
 pub(crate) use parameters::{ParameterValue, resolve as resolve_parameters};
 pub(crate) use parse::parse;
 

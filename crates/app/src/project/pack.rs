@@ -23,10 +23,16 @@ pub(super) struct Zipped {
 
 /// Packs a folder, or one file as `bootstrap`.
 pub(super) fn zip(package: &Path) -> Result<Zipped, ProjectError> {
+    zip_some(package, &|_| true)
+}
+
+/// Packs those files of a folder whose paths are `wanted`.
+pub(super) fn zip_some(package: &Path, wanted: &dyn Fn(&str) -> bool) -> Result<Zipped, ProjectError> {
     let mut files = Files::default();
     let found = package.metadata().map_err(|source| ProjectError::io("read", package, source))?;
     if found.is_dir() {
         files.collect(package, "")?;
+        files.found.retain(|name, _| wanted(name));
     } else {
         files.put(
             BOOTSTRAP.to_owned(),

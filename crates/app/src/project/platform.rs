@@ -22,11 +22,8 @@ pub(super) enum Dialect {
 const WORKER: &str = "a Cloudflare Workers project";
 
 const PLATFORMS: &[(&str, Find)] = &[
-    ("a Serverless Framework project", |folder| {
-        first(
-            folder,
-            &["serverless.yml", "serverless.yaml", "serverless.json", "serverless.ts", "serverless.js"],
-        )
+    ("a Serverless Framework project in JavaScript", |folder| {
+        first(folder, &["serverless.ts", "serverless.js"])
     }),
     (WORKER, |folder| first(folder, &["wrangler.toml", "wrangler.json", "wrangler.jsonc"])),
     ("a Netlify project", |folder| first(folder, &["netlify.toml", "netlify/functions"])),

@@ -38,7 +38,7 @@ impl Prepared {
     }
 
     fn read(input: &StackInput, pseudo: Pseudo, exports: &BTreeMap<String, String>) -> Result<Self, Fault> {
-        let root = template::transformed(&parse(&input.template)?, &input.parameters, &|logical| {
+        let root = template::transformed(&parsed(input)?, &input.parameters, &|logical| {
             input.packages.get(logical).map(ToString::to_string).unwrap_or_default()
         })?;
         let template = Template::read(&root)?;
@@ -178,6 +178,15 @@ impl Prepared {
             message,
         }
     }
+}
+
+/// The tree of a template.
+fn parsed(input: &StackInput) -> Result<Node, Fault> {
+    let mut root = parse(&input.template)?;
+    if input.generated {
+        root.forget_lines();
+    }
+    Ok(root)
 }
 
 /// The properties that differ.

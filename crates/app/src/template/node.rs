@@ -168,6 +168,19 @@ impl Node {
         }
     }
 
+    /// Makes a tree say nothing about where it stands.
+    pub(crate) fn forget_lines(&mut self) {
+        self.line = 0;
+        match &mut self.value {
+            Value::List(items) => items.iter_mut().for_each(Self::forget_lines),
+            Value::Map(entries) => entries.iter_mut().for_each(|entry| {
+                entry.line = 0;
+                entry.value.forget_lines();
+            }),
+            _ => {}
+        }
+    }
+
     /// What kind of value it is, for messages.
     pub(crate) fn kind(&self) -> &'static str {
         match &self.value {
