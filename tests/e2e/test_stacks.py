@@ -67,7 +67,7 @@ def test_a_template_that_fails_changes_nothing_and_names_the_line(server, tmp_pa
     for template, words in [
         (SAM.replace("python3.11", "cobol85"), ["template.yaml", "line 6", "cobol85"]),
         (SAM.replace("Timeout: 5", "Timeout: 5000"), ["template.yaml", "line 6", "5000"]),
-        (SAM.replace("rate(1 day)", "never"), ["template.yaml", "line 18", "never"]),
+        (SAM.replace("rate(1 day)", "never"), ["template.yaml", "line 18", "WorkDaily", "ScheduleExpression"]),
         (SAM + "  T: {Type: 'AWS::DynamoDB::GlobalTable'}\n", ["template.yaml", "line 19", "AWS::DynamoDB::GlobalTable"]),
         (SAM.replace("src/", "gone/"), ["template.yaml", "line 12", "gone"]),
         (SAM.replace("!Ref Stage", "!Ref Stag"), ["template.yaml", "line 6", "Stag"]),
