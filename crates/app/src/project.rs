@@ -2,35 +2,40 @@
 
 mod build;
 mod bundle;
+mod description;
 mod error;
+mod esbuild;
 mod handler;
 mod jsonc;
+mod literal;
 mod manifest;
+mod netlify;
+mod next;
 mod pack;
+mod path_pattern;
 mod platform;
 mod sdk;
 mod serverless;
 mod stack;
 #[cfg(test)]
 mod tests;
+mod vercel;
 mod workers;
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use ebb_model::{Digest, ServerSettings};
+use ebb_model::Digest;
 
-use crate::plan::{Ignored, Plan, PlannedFunction, PlannedSchedule, app_name_of};
-use crate::routes::Route;
+use crate::plan::{Ignored, Plan, PlannedFunction, app_name_of};
 
+use description::{Description, Source, SourceFunction};
 pub use error::ProjectError;
 
 /// Memory of a function that does not say, in MiB.
 const MEMORY: u32 = 512;
-
-/// Memory of a server that the platform brings, in MiB: one process serves all requests of its function.
-const SERVER_MEMORY: u32 = 1024;
 
 /// Timeout of a function that does not say, in seconds.
 const TIMEOUT: u32 = 30;
@@ -45,40 +50,7 @@ pub struct Project {
     pub folder: PathBuf,
     /// The app's name.
     pub name: String,
-    functions: Vec<SourceFunction>,
-    /// The template that describes it, where one does.
-    template: Option<PathBuf>,
-}
-
-/// A function as the project describes it.
-#[derive(Debug, Clone, PartialEq)]
-struct SourceFunction {
-    /// Empty for the only function of a project without a manifest.
-    name: String,
-    /// Its folder.
-    folder: PathBuf,
-    /// What is packed: a folder, or one file that becomes `bootstrap`.
-    package: PathBuf,
-    build: Option<String>,
-    runtime: Option<String>,
-    handler: Option<String>,
-    routes: Vec<Route>,
-    memory: u32,
-    timeout: u32,
-    environment: BTreeMap<String, String>,
-    stream: bool,
-    /// Where it is a server of its own.
-    server: Option<ServerSettings>,
-    source: Source,
-}
-
-/// What a function's package is made of.
-#[derive(Debug, Clone, PartialEq)]
-enum Source {
-    /// The files of its folder.
-    Files,
-    /// A Cloudflare worker.
-    Worker(Box<workers::Project>),
+    description: Description,
 }
 
 /// Where the sources of a function are.
@@ -117,12 +89,7 @@ impl Packed {
     #[must_use]
     pub fn by_function(&self) -> BTreeMap<String, Self> {
         let single = |function: &PlannedFunction| {
-            let schedules = self.plan.schedules.iter().filter(|schedule| schedule.function == function.name);
-            let plan = Plan {
-                functions: vec![function.clone()],
-                schedules: schedules.cloned().collect(),
-                ..Plan::new(&self.plan.app)
-            };
+            let plan = Plan { functions: vec![function.clone()], ..Plan::new(&self.plan.app) };
             let packages = self.packages.iter().filter(|package| package.digest == function.package);
             let sdks = self.sdks.clone();
             (function.name.clone(), Self { plan, packages: packages.cloned().collect(), sdks })
@@ -142,35 +109,20 @@ impl Project {
         if !folder.is_dir() {
             return Err(ProjectError::NotAFolder(folder));
         }
-        let manifest = folder.join(MANIFEST);
-        let found = || stack::find(&folder).or_else(|| serverless::find(&folder));
-        let template = if manifest.is_file() { None } else { found() };
-        let (own_name, functions) = if manifest.is_file() {
-            manifest::read(&manifest)?
-        } else if let Some(template) = &template {
-            (serverless::service(template), Vec::new())
-        } else {
-            of_platform(&folder)?
-        };
+        let description = platform::describe(&folder)?;
         let of_folder = || folder.file_name().and_then(|name| app_name_of(&name.to_string_lossy()));
         let name = name
             .map(str::to_owned)
-            .or(own_name)
+            .or(description.name.clone())
             .or_else(of_folder)
             .ok_or_else(|| ProjectError::NoName(folder.clone()))?;
-        let project = Self { folder, name, functions, template };
-        // Without a manifest the handler is the proof that there is a function at all.
-        let only = project.functions.first().filter(|only| only.source == Source::Files);
-        if let Some(only) = only.filter(|_| !manifest.is_file()) {
-            handler::infer(&only.folder, None, None)?;
-        }
-        Ok(project)
+        Ok(Self { folder, name, description })
     }
 
     /// Its functions, and where their sources are.
     #[must_use]
     pub fn functions(&self) -> Vec<FunctionFolder<'_>> {
-        let of = self.functions.iter();
+        let of = self.description.functions.iter();
         of.map(|SourceFunction { name, folder, build, .. }| FunctionFolder {
             name,
             folder,
@@ -189,26 +141,38 @@ impl Project {
         known: &BTreeMap<String, Packed>,
         progress: &mut dyn FnMut(&str),
     ) -> Result<Packed, ProjectError> {
-        if let Some(template) = &self.template {
-            return match serverless::is_one(template) {
-                true => serverless::pack(self, template, progress),
-                false => stack::pack(self, template, progress),
-            };
+        if let Some((pack, template)) = &self.description.template {
+            return pack(self, template, progress);
         }
-        let mut plan = Plan::new(&self.name);
+        let mut plan = Plan {
+            short_html: self.description.short_html,
+            rules: self.description.rules.clone(),
+            schedules: self.description.schedules.clone(),
+            ignored: self.description.ignored.clone(),
+            ..Plan::new(&self.name)
+        };
         let (mut packages, mut sdks) = (Vec::<Package>::new(), BTreeSet::new());
-        for function in &self.functions {
+        let mut bundles = self.bundles(known, progress)?;
+        for function in &self.description.functions {
             let packed = match known.get(&function.name) {
                 Some(packed) => packed.clone(),
-                None => self.pack_function(function, progress)?,
+                None => self.pack_function(function, bundles.remove(&function.name), progress)?,
             };
             plan.functions.extend(packed.plan.functions);
-            plan.ignored.extend(packed.plan.ignored);
-            plan.schedules.extend(packed.plan.schedules);
+            for ignored in packed.plan.ignored {
+                if !plan.ignored.contains(&ignored) {
+                    plan.ignored.push(ignored);
+                }
+            }
             sdks.extend(packed.sdks);
-            for package in packed.packages {
-                if !packages.iter().any(|known| known.digest == package.digest) {
-                    packages.push(package);
+            add_packages(&mut packages, packed.packages);
+        }
+        for folder in &self.description.files {
+            for (path, content) in pack::files(folder)? {
+                let digest = Digest::of(&content);
+                if let Entry::Vacant(place) = plan.files.entry(path) {
+                    place.insert(digest);
+                    add_packages(&mut packages, vec![Package { digest, zip: content }]);
                 }
             }
         }
@@ -216,9 +180,27 @@ impl Project {
         Ok(Packed { plan, packages, sdks })
     }
 
+    /// Bundles the functions that are not known and want it.
+    fn bundles(
+        &self,
+        known: &BTreeMap<String, Packed>,
+        progress: &mut dyn FnMut(&str),
+    ) -> Result<BTreeMap<String, BTreeMap<String, Bytes>>, ProjectError> {
+        let mut entries = BTreeMap::new();
+        for function in &self.description.functions {
+            if let Source::Bundle(entry) = &function.source
+                && !known.contains_key(&function.name)
+            {
+                entries.insert(function.name.as_str(), entry.as_str());
+            }
+        }
+        bundle::all(&self.folder, &entries, progress)
+    }
+
     fn pack_function(
         &self,
         function: &SourceFunction,
+        bundled: Option<BTreeMap<String, Bytes>>,
         progress: &mut dyn FnMut(&str),
     ) -> Result<Packed, ProjectError> {
         let shown = if function.name.is_empty() { &self.name } else { &function.name };
@@ -229,14 +211,15 @@ impl Project {
         progress(&format!("packing {shown}"));
         let inferred =
             handler::infer(&function.package, function.runtime.as_deref(), function.handler.as_deref())?;
-        let pack::Zipped { zip, ignored } = match &function.source {
-            Source::Files => pack::zip(&function.package)?,
-            Source::Worker(worker) => worker.pack(&self.name, progress)?,
+        let pack::Zipped { zip, ignored } = match (&function.source, bundled) {
+            (Source::Files(generated), _) => pack::zip(&function.package, generated)?,
+            (Source::Bundle(_), files) => pack::zip_of(&function.folder, files.unwrap_or_default())?,
+            (Source::Worker(worker), _) => worker.pack(&self.name, progress)?,
         };
         let digest = Digest::of(&zip);
         let sdks = match &function.source {
-            Source::Files => sdk::wanted(&function.package, &inferred.runtime).into_iter().collect(),
             Source::Worker(_) => BTreeSet::from([workers::RUNTIME]),
+            _ => sdk::wanted(&function.package, &inferred.runtime).into_iter().collect(),
         };
         let planned = PlannedFunction {
             name: function.name.clone(),
@@ -247,8 +230,8 @@ impl Project {
             environment: function.environment.clone(),
             routes: function.routes.clone(),
             stream: function.stream,
-            background: false,
-            before_files: false,
+            background: function.background,
+            before_files: function.before_files,
             server: function.server.clone(),
             package: digest,
         };
@@ -257,22 +240,10 @@ impl Project {
             .map(|(path, reason)| Ignored { path: self.shown(&path), reason: reason.to_owned() })
             .collect();
         Ok(Packed {
-            plan: Plan {
-                functions: vec![planned],
-                schedules: self.schedules(function)?,
-                ignored,
-                ..Plan::new(&self.name)
-            },
+            plan: Plan { functions: vec![planned], ignored, ..Plan::new(&self.name) },
             packages: vec![Package { digest, zip }],
             sdks,
         })
-    }
-
-    fn schedules(&self, function: &SourceFunction) -> Result<Vec<PlannedSchedule>, ProjectError> {
-        let Source::Worker(worker) = &function.source else { return Ok(Vec::new()) };
-        let planned =
-            |(expression, input)| PlannedSchedule { function: function.name.clone(), expression, input };
-        Ok(worker.schedules()?.into_iter().map(planned).collect())
     }
 
     /// A path as people see it: from the project's folder on.
@@ -281,49 +252,11 @@ impl Project {
     }
 }
 
-impl SourceFunction {
-    /// The function of a project that is one function and has no manifest.
-    fn only(folder: &Path) -> Self {
-        Self {
-            name: String::new(),
-            folder: folder.to_owned(),
-            package: folder.to_owned(),
-            build: None,
-            runtime: None,
-            handler: None,
-            routes: vec![Route::all()],
-            memory: MEMORY,
-            timeout: TIMEOUT,
-            environment: BTreeMap::new(),
-            stream: false,
-            server: None,
-            source: Source::Files,
+/// Adds packages that are not there yet.
+fn add_packages(packages: &mut Vec<Package>, more: Vec<Package>) {
+    for package in more {
+        if !packages.iter().any(|known| known.digest == package.digest) {
+            packages.push(package);
         }
     }
-
-    /// A server that the platform brings: its answers are sent as it writes them.
-    fn served(folder: &Path, runtime: &str, source: Source) -> Self {
-        Self {
-            runtime: Some(runtime.to_owned()),
-            handler: Some(runtime.to_owned()),
-            stream: true,
-            memory: SERVER_MEMORY,
-            source,
-            ..Self::only(folder)
-        }
-    }
-}
-
-/// What a folder without a manifest holds: the name that it gives itself, and its functions.
-fn of_platform(folder: &Path) -> Result<(Option<String>, Vec<SourceFunction>), ProjectError> {
-    Ok(match platform::recognise(folder)? {
-        platform::Dialect::Handler => (None, vec![SourceFunction::only(folder)]),
-        platform::Dialect::Worker => {
-            let worker = workers::open(folder)?;
-            let (name, environment) = (worker.name(), worker.secrets.clone());
-            let source = Source::Worker(Box::new(worker));
-            let function = SourceFunction::served(folder, workers::RUNTIME, source);
-            (name, vec![SourceFunction { environment, ..function }])
-        }
-    })
 }

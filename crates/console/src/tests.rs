@@ -184,7 +184,7 @@ impl Fixture {
             publish: false,
             app: app.map(Into::into),
         };
-        self.invoker.catalog().create(new).await.unwrap();
+        Box::pin(self.invoker.catalog().create(new)).await.unwrap();
     }
 
     async fn invoke(&self, name: &str, log: &str) {

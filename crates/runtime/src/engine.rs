@@ -91,12 +91,12 @@ impl Engine {
             .map_err(|report| StartError::Init(report.init_failure()))?;
         let starter =
             Starter { launcher: &self.config.launcher, control: &self.control, clock: &self.config.clock };
-        let booted = self.from_stock(&spec, &brought, &plan).await;
+        let booted = self.take_from_stock(&spec, &brought, &plan).await;
         Ok(Arc::new(starter.start(&spec, plan, booted).await?))
     }
 
     /// An instance in stock, made the function's own; none where the function is to be started by itself.
-    async fn from_stock(&self, spec: &InstanceSpec, brought: &Brought, plan: &Plan) -> Option<Assigned> {
+    async fn take_from_stock(&self, spec: &InstanceSpec, brought: &Brought, plan: &Plan) -> Option<Assigned> {
         let Brought::Managed(managed) = brought else { return None };
         let kind = Kind::of(spec, managed)?;
         let Some(stocked) = self.stock.take(&kind, managed) else {

@@ -147,7 +147,7 @@ impl ServerInstance {
     ) -> Result<Ending, connections::Broken> {
         match exchange {
             Exchange::Http(request) => {
-                let (response, connection) = self.connections.send(request).await?;
+                let (response, connection) = self.connections.send(*request).await?;
                 let answer = if sink.wants_whole() { Answer::Whole } else { Answer::Streamed };
                 let ending = answer.pass(response, sink).await?;
                 self.connections.give_back(connection);

@@ -188,7 +188,7 @@ impl Stock {
             shelf.demand.asked(Instant::now(), taking);
             // The oldest first: it has had the longest time to settle.
             let alive = taking.then(|| shelf.ready.iter().position(Stocked::is_alive)).flatten();
-            alive.map(|place| shelf.ready.drain(..=place).next_back()).flatten()
+            alive.and_then(|place| shelf.ready.drain(..=place).next_back())
         };
         let mut filling = lock(&self.filling);
         if filling.as_ref().is_none_or(AbortOnDropHandle::is_finished) {

@@ -60,7 +60,7 @@ fn watch(mut arguments: impl Iterator<Item = OsString>) -> io::Result<ExitCode> 
             return Ok(ExitCode::from(KILLED));
         }
         if answered {
-            std::thread::sleep(PERIOD);
+            pause(PERIOD);
         }
     }
 }
@@ -98,9 +98,17 @@ fn answers(port: u16) -> bool {
     let answered = ask();
     if answered.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused) {
         // It does not listen yet: nothing has waited until now.
-        std::thread::sleep(PERIOD / 10);
+        pause(PERIOD / 10);
     }
     answered.unwrap_or(false)
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is a process of its own, with one thread and nothing else to do"
+)]
+fn pause(time: Duration) {
+    std::thread::sleep(time);
 }
 
 /// The processor time that a process has used; 0 where it has ended.

@@ -1,116 +1,173 @@
-//! Bundling JavaScript and TypeScript with esbuild: the project's own where it has one, else one that is fetched from
-//! npm once, pinned by version and hash.
+//! Bundling functions of Node with esbuild: each becomes one module and its source map.
+//!
+//! All functions of a deploy are bundled by one run. Entries, adapters and what comes out lie in a folder of the cache
+//! that only depends on the project's path, so that the same sources give the same bytes.
 
+use std::collections::BTreeMap;
 use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::path::{Component, Path, PathBuf};
 
-use ebb_model::Digest;
+use bytes::Bytes;
+use serde_json::Value;
 
 use super::error::ProjectError;
+use super::esbuild;
 
-/// What pins esbuild.
-const PINNED: &[(&str, &str)] = &[
-    ("package.json", include_str!("../../../../runtimes/sdk/esbuild/package.json")),
-    ("package-lock.json", include_str!("../../../../runtimes/sdk/esbuild/package-lock.json")),
+/// The modules of the adapters, by file name.
+const ADAPTERS: &[(&str, &str)] = &[
+    ("web.mjs", include_str!("../../../../runtimes/adapters/node/web.mjs")),
+    ("node_http.mjs", include_str!("../../../../runtimes/adapters/node/node_http.mjs")),
+    ("routes.mjs", include_str!("../../../../runtimes/adapters/node/routes.mjs")),
+    ("next.mjs", include_str!("../../../../runtimes/adapters/node/next.mjs")),
+    ("next_server.mjs", include_str!("../../../../runtimes/adapters/node/next_server.mjs")),
+    ("next_headers.mjs", include_str!("../../../../runtimes/adapters/node/next_headers.mjs")),
+    ("next_navigation.mjs", include_str!("../../../../runtimes/adapters/node/next_navigation.mjs")),
+    ("vercel.mjs", include_str!("../../../../runtimes/adapters/node/vercel.mjs")),
+    ("netlify.mjs", include_str!("../../../../runtimes/adapters/node/netlify.mjs")),
+    ("netlify_paths.mjs", include_str!("../../../../runtimes/adapters/node/netlify_paths.mjs")),
+    ("cron.mjs", include_str!("../../../../runtimes/adapters/node/cron.mjs")),
 ];
-/// Lines that are kept of what a failed tool says.
-const SAID: usize = 40;
 
-/// One run of esbuild: its output is ES modules in a folder.
-#[derive(Debug, Clone)]
-pub(super) struct Bundle<'a> {
-    /// The project's folder.
-    pub(super) folder: &'a Path,
-    /// The entry point.
-    pub(super) entry: &'a Path,
-    /// Where the output goes.
-    pub(super) out: &'a Path,
-    /// Further arguments, as esbuild takes them.
-    pub(super) arguments: Vec<String>,
-}
+/// Modules of platforms that an adapter takes the place of: the platform's own need its server around them.
+const IN_PLACE_OF: &[(&str, &str)] = &[
+    ("next/server", "next_server.mjs"),
+    ("next/headers", "next_headers.mjs"),
+    ("next/navigation", "next_navigation.mjs"),
+];
 
-/// Runs it.
-///
-/// # Errors
-/// [`ProjectError::Build`] with what esbuild says, and where it cannot be had.
-pub(super) fn bundle(bundle: &Bundle<'_>, progress: &mut dyn FnMut(&str)) -> Result<(), ProjectError> {
-    let program = match own(bundle.folder) {
-        Some(program) => program,
-        None => fetched(progress)?,
-    };
-    let mut esbuild = Command::new(program);
-    esbuild
-        .arg(bundle.entry)
-        .args(["--bundle", "--format=esm", "--log-level=warning", "--color=false", "--log-limit=20"])
-        .arg(format!("--outdir={}", bundle.out.display()))
-        .args(&bundle.arguments)
-        .current_dir(bundle.folder);
-    run(esbuild, "esbuild", bundle.folder)
-}
+/// What every bundle begins with: CommonJS inside of it may ask for Node's own modules.
+const BANNER: &str = "import{createRequire as __ebbRequire}from'node:module';import{fileURLToPath as __ebbPath}from'node:url';\
+    const require=__ebbRequire(import.meta.url);const __filename=__ebbPath(import.meta.url);\
+    const __dirname=__ebbPath(new URL('.',import.meta.url)).slice(0,-1);";
 
-/// The project's own esbuild, in its folder or one above.
-fn own(folder: &Path) -> Option<PathBuf> {
-    let program = "node_modules/.bin/esbuild";
-    folder.ancestors().map(|folder| folder.join(program)).find(|path| path.is_file())
-}
+/// The module that is the handler's: source maps are only used by what is loaded after they are turned on.
+const INDEX: &str =
+    "process.setSourceMapsEnabled(true);\nexport const { handler } = await import('./app.mjs');\n";
 
-/// The one in the cache folder, which is filled where it is not there yet.
-fn fetched(progress: &mut dyn FnMut(&str)) -> Result<PathBuf, ProjectError> {
-    let pin: String = PINNED.iter().map(|(_, content)| *content).collect();
-    let digest = Digest::of(pin.as_bytes()).to_string();
-    let cache = cache_folder().join(format!("esbuild-{}", digest.get(..12).unwrap_or(&digest)));
-    let architecture = if cfg!(target_arch = "aarch64") { "linux-arm64" } else { "linux-x64" };
-    let program = format!("node_modules/@esbuild/{architecture}/bin/esbuild");
-    if cache.join(&program).is_file() {
-        return Ok(cache.join(program));
+/// Bundles the entries, by function: the files of each package.
+pub(super) fn all(
+    project: &Path,
+    entries: &BTreeMap<&str, &str>,
+    progress: &mut dyn FnMut(&str),
+) -> Result<BTreeMap<String, BTreeMap<String, Bytes>>, ProjectError> {
+    if entries.is_empty() {
+        return Ok(BTreeMap::new());
     }
-    progress("fetching esbuild");
-    let new = cache.with_extension(format!("new-{}", std::process::id()));
-    let failed = |source| ProjectError::io("write", &new, source);
-    fs::create_dir_all(&new).map_err(failed)?;
-    for (name, content) in PINNED {
-        fs::write(new.join(name), content).map_err(failed)?;
-    }
-    let mut npm = Command::new("npm");
-    npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]).current_dir(&new);
-    let installed = run(npm, "npm", &new);
-    if installed.is_ok() && fs::rename(&new, &cache).is_err() && !cache.is_dir() {
-        return Err(ProjectError::io(
-            "write",
-            &cache,
-            io::Error::other("the folder cannot be put in its place"),
-        ));
-    }
-    // Only there where something went wrong, or another process was faster.
-    let _ = fs::remove_dir_all(&new);
-    installed.map(|()| cache.join(program))
+    progress("bundling");
+    let work = Work::prepare(&esbuild::cache_folder(), project, entries)?;
+    esbuild::run(project, &work.arguments(entries), progress)?;
+    entries.keys().map(|name| Ok(((*name).to_owned(), work.result(name, project)?))).collect()
 }
 
-/// Where what can be made again is kept. Source: the XDG base directory specification.
-pub(super) fn cache_folder() -> PathBuf {
-    let named = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
-    let home = || std::env::home_dir().map(|home| home.join(".cache"));
-    named.or_else(home).unwrap_or_else(std::env::temp_dir).join("ebb")
+/// The folder in which one project is bundled.
+struct Work {
+    folder: PathBuf,
 }
 
-/// Runs a tool to its end.
-pub(super) fn run(mut command: Command, tool: &str, folder: &Path) -> Result<(), ProjectError> {
-    let failed = |status: String, output: String| ProjectError::Build {
-        function: tool.to_owned(),
-        command: tool.to_owned(),
-        folder: folder.to_owned(),
-        status,
-        output,
-    };
-    let output = command.stdin(Stdio::null()).output();
-    let output = output.map_err(|error| failed(format!("cannot be started: {error}"), String::new()))?;
-    if output.status.success() {
-        return Ok(());
+impl Work {
+    fn prepare(cache: &Path, project: &Path, entries: &BTreeMap<&str, &str>) -> Result<Self, ProjectError> {
+        let mut hash = DefaultHasher::new();
+        project.hash(&mut hash);
+        let work = Self { folder: cache.join("bundles").join(format!("{:016x}", hash.finish())) };
+        for (name, text) in ADAPTERS {
+            work.write(&format!("adapter/{name}"), text)?;
+        }
+        for (name, entry) in entries {
+            work.write(&format!("entry/{}.mjs", file_of(name)), entry)?;
+        }
+        Ok(work)
     }
-    let said = [output.stderr, output.stdout].concat();
-    let said = String::from_utf8_lossy(&said);
-    let said: Vec<_> = said.lines().filter(|line| !line.trim().is_empty()).take(SAID).collect();
-    Err(failed(format!("ended with {}", output.status), said.join("\n")))
+
+    fn write(&self, name: &str, text: &str) -> Result<(), ProjectError> {
+        let path = self.folder.join(name);
+        if fs::read(&path).is_ok_and(|found| found == text.as_bytes()) {
+            return Ok(());
+        }
+        let parent = path.parent().unwrap_or(&self.folder);
+        fs::create_dir_all(parent)
+            .and_then(|()| fs::write(&path, text))
+            .map_err(|source| ProjectError::io("write", &path, source))
+    }
+
+    fn arguments(&self, entries: &BTreeMap<&str, &str>) -> Vec<String> {
+        let mut arguments = Vec::new();
+        for name in entries.keys().map(|name| file_of(name)) {
+            arguments.push(format!("{name}/app={}", self.folder.join(format!("entry/{name}.mjs")).display()));
+        }
+        let own = ADAPTERS.iter().map(|(name, _)| (format!("ebb:{}", name.trim_end_matches(".mjs")), *name));
+        let others = IN_PLACE_OF.iter().map(|(module, name)| ((*module).to_owned(), *name));
+        for (module, name) in own.chain(others) {
+            arguments.push(format!("--alias:{module}={}", self.folder.join("adapter").join(name).display()));
+        }
+        let fixed = [
+            "--platform=node",
+            "--target=node20",
+            "--minify-whitespace",
+            "--sourcemap=linked",
+            "--keep-names",
+            "--log-level=error",
+            "--out-extension:.js=.mjs",
+            "--loader:.node=copy",
+            "--main-fields=module,main",
+        ];
+        arguments.extend(fixed.map(str::to_owned));
+        arguments.push(format!("--banner:js={BANNER}"));
+        arguments.push(format!("--outdir={}", self.folder.join("out").display()));
+        arguments
+    }
+
+    /// The files of a function's package.
+    fn result(&self, name: &str, project: &Path) -> Result<BTreeMap<String, Bytes>, ProjectError> {
+        let folder = self.folder.join("out").join(file_of(name));
+        let read = |file: &str| {
+            let path = folder.join(file);
+            fs::read(&path).map_err(|source| ProjectError::io("read", &path, source))
+        };
+        let map = with_sources_of(&read("app.mjs.map")?, &folder, project);
+        Ok(BTreeMap::from([
+            ("index.mjs".to_owned(), Bytes::from_static(INDEX.as_bytes())),
+            ("app.mjs".to_owned(), Bytes::from(read("app.mjs")?)),
+            ("app.mjs.map".to_owned(), Bytes::from(map)),
+        ]))
+    }
+}
+
+/// A source map that names sources by their paths in the project, so that stacks do, and no cache is named.
+fn with_sources_of(map: &[u8], folder: &Path, project: &Path) -> Vec<u8> {
+    let Ok(mut document) = serde_json::from_slice::<Value>(map) else { return map.to_owned() };
+    if let Some(Value::Array(sources)) = document.get_mut("sources") {
+        for source in sources {
+            let path = normal(&folder.join(source.as_str().unwrap_or_default()));
+            let shown = match path.strip_prefix(project) {
+                Ok(inner) => inner.display().to_string(),
+                Err(_) => format!("ebb/{}", path.file_name().unwrap_or_default().to_string_lossy()),
+            };
+            *source = Value::from(shown);
+        }
+    }
+    document.to_string().into_bytes()
+}
+
+/// A path without `..`.
+fn normal(path: &Path) -> PathBuf {
+    let mut normal = PathBuf::new();
+    for part in path.components() {
+        if part == Component::ParentDir {
+            normal.pop();
+        } else {
+            normal.push(part);
+        }
+    }
+    normal
+}
+
+/// The file of a function's entry.
+fn file_of(name: &str) -> &str {
+    if name.is_empty() { "app" } else { name }
+}
+
+/// A path as text of a script.
+pub(super) fn quoted(path: &Path) -> String {
+    Value::from(path.to_string_lossy()).to_string()
 }

@@ -25,6 +25,25 @@ pub enum ProjectError {
         /// The file that says so.
         marker: PathBuf,
     },
+    /// A function is in a language that ebb does not build for this platform.
+    #[error("{} is a {platform} function in a language that ebb does not build yet", file.display())]
+    LanguageNotBuilt {
+        /// The file.
+        file: PathBuf,
+        /// Whose function it is.
+        platform: &'static str,
+    },
+    /// A file's path or settings make no route.
+    #[error("{}: {why}", file.display())]
+    Route {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
+    /// The bundler failed; holds what it said.
+    #[error("bundling failed\n{0}")]
+    Bundle(String),
     /// The manifest is wrong; the text says where and why.
     #[error("{}: {message}", path.display())]
     Manifest {

@@ -6,8 +6,11 @@ use std::path::{Component, Path, PathBuf};
 use ebb_model::ServerSettings;
 use serde::Deserialize;
 
+use super::description::{Description, SourceFunction};
 use super::error::ProjectError;
-use super::{MEMORY, Source, SourceFunction, TIMEOUT};
+use super::{MEMORY, TIMEOUT};
+use crate::edge::Rule;
+use crate::plan::PlannedSchedule;
 use crate::routes::Route;
 
 /// The runtime of a server that is started by a command.
@@ -21,6 +24,12 @@ struct Manifest {
     environment: BTreeMap<String, String>,
     #[serde(default)]
     function: Vec<toml::Spanned<FunctionTable>>,
+    /// The folder of the files that the edge serves.
+    files: Option<PathBuf>,
+    #[serde(default)]
+    short_html: bool,
+    #[serde(default)]
+    rule: Vec<Rule>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -43,31 +52,56 @@ struct FunctionTable {
     environment: BTreeMap<String, String>,
     #[serde(default)]
     stream: bool,
+    #[serde(default)]
+    background: bool,
+    #[serde(default)]
+    before_files: bool,
+    #[serde(default)]
+    schedules: Vec<String>,
 }
 
-/// Reads the manifest at `path`: the app's name, where it has one, and its functions.
-pub(super) fn read(path: &Path) -> Result<(Option<String>, Vec<SourceFunction>), ProjectError> {
+/// Reads the manifest at `path`.
+pub(super) fn describe(_folder: &Path, path: &Path) -> Result<Description, ProjectError> {
     let text = std::fs::read_to_string(path).map_err(|source| ProjectError::io("read", path, source))?;
     parse(path, &text)
 }
 
-pub(super) fn parse(path: &Path, text: &str) -> Result<(Option<String>, Vec<SourceFunction>), ProjectError> {
+fn parse(path: &Path, text: &str) -> Result<Description, ProjectError> {
     let wrong = |message: String| ProjectError::Manifest { path: path.to_owned(), message };
     let manifest: Manifest =
         toml::from_str(text).map_err(|error| wrong(error.to_string().trim_end().to_owned()))?;
     let root = path.parent().unwrap_or(Path::new("."));
-    if manifest.function.is_empty() {
+    if manifest.function.is_empty() && manifest.files.is_none() {
         return Err(wrong("it names no function; add a [[function]] table".to_owned()));
     }
     let several = manifest.function.len() > 1;
-    let mut functions = Vec::new();
+    let (mut functions, mut asked) = (Vec::new(), Vec::new());
     for table in manifest.function {
         let line = text[..table.span().start.min(text.len())].matches('\n').count() + 1;
-        let function = source_function(table.into_inner(), root, &manifest.environment, several)
+        let mut table = table.into_inner();
+        let schedules = std::mem::take(&mut table.schedules);
+        let function = source_function(table, root, &manifest.environment, several)
             .map_err(|message| wrong(format!("line {line}: {message}")))?;
+        asked.push((function.name.clone(), schedules));
         functions.push(function);
     }
-    Ok((manifest.name, functions))
+    let mut schedules = Vec::new();
+    for (name, expressions) in asked {
+        let named =
+            |expression| PlannedSchedule { function: name.clone(), expression, input: "{}".to_owned() };
+        schedules.extend(expressions.into_iter().map(named));
+    }
+    let files = manifest.files.iter().map(|files| inside(root, files, "files"));
+    Ok(Description {
+        template: None,
+        name: manifest.name,
+        functions,
+        files: files.collect::<Result<_, _>>().map_err(wrong)?,
+        short_html: manifest.short_html,
+        rules: manifest.rule,
+        schedules,
+        ignored: Vec::new(),
+    })
 }
 
 fn source_function(
@@ -103,9 +137,7 @@ fn source_function(
     let mut environment = shared.clone();
     environment.extend(table.environment);
     Ok(SourceFunction {
-        source: Source::Files,
         name,
-        folder,
         package,
         build: table.build,
         runtime,
@@ -116,6 +148,9 @@ fn source_function(
         environment,
         stream: table.stream || server.is_some(),
         server,
+        background: table.background,
+        before_files: table.before_files,
+        ..SourceFunction::only(&folder)
     })
 }
 

@@ -21,18 +21,12 @@ pub(super) struct Zipped {
     pub(super) ignored: Vec<(PathBuf, &'static str)>,
 }
 
-/// Packs a folder, or one file as `bootstrap`.
-pub(super) fn zip(package: &Path) -> Result<Zipped, ProjectError> {
-    zip_some(package, &|_| true)
-}
-
-/// Packs those files of a folder whose paths are `wanted`.
-pub(super) fn zip_some(package: &Path, wanted: &dyn Fn(&str) -> bool) -> Result<Zipped, ProjectError> {
+/// Packs a folder, or one file as `bootstrap`, with these texts beside what is there.
+pub(super) fn zip(package: &Path, generated: &BTreeMap<String, String>) -> Result<Zipped, ProjectError> {
     let mut files = Files::default();
     let found = package.metadata().map_err(|source| ProjectError::io("read", package, source))?;
     if found.is_dir() {
         files.collect(package, "")?;
-        files.found.retain(|name, _| wanted(name));
     } else {
         files.put(
             BOOTSTRAP.to_owned(),
@@ -40,7 +34,38 @@ pub(super) fn zip_some(package: &Path, wanted: &dyn Fn(&str) -> bool) -> Result<
             found.len(),
         );
     }
+    for (name, text) in generated {
+        files.add(name, text.clone());
+    }
     files.zip(package)
+}
+
+/// Packs those files of a folder whose paths are `wanted`.
+pub(super) fn zip_some(package: &Path, wanted: &dyn Fn(&str) -> bool) -> Result<Zipped, ProjectError> {
+    let mut files = Files::default();
+    files.collect(package, "")?;
+    files.found.retain(|name, _| wanted(name));
+    files.zip(package)
+}
+
+/// Packs files that are in memory; `package` is what a failure is said of.
+pub(super) fn zip_of(package: &Path, contents: BTreeMap<String, Bytes>) -> Result<Zipped, ProjectError> {
+    let mut files = Files::default();
+    for (name, content) in contents {
+        files.add(name, content);
+    }
+    files.zip(package)
+}
+
+/// All files of a folder, by their path in it, as a package would have them.
+pub(super) fn files(folder: &Path) -> Result<BTreeMap<String, Bytes>, ProjectError> {
+    let mut files = Files::default();
+    files.collect(folder, "")?;
+    let read = |(name, content): (String, Content)| {
+        let bytes = content.read().map_err(|(path, source)| ProjectError::io("read", &path, source))?;
+        Ok((name, bytes))
+    };
+    files.found.into_iter().map(read).collect()
 }
 
 /// Why an entry of a folder is left out, where it is.
@@ -59,7 +84,19 @@ enum Content {
     /// What this file of the project does.
     File { path: PathBuf, executable: bool },
     /// This.
-    Bytes(Vec<u8>),
+    Bytes(Bytes),
+}
+
+impl Content {
+    /// The content; fails with the path that cannot be read.
+    fn read(&self) -> Result<Bytes, (PathBuf, std::io::Error)> {
+        match self {
+            Self::File { path, .. } => {
+                fs::read(path).map(Bytes::from).map_err(|source| (path.clone(), source))
+            }
+            Self::Bytes(bytes) => Ok(bytes.clone()),
+        }
+    }
 }
 
 /// The files of a package.
@@ -75,7 +112,7 @@ pub(super) struct Files {
 
 impl Files {
     /// Adds a file that is made up.
-    pub(super) fn add(&mut self, name: impl Into<String>, content: impl Into<Vec<u8>>) {
+    pub(super) fn add(&mut self, name: impl Into<String>, content: impl Into<Bytes>) {
         let content = content.into();
         let length = content.len() as u64;
         self.put(name.into(), Content::Bytes(content), length);
@@ -161,17 +198,10 @@ impl Files {
 fn write(files: &BTreeMap<String, Content>) -> Result<Bytes, (PathBuf, std::io::Error)> {
     let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
     for (name, content) in files {
-        let (path, executable, read);
-        let bytes: &[u8] = match content {
-            Content::File { path: file, executable: own } => {
-                (path, executable) = (file.clone(), *own);
-                read = fs::read(file).map_err(|source| (file.clone(), source))?;
-                &read
-            }
-            Content::Bytes(bytes) => {
-                (path, executable) = (PathBuf::from(name), false);
-                bytes
-            }
+        let bytes = content.read()?;
+        let (path, executable) = match content {
+            Content::File { path, executable } => (path.clone(), *executable),
+            Content::Bytes(_) => (PathBuf::from(name), false),
         };
         let failed = |source| (path.clone(), source);
         // Only whether a file may be run is kept of its mode: the rest differs from checkout to checkout.
@@ -180,7 +210,7 @@ fn write(files: &BTreeMap<String, Content>) -> Result<Bytes, (PathBuf, std::io::
             .last_modified_time(DateTime::default())
             .unix_permissions(if executable { 0o755 } else { 0o644 });
         writer.start_file(name, options).map_err(|error| failed(error.into()))?;
-        writer.write_all(bytes).map_err(failed)?;
+        writer.write_all(&bytes).map_err(failed)?;
     }
     let finished = writer.finish().map_err(|error| (PathBuf::new(), error.into()))?;
     Ok(finished.into_inner().into())

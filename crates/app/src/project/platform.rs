@@ -1,58 +1,80 @@
-//! Projects of other platforms: recognised, and those that are not built refused by name.
+//! Which platform's project a folder is, in the order in which `ebb deploy` looks: the first match wins.
 //!
-//! The order is the one in which `ebb deploy` looks; the first match wins.
+//! A platform that is not built yet is refused by name.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::description::{Description, SourceFunction};
 use super::error::ProjectError;
+use super::{MANIFEST, handler, manifest, netlify, next, serverless, stack, vercel, workers};
 
 /// Looks at a folder, and finds the file that makes it a project of the platform.
 type Find = fn(&Path) -> Option<PathBuf>;
 
-/// What `ebb deploy` makes functions of, where a folder has no `ebb.toml`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Dialect {
-    /// A Cloudflare worker.
-    Worker,
-    /// A file that exports a handler.
-    Handler,
+/// Describes the project in a folder, of which that file was found.
+type Describe = fn(&Path, &Path) -> Result<Description, ProjectError>;
+
+/// A platform.
+struct Platform {
+    /// What a project of it is, with its article.
+    is: &'static str,
+    find: Find,
+    /// Nothing where it is not built yet.
+    describe: Option<Describe>,
 }
 
-const WORKER: &str = "a Cloudflare Workers project";
+const fn platform(is: &'static str, find: Find, describe: Option<Describe>) -> Platform {
+    Platform { is, find, describe }
+}
 
-const PLATFORMS: &[(&str, Find)] = &[
-    ("a Serverless Framework project in JavaScript", |folder| {
-        first(folder, &["serverless.ts", "serverless.js"])
-    }),
-    (WORKER, |folder| first(folder, &["wrangler.toml", "wrangler.json", "wrangler.jsonc"])),
-    ("a Netlify project", |folder| first(folder, &["netlify.toml", "netlify/functions"])),
-    ("a Supabase project", |folder| first(folder, &["supabase/functions"])),
-    ("an Azure Functions project", |folder| first(folder, &["host.json"])),
-    ("a Spin project", |folder| first(folder, &["spin.toml"])),
-    ("a Next.js project", next),
-    ("a Vercel project", |folder| first(folder, &["vercel.json", "api"])),
-    ("a Google Cloud function", google),
-    ("a WebAssembly component", wasm),
+const PLATFORMS: &[Platform] = &[
+    platform("an ebb.toml", |folder| first(folder, &[MANIFEST]), Some(manifest::describe)),
+    platform("an AWS SAM or CloudFormation template", stack::find, Some(stack::describe)),
+    platform("a Serverless Framework project", serverless::find, Some(serverless::describe)),
+    platform("a Serverless Framework project in JavaScript", serverless_script, None),
+    platform("a Cloudflare Workers project", wrangler, Some(workers::describe)),
+    platform("a Netlify project", netlify_project, Some(netlify::describe)),
+    platform("a Supabase project", |folder| first(folder, &["supabase/functions"]), None),
+    platform("an Azure Functions project", |folder| first(folder, &["host.json"]), None),
+    platform("a Spin project", |folder| first(folder, &["spin.toml"]), None),
+    platform("a Next.js project", next_project, Some(next::describe)),
+    platform("a Vercel project", |folder| first(folder, &["vercel.json", "api"]), Some(vercel::describe)),
+    platform("a Google Cloud function", google, None),
+    platform("a WebAssembly component", wasm, None),
 ];
 
-/// Recognises a folder; refuses one that is a project of a platform that is not built yet.
-pub(super) fn recognise(folder: &Path) -> Result<Dialect, ProjectError> {
-    for (platform, find) in PLATFORMS {
-        match find(folder) {
-            None => {}
-            Some(_) if *platform == WORKER => return Ok(Dialect::Worker),
-            Some(marker) => return Err(ProjectError::NotBuilt { platform, marker }),
-        }
+/// Describes the project in a folder.
+pub(super) fn describe(folder: &Path) -> Result<Description, ProjectError> {
+    for Platform { is, find, describe } in PLATFORMS {
+        let Some(marker) = find(folder) else { continue };
+        return match describe {
+            Some(describe) => describe(folder, &marker),
+            None => Err(ProjectError::NotBuilt { platform: is, marker }),
+        };
     }
-    Ok(Dialect::Handler)
+    // The handler is the proof that there is a function at all.
+    handler::infer(folder, None, None)?;
+    Ok(Description { functions: vec![SourceFunction::only(folder)], ..Description::default() })
+}
+
+fn serverless_script(folder: &Path) -> Option<PathBuf> {
+    first(folder, &["serverless.ts", "serverless.js"])
+}
+
+fn wrangler(folder: &Path) -> Option<PathBuf> {
+    first(folder, &["wrangler.toml", "wrangler.json", "wrangler.jsonc"])
+}
+
+fn netlify_project(folder: &Path) -> Option<PathBuf> {
+    first(folder, &["netlify.toml", "netlify/functions"])
 }
 
 fn first(folder: &Path, names: &[&str]) -> Option<PathBuf> {
     names.iter().map(|name| folder.join(name)).find(|path| path.exists())
 }
 
-fn next(folder: &Path) -> Option<PathBuf> {
+fn next_project(folder: &Path) -> Option<PathBuf> {
     let package = depends_on(folder, "next")?;
     let routes = folder.join("pages/api").is_dir()
         || folder.join("src/pages/api").is_dir()

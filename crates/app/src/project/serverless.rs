@@ -13,6 +13,7 @@ use ebb_model::{Digest, RuntimeName};
 use regex_lite::Regex;
 use serde_json::{Map, Value as Json, json};
 
+use super::description::Description;
 use super::error::ProjectError;
 use super::{Package, Packed, Project, pack, sdk};
 use crate::plan::{Ignored, Plan, app_name_of};
@@ -54,16 +55,14 @@ pub(super) fn find(folder: &Path) -> Option<PathBuf> {
         .find(|path| path.is_file())
 }
 
-/// Whether a file is one of the framework's.
-pub(super) fn is_one(path: &Path) -> bool {
-    path.file_stem().is_some_and(|stem| stem == "serverless")
+/// A project that is a service.
+pub(super) fn describe(_: &Path, file: &Path) -> Result<Description, ProjectError> {
+    let name = service(file);
+    Ok(Description { name, template: Some((pack, file.to_owned())), ..Description::default() })
 }
 
 /// The name of the service.
-pub(super) fn service(path: &Path) -> Option<String> {
-    if !is_one(path) {
-        return None;
-    }
+fn service(path: &Path) -> Option<String> {
     let root = parse(&fs::read_to_string(path).ok()?).ok()?;
     app_name_of(root.get("service")?.as_str()?)
 }
@@ -76,11 +75,7 @@ struct Service<'a> {
     root: Node,
 }
 
-pub(super) fn pack(
-    project: &Project,
-    path: &Path,
-    progress: &mut dyn FnMut(&str),
-) -> Result<Packed, ProjectError> {
+fn pack(project: &Project, path: &Path, progress: &mut dyn FnMut(&str)) -> Result<Packed, ProjectError> {
     let text = fs::read_to_string(path).map_err(|source| ProjectError::io("read", path, source))?;
     let wrong = |fault| ProjectError::Template { path: path.to_owned(), fault };
     let folder = path.parent().unwrap_or(Path::new("."));

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use ebb_model::Digest;
 
+use super::description::Description;
 use super::error::ProjectError;
 use super::{Package, Packed, Project, pack, sdk};
 use crate::plan::{Ignored, Plan};
@@ -31,12 +32,13 @@ pub(super) fn find(folder: &Path) -> Option<PathBuf> {
     is_one.then_some(path)
 }
 
+/// A project that is a template.
+pub(super) fn describe(_: &Path, template: &Path) -> Result<Description, ProjectError> {
+    Ok(Description { template: Some((pack, template.to_owned())), ..Description::default() })
+}
+
 /// Packs the code that a template names by local paths.
-pub(super) fn pack(
-    project: &Project,
-    path: &Path,
-    progress: &mut dyn FnMut(&str),
-) -> Result<Packed, ProjectError> {
+fn pack(project: &Project, path: &Path, progress: &mut dyn FnMut(&str)) -> Result<Packed, ProjectError> {
     let text = fs::read_to_string(path).map_err(|source| ProjectError::io("read", path, source))?;
     let wrong = |fault| ProjectError::Template { path: path.to_owned(), fault };
     let root = parse(&text).map_err(wrong)?;
@@ -120,5 +122,5 @@ fn zipped(code: &Path) -> Result<pack::Zipped, ProjectError> {
         let zip = fs::read(code).map_err(|source| ProjectError::io("read", code, source))?;
         return Ok(pack::Zipped { zip: zip.into(), ignored: Vec::new() });
     }
-    pack::zip(code)
+    pack::zip(code, &BTreeMap::new())
 }

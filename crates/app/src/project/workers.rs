@@ -8,7 +8,7 @@ mod cron;
 mod modules;
 mod wrangler;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -18,8 +18,10 @@ use serde_json::{Map, Value, json};
 use self::config::{Binding, Service, Worker};
 use self::modules::Modules;
 use self::wrangler::{Assets, Described};
+use super::description::{Description, Source, SourceFunction};
 use super::error::ProjectError;
 use super::pack::{Files, Zipped};
+use crate::plan::PlannedSchedule;
 
 /// The runtime of workers, and what it needs by the name that `ebb runtimes add` knows.
 pub(super) const RUNTIME: &str = "workerd";
@@ -47,11 +49,21 @@ pub(super) struct Project {
     folder: PathBuf,
     described: Described,
     /// Values of `.dev.vars`: they are the worker's environment, and never in its package.
-    pub(super) secrets: BTreeMap<String, String>,
+    secrets: BTreeMap<String, String>,
 }
 
-/// Reads the wrangler file of a folder that has one.
-pub(super) fn open(folder: &Path) -> Result<Project, ProjectError> {
+/// Describes the worker of a folder that has a wrangler file.
+pub(super) fn describe(folder: &Path, _marker: &Path) -> Result<Description, ProjectError> {
+    let worker = open(folder)?;
+    let (name, schedules, environment) =
+        (worker.described.worker.name.clone(), worker.schedules()?, worker.secrets.clone());
+    let served = SourceFunction::served(folder, RUNTIME, Source::Worker(Box::new(worker)));
+    let functions = vec![SourceFunction { environment, ..served }];
+    Ok(Description { name, functions, schedules, ..Description::default() })
+}
+
+/// Reads the wrangler file.
+fn open(folder: &Path) -> Result<Project, ProjectError> {
     let environment = std::env::var("CLOUDFLARE_ENV").ok();
     let described = wrangler::read(folder, environment.as_deref())?
         .ok_or_else(|| ProjectError::NothingFound(folder.to_owned()))?;
@@ -60,18 +72,17 @@ pub(super) fn open(folder: &Path) -> Result<Project, ProjectError> {
 }
 
 impl Project {
-    /// The name that it gives itself.
-    pub(super) fn name(&self) -> Option<String> {
-        self.described.worker.name.clone()
-    }
-
-    /// When it runs by the clock: expressions of the scheduler, each with the event that it makes.
-    pub(super) fn schedules(&self) -> Result<Vec<(String, String)>, ProjectError> {
+    /// When it runs by the clock.
+    fn schedules(&self) -> Result<Vec<PlannedSchedule>, ProjectError> {
         let mut schedules = Vec::new();
         for cron in &self.described.worker.triggers.crons {
             let event = json!({ "ebb": "cron", "cron": cron, "time": "<aws.scheduler.scheduled-time>" });
             for expression in cron::expressions(cron).map_err(|message| self.wrong(message))? {
-                schedules.push((expression, event.to_string()));
+                schedules.push(PlannedSchedule {
+                    function: String::new(),
+                    expression,
+                    input: event.to_string(),
+                });
             }
         }
         Ok(schedules)
@@ -166,7 +177,7 @@ impl Project {
         if let Some(consumer) = worker.queues.consumers.first() {
             return Err(self.not_built(&format!("queues.consumers ({})", consumer.queue)));
         }
-        let names: std::collections::BTreeSet<_> = bindings.iter().map(|(name, _)| name).collect();
+        let names: BTreeSet<_> = bindings.iter().map(|(name, _)| name).collect();
         if names.len() < bindings.len() {
             return Err(self.wrong("two bindings have one name".to_owned()));
         }

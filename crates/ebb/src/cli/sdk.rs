@@ -26,7 +26,8 @@ pub(crate) async fn offer(
         client.ebb(Method::GET, "/_ebb/v1/runtimes".to_owned(), bytes::Bytes::new()).await?;
     for name in packed.sdks.iter().copied().filter(|name| !installed.iter().any(|have| have == name)) {
         let why = why(name);
-        if !yes && !(stdin().is_terminal() && stderr().is_terminal()) {
+        let can_ask = stdin().is_terminal() && stderr().is_terminal();
+        if !yes && !can_ask {
             output.note(&format!("{why}: where the server runs, `ebb runtimes add {name}`"));
             continue;
         }

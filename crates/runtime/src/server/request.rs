@@ -18,7 +18,7 @@ use serde::Deserialize;
 #[derive(Debug)]
 pub(super) enum Exchange {
     /// A request, whose response is the answer.
-    Http(Request<Full<Bytes>>),
+    Http(Box<Request<Full<Bytes>>>),
     /// Something that happened: one request for each part of it, in order, until one fails.
     Events(Vec<Request<Full<Bytes>>>),
 }
@@ -65,7 +65,7 @@ const ILLEGAL: &AsciiSet =
 pub(super) fn of(event: &Event, settings: &ServerSettings) -> Exchange {
     let http = serde_json::from_slice::<HttpEvent<'_>>(&event.payload).ok();
     match http.filter(|http| http.version == "2.0").and_then(|http| http_request(&http, settings)) {
-        Some(request) => Exchange::Http(request),
+        Some(request) => Exchange::Http(Box::new(request)),
         None => Exchange::Events(match settings.events {
             EventEncoding::Json | EventEncoding::CloudEvents => vec![posted(event)],
         }),

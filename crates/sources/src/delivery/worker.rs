@@ -163,7 +163,7 @@ impl Worker {
                 self.note(delivery, StepKind::DeadLettered, |step| step.detail(format!("to {}", letter.arn)));
             }
             (None, None) => {
-                self.note(delivery, StepKind::Dropped, |step| step.detail("no dead-letter queue"))
+                self.note(delivery, StepKind::Dropped, |step| step.detail("no dead-letter queue"));
             }
         }
     }

@@ -65,7 +65,7 @@ impl DeliveryPolicy {
     /// Reads that of a subscription.
     pub(super) fn of_subscription(text: &str) -> Result<Self, String> {
         let document = object(text)?;
-        for name in document.as_object().into_iter().flat_map(|members| members.keys()) {
+        for name in document.as_object().into_iter().flat_map(serde_json::Map::keys) {
             if !["healthyRetryPolicy", "throttlePolicy", "requestPolicy", "sicklyRetryPolicy"]
                 .contains(&name.as_str())
             {
@@ -113,7 +113,7 @@ impl HealthyRetry {
         waits
     }
 
-    /// The pause before the retry of this number, of so many: from the shortest at the first to the longest at the last.
+    /// The pause before the retry of this number, of so many: the shortest at the first, the longest at the last.
     fn backoff_wait(self, at: u32, of: u32) -> u32 {
         let (low, high) = (f64::from(self.min_delay), f64::from(self.max_delay));
         if of < 2 || self.min_delay == self.max_delay {

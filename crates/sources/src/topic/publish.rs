@@ -73,14 +73,14 @@ impl Topics {
         let mut work = Vec::new();
         for message in &messages {
             for delivery in self.deliveries(topic, message).await? {
-                work.push(self.into_work(delivery));
+                work.push(self.due_now(delivery));
             }
         }
         self.inner.store.work().enqueue(work).await?;
         Ok(messages.into_iter().map(|message| Published { id: message.id, sequence: None }).collect())
     }
 
-    fn into_work(&self, delivery: Delivery) -> NewWork {
+    fn due_now(&self, delivery: Delivery) -> NewWork {
         let now = self.inner.clock.now();
         delivery.into_work(now)
     }

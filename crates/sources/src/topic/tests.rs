@@ -365,7 +365,9 @@ async fn others_publish_where_the_policy_lets_them() {
     assert_eq!(body(&world.next().await)["Message"], "m");
     let refused = target.deliver(&delivery("111111111111")).await.expect_err("another account");
     assert!(!refused.may_retry && refused.message.contains("sns:Publish"), "{refused}");
-    let policy = json!({"Statement": {"Effect": "Allow", "Principal": {"Service": "s3.amazonaws.com"}, "Action": "sns:Publish"}});
+    let statement =
+        json!({"Effect": "Allow", "Principal": {"Service": "s3.amazonaws.com"}, "Action": "sns:Publish"});
+    let policy = json!({ "Statement": statement });
     world.topics.set_attribute(TOPIC, "Policy", &policy.to_string()).await.expect("set");
     let refused = target.deliver(&delivery("000000000000")).await.expect_err("not in the policy");
     assert!(refused.message.contains("events.amazonaws.com"), "{refused}");

@@ -5,8 +5,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::super::bundle::{self, Bundle};
 use super::super::error::ProjectError;
+use super::super::esbuild;
 use super::super::pack::Files;
 use super::wrangler::{Rule, Wrangler};
 
@@ -119,8 +119,10 @@ impl Modules {
         }
         progress("bundling");
         let out = Scratch::new()?;
-        let arguments = arguments(worker);
-        bundle::bundle(&Bundle { folder, entry: &entry, out: &out.0, arguments }, progress)?;
+        let mut arguments = arguments(worker);
+        arguments.push(entry.display().to_string());
+        arguments.push(format!("--outdir={}", out.0.display()));
+        esbuild::run(folder, &arguments, progress)?;
         let stem = entry.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let bundled = out.0.join(format!("{stem}.js"));
         Self::collect(&out.0, &bundled, worker, files)
@@ -166,6 +168,7 @@ impl Modules {
 
 fn arguments(worker: &Wrangler) -> Vec<String> {
     let mut arguments: Vec<String> = [
+        "--log-level=warning",
         "--target=es2024",
         "--conditions=workerd,worker,browser",
         "--main-fields=browser,module,main",

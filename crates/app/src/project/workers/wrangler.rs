@@ -234,10 +234,10 @@ fn document(text: &str, is_toml: bool) -> Result<Map<String, Value>, String> {
     }
 }
 
-fn describe(
-    document: Map<String, Value>,
-    environment: Option<&str>,
-) -> Result<(Wrangler, Vec<(String, &'static str)>), String> {
+/// Keys that mean nothing here, each with the reason.
+type LeftOut = Vec<(String, &'static str)>;
+
+fn describe(document: Map<String, Value>, environment: Option<&str>) -> Result<(Wrangler, LeftOut), String> {
     let document = in_environment(document, environment)?;
     let says = |key: &str| document.get(key).is_some_and(|value| !is_empty(value));
     if let Some(key) = NOT_BUILT.iter().find(|key| says(key)) {

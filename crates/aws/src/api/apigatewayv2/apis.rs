@@ -22,7 +22,7 @@ pub(super) async fn create(state: HttpApiState, call: Call) -> Result<Response<B
         ));
     }
     match (target, route_key) {
-        (Some(target), route_key) => quick_create(&mut api, target, route_key, credentials)?,
+        (Some(target), route_key) => quick_create(&mut api, &target, route_key, credentials.as_ref())?,
         (None, Some(_)) => return Err(bad_request("RouteKey is only allowed with Target")),
         (None, None) => {}
     }
@@ -33,9 +33,9 @@ pub(super) async fn create(state: HttpApiState, call: Call) -> Result<Response<B
 /// A route, an integration and a stage made with the API.
 fn quick_create(
     api: &mut HttpApi,
-    target: Value,
+    target: &Value,
     route_key: Option<Value>,
-    credentials: Option<Value>,
+    credentials: Option<&Value>,
 ) -> Result<(), AwsError> {
     let text = target.as_str().unwrap_or_default();
     let function = text.starts_with("arn:");

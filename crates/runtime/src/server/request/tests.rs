@@ -55,7 +55,7 @@ fn requests_are_made_of_http_events() {
                 request.headers().get_all(*name).iter().map(|v| v.to_str().unwrap()).collect();
             assert_eq!(found.join("|"), *value, "{name}");
         }
-        assert_eq!(body_of(request), body);
+        assert_eq!(body_of(*request), body);
     };
     check(json!({}), "", "GET /a/b", &[("host", "a.localhost")], b"");
     check(json!({ "rawQueryString": "q=1&q=2" }), "/a", "GET /b?q=1&q=2", &[], b"");

@@ -1,0 +1,263 @@
+//! Next.js: route handlers and API routes; pages to render are not deployed, and said so.
+//!
+//! Source: the Next.js documentation, "route.js", "Project structure", "Dynamic route segments" (2026-11). All routes of
+//! an app are one function, as they are under Next.js's own server.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::bundle::quoted;
+use super::description::{Description, SourceFunction};
+use super::error::ProjectError;
+use super::{literal, path_pattern, vercel};
+use crate::edge::{Action, Pattern, Rule};
+use crate::routes::Route;
+
+const EXTENSIONS: &[&str] = &["js", "ts", "mjs", "jsx", "tsx"];
+
+/// Seconds that an app's requests may take where no route says it.
+const TIMEOUT: u32 = 60;
+
+/// A handler and the path that it is at, with brackets as the folders have them.
+struct Found {
+    path: String,
+    file: PathBuf,
+    is_page: bool,
+}
+
+pub(super) fn describe(folder: &Path, _marker: &Path) -> Result<Description, ProjectError> {
+    let mut description = Description::default();
+    let mut found = Vec::new();
+    for root in ["app", "src/app"] {
+        walk_app(&folder.join(root), "", root, &mut found, &mut description)?;
+    }
+    for root in ["pages", "src/pages"] {
+        walk_pages(&folder.join(root), "", root, &mut found, &mut description)?;
+    }
+    let middleware = ["middleware", "src/middleware", "proxy", "src/proxy"]
+        .iter()
+        .find_map(|stem| with_extension(&folder.join(stem)));
+    let mut function = SourceFunction::bundled("", folder, entry(&found, middleware.as_deref()));
+    function.timeout = timeout(&found).unwrap_or(TIMEOUT);
+    function.routes = match middleware {
+        Some(_) => vec![Route::all()],
+        None => routes(&found)?,
+    };
+    description.functions.push(function);
+    let public = folder.join("public");
+    if public.is_dir() {
+        description.files.push(public);
+    }
+    vercel::read_file(folder, &mut description)?;
+    read_config(folder, &mut description);
+    Ok(description)
+}
+
+/// Handlers below `app`: each `route.*` at the path of its folder, without groups, slots and private folders.
+fn walk_app(
+    folder: &Path,
+    path: &str,
+    shown: &str,
+    found: &mut Vec<Found>,
+    description: &mut Description,
+) -> Result<(), ProjectError> {
+    for entry in entries(folder)? {
+        let name = file_name(&entry);
+        let shown = format!("{shown}/{name}");
+        if entry.is_dir() {
+            if name.starts_with('_') || name == "node_modules" {
+                continue;
+            }
+            let below = if name.starts_with('(') && name.ends_with(')') || name.starts_with('@') {
+                path.to_owned()
+            } else {
+                format!("{path}/{}", name.replace("%5F", "_"))
+            };
+            walk_app(&entry, &below, &shown, found, description)?;
+            continue;
+        }
+        match split(&name) {
+            Some(("route", _)) => {
+                let path = if path.is_empty() { "/" } else { path }.to_owned();
+                found.push(Found { path, file: entry, is_page: false });
+            }
+            Some(("page", _)) => {
+                description.ignore(shown, "a page to render: ebb deploys route handlers only");
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// API routes below `pages/api`: each file at its own path.
+fn walk_pages(
+    folder: &Path,
+    path: &str,
+    shown: &str,
+    found: &mut Vec<Found>,
+    description: &mut Description,
+) -> Result<(), ProjectError> {
+    for entry in entries(folder)? {
+        let name = file_name(&entry);
+        let shown = format!("{shown}/{name}");
+        if entry.is_dir() {
+            walk_pages(&entry, &format!("{path}/{name}"), &shown, found, description)?;
+            continue;
+        }
+        let Some((stem, _)) = split(&name) else { continue };
+        let own = if stem == "index" { path.to_owned() } else { format!("{path}/{stem}") };
+        if own == "/api" || own.starts_with("/api/") {
+            if !name.ends_with(".d.ts") {
+                found.push(Found { path: own, file: entry, is_page: true });
+            }
+        } else if !stem.starts_with('_') {
+            description.ignore(shown, "a page to render: ebb deploys API routes only");
+        }
+    }
+    Ok(())
+}
+
+/// What a folder holds, by name; nothing where it is not there.
+pub(super) fn entries(folder: &Path) -> Result<Vec<PathBuf>, ProjectError> {
+    if !folder.is_dir() {
+        return Ok(Vec::new());
+    }
+    let reading = |source| ProjectError::io("read", folder, source);
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(folder).map_err(reading)? {
+        paths.push(entry.map_err(reading)?.path());
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+pub(super) fn file_name(path: &Path) -> String {
+    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+/// Stem and extension, where the extension is of a script.
+fn split(name: &str) -> Option<(&str, &str)> {
+    name.rsplit_once('.').filter(|(_, extension)| EXTENSIONS.contains(extension))
+}
+
+fn with_extension(stem: &Path) -> Option<PathBuf> {
+    EXTENSIONS.iter().map(|extension| stem.with_extension(extension)).find(|path| path.is_file())
+}
+
+/// The module that is bundled: it knows every route, and loads each when it is first asked for.
+fn entry(found: &[Found], middleware: Option<&Path>) -> String {
+    let mut text =
+        String::from("import { next } from 'ebb:next';\nexport const handler = next({\n  routes: [\n");
+    for Found { path, file, is_page } in found {
+        let kind = if *is_page { "pages" } else { "app" };
+        let (path, file) = (Value::from(path.as_str()), quoted(file));
+        text += &format!("    {{ path: {path}, kind: '{kind}', load: () => import({file}) }},\n");
+    }
+    text += "  ],\n";
+    if let Some(file) = middleware {
+        text += &format!("  middleware: () => import({}),\n", quoted(file));
+    }
+    text + "});\n"
+}
+
+fn routes(found: &[Found]) -> Result<Vec<Route>, ProjectError> {
+    let mut routes = Vec::new();
+    for Found { path, file, .. } in found {
+        let route = route_of(path).map_err(|why| ProjectError::Route { file: file.clone(), why })?;
+        if !routes.contains(&route) {
+            routes.push(route);
+        }
+    }
+    Ok(routes)
+}
+
+/// The edge's route for a path with brackets.
+pub(super) fn route_of(path: &str) -> Result<Route, String> {
+    let mut text = String::new();
+    for segment in path.split('/').filter(|segment| !segment.is_empty()) {
+        text.push('/');
+        let inner = segment.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+        match inner {
+            Some(inner) if inner.trim_start_matches('[').starts_with("...") => {
+                text.push('*');
+                break;
+            }
+            Some(inner) => text += &format!("{{{inner}}}"),
+            None => text += segment,
+        }
+    }
+    let text = if text.is_empty() { "/".to_owned() } else { text };
+    Route::parse(&text).map_err(|error| error.to_string())
+}
+
+/// The longest `maxDuration` that a route says.
+fn timeout(found: &[Found]) -> Option<u32> {
+    let of = |found: &Found| {
+        let text = fs::read_to_string(&found.file).ok()?;
+        let own = literal::exported(&text, "maxDuration")
+            .or_else(|| literal::exported(&text, "config")?.get("maxDuration").cloned());
+        u32::try_from(own?.as_u64()?).ok().filter(|seconds| (1..=900).contains(seconds))
+    };
+    found.iter().filter_map(of).max()
+}
+
+/// Redirects, rewrites and headers of `next.config.*`, where they are written down as literals.
+fn read_config(folder: &Path, description: &mut Description) {
+    let Some(path) = ["js", "mjs", "ts", "cjs"]
+        .iter()
+        .map(|e| folder.join(format!("next.config.{e}")))
+        .find(|p| p.is_file())
+    else {
+        return;
+    };
+    let text = fs::read_to_string(&path).unwrap_or_default();
+    for (name, action) in
+        [("redirects", redirect as fn(&Value) -> Option<Rule>), ("rewrites", rewrite), ("headers", headers)]
+    {
+        let Some(start) = text.find(&format!("{name}(")).or_else(|| text.find(&format!("{name}:"))) else {
+            continue;
+        };
+        let list =
+            text[start..].find("return").and_then(|at| literal::parse(&text[start + at + "return".len()..]));
+        let rules: Option<Vec<Rule>> = match &list {
+            Some(Value::Array(list)) => list.iter().map(action).collect(),
+            _ => None,
+        };
+        match rules {
+            Some(rules) => description.rules.extend(rules),
+            None => description.ignore(
+                format!("{} {name}", file_name(&path)),
+                "it cannot be read without running it: write it down as a literal, or put it into an ebb.toml",
+            ),
+        }
+    }
+}
+
+fn text<'a>(value: &'a Value, key: &str) -> Option<&'a str> {
+    value.get(key)?.as_str()
+}
+
+fn rule(value: &Value, action: Action, force: bool) -> Option<Rule> {
+    let from = Pattern(path_pattern::of_regexp_path(text(value, "source")?));
+    Some(Rule { from, when: vercel::conditions(value)?, action, force })
+}
+
+fn redirect(value: &Value) -> Option<Rule> {
+    let permanent = value.get("permanent").and_then(Value::as_bool).unwrap_or(false);
+    let status = value.get("statusCode").and_then(Value::as_u64).and_then(|code| u16::try_from(code).ok());
+    let status = status.unwrap_or(if permanent { 308 } else { 307 });
+    let to = path_pattern::target(text(value, "destination")?);
+    rule(value, Action::Redirect { to, status }, true)
+}
+
+fn rewrite(value: &Value) -> Option<Rule> {
+    let to = text(value, "destination").filter(|to| to.starts_with('/'))?;
+    rule(value, Action::Rewrite { to: path_pattern::target(to), status: None }, false)
+}
+
+fn headers(value: &Value) -> Option<Rule> {
+    rule(value, Action::Headers(vercel::header_list(value)?), false)
+}

@@ -1,0 +1,113 @@
+"""The event bus: patterns, targets, transformers, dead letters, archives."""
+import json
+import uuid
+
+import pytest
+from botocore.exceptions import ClientError
+
+OPEN = json.dumps({"Version": "2012-10-17", "Statement": [
+    {"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": "*"}]})
+EVENT = {"id": "1", "account": "000000000000", "source": "shop", "time": "2026-11-25T00:00:00Z", "region": "us-east-1",
+         "resources": ["arn:a"], "detail-type": "order"}
+
+
+@pytest.fixture(scope="module")
+def bus(server):
+    return server.client("events")
+
+
+@pytest.fixture(scope="module")
+def sqs(server):
+    return server.client("sqs")
+
+
+def queue(sqs, policy=OPEN):
+    url = sqs.create_queue(QueueName=f"b-{uuid.uuid4().hex[:8]}", Attributes={"Policy": policy} if policy else {})["QueueUrl"]
+    return url, sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+
+
+def rule(bus, pattern, **target):
+    name = f"r-{uuid.uuid4().hex[:8]}"
+    bus.put_rule(Name=name, EventPattern=json.dumps(pattern))
+    answer = bus.put_targets(Rule=name, Targets=[{"Id": "t", **target}])
+    assert answer["FailedEntryCount"] == 0
+    return name
+
+
+def put(bus, source, detail):
+    answer = bus.put_events(Entries=[{"Source": source, "DetailType": "t", "Detail": json.dumps(detail)}])
+    assert answer["FailedEntryCount"] == 0
+    return answer["Entries"][0]["EventId"]
+
+
+def receive(sqs, url):
+    (message,) = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=10, MessageAttributeNames=["All"])["Messages"]
+    return message
+
+
+@pytest.mark.parametrize("pattern, detail, expected", [
+    ({"n": [{"numeric": [">", 0, "<=", 5]}]}, {"n": 5}, True),
+    ({"n": [{"numeric": ["=", 5]}]}, {"n": "5"}, False),
+    ({"s": [{"prefix": "a"}]}, {"s": "abc"}, True),
+    ({"s": [{"prefix": {"equals-ignore-case": "AB"}}]}, {"s": "abc"}, True),
+    ({"s": [{"suffix": "c"}]}, {"s": "abc"}, True),
+    ({"s": [{"anything-but": ["a", "b"]}]}, {"s": "c"}, True),
+    ({"s": [{"anything-but": {"prefix": "a"}}]}, {"s": "abc"}, False),
+    ({"s": [{"anything-but": "a"}]}, {}, False),
+    ({"s": [{"exists": False}]}, {}, True),
+    ({"s": [{"exists": True}]}, {"s": None}, True),
+    ({"s": [None]}, {"s": None}, True),
+    ({"s": [{"equals-ignore-case": "ABC"}]}, {"s": "abc"}, True),
+    ({"s": [{"wildcard": "a*c"}]}, {"s": "abbbc"}, True),
+    ({"ip": [{"cidr": "10.0.0.0/8"}]}, {"ip": "10.1.2.3"}, True),
+    ({"ip": [{"cidr": "10.0.0.0/8"}]}, {"ip": "11.1.2.3"}, False),
+    ({"$or": [{"a": [1]}, {"b": [2]}]}, {"b": 2}, True),
+    ({"$or": [{"a": [1]}, {"b": [2]}]}, {"b": 1}, False),
+    ({"list": ["b"]}, {"list": ["a", "b"]}, True),
+])
+def test_operators_of_patterns(bus, pattern, detail, expected):
+    answer = bus.test_event_pattern(EventPattern=json.dumps({"detail": pattern}),
+                                    Event=json.dumps({**EVENT, "detail": detail}))
+    assert answer["Result"] is expected
+
+
+@pytest.mark.parametrize("pattern", ["no JSON", '{"a": "b"}', '{"a": [{"nonsense": 1}]}', "{}"])
+def test_patterns_that_make_no_sense_are_refused(bus, pattern):
+    with pytest.raises(ClientError) as error:
+        bus.put_rule(Name="bad", EventPattern=pattern)
+    assert error.value.response["Error"]["Code"] == "InvalidEventPatternException"
+
+
+@pytest.mark.parametrize("shape, expected", [
+    ({"InputPath": "$.detail.n"}, "7"),
+    ({"Input": '{"fixed": 1}'}, '{"fixed": 1}'),
+    ({"InputTransformer": {"InputPathsMap": {"n": "$.detail.n", "s": "$.detail.s"},
+                           "InputTemplate": '{"number": <n>, "text": "<s>!"}'}}, '{"number": 7, "text": "ä!"}'),
+])
+def test_targets_get_what_their_input_says(bus, sqs, shape, expected):
+    url, arn = queue(sqs)
+    source = uuid.uuid4().hex
+    rule(bus, {"source": [source]}, Arn=arn, **shape)
+    put(bus, source, {"n": 7, "s": "ä"})
+    body = receive(sqs, url)["Body"]
+    assert json.loads(body) == json.loads(expected)
+
+
+def test_what_a_target_refuses_is_a_dead_letter_that_says_why(server, bus, sqs):
+    url, arn = queue(sqs)
+    function = server.create("def handler(event, context): pass\n")
+    function_arn = server.lam.get_function_configuration(FunctionName=function)["FunctionArn"]
+    source = uuid.uuid4().hex
+    name = rule(bus, {"source": [source]}, Arn=function_arn, DeadLetterConfig={"Arn": arn})
+    put(bus, source, {})
+    letter = receive(sqs, url)
+    attributes = {key: value["StringValue"] for key, value in letter["MessageAttributes"].items()}
+    assert attributes["ERROR_CODE"] == "NO_PERMISSIONS" and attributes["RULE_ARN"].endswith(name)
+    assert json.loads(letter["Body"])["source"] == source
+
+
+def test_one_bad_entry_does_not_keep_the_others_out(bus):
+    answer = bus.put_events(Entries=[{"Source": "a", "DetailType": "t", "Detail": "{}"},
+                                     {"Source": "a", "DetailType": "t", "Detail": "no JSON"}])
+    assert answer["FailedEntryCount"] == 1 and "EventId" in answer["Entries"][0]
+    assert answer["Entries"][1]["ErrorCode"] == "MalformedDetail"
