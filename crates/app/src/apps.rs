@@ -26,6 +26,7 @@ use tokio::sync::Mutex;
 
 use crate::edge::{AppEdge, Destination, EdgeRequest};
 use crate::plan::{Ignored, Plan};
+use crate::stack::Stacks;
 
 pub use error::AppError;
 use record::AppRecord;
@@ -38,6 +39,8 @@ pub struct AppsConfig {
     pub store: Store,
     /// What invokes their functions by the clock.
     pub scheduler: Scheduler,
+    /// What applies their templates.
+    pub stacks: Stacks,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
     /// Apps are at `http://NAME.<domain>:<port>`.
@@ -59,6 +62,7 @@ struct Inner {
     catalog: Catalog,
     store: Store,
     scheduler: Scheduler,
+    stacks: Stacks,
     clock: Arc<dyn Clock>,
     domain: String,
     port: u16,
@@ -162,6 +166,7 @@ impl Apps {
                 catalog: config.catalog,
                 store: config.store,
                 scheduler: config.scheduler,
+                stacks: config.stacks,
                 clock: config.clock,
                 domain: config.domain,
                 port: config.port,
@@ -271,9 +276,18 @@ impl Apps {
             name: plan.app.clone(),
             deployed: Timestamp(record.deployed).to_rfc3339(),
             generation: record.generation,
-            functions: names(plan).map(|name| name.to_string()).collect(),
+            functions: self.function_names(plan),
             urls: self.urls(plan),
         })
+    }
+
+    /// The full names of an app's functions, those of its template included.
+    fn function_names(&self, plan: &Plan) -> Vec<String> {
+        let own = names(plan).map(|name| name.to_string());
+        let stack = plan.stack.as_ref().and_then(|_| self.inner.stacks.get(&plan.app).ok());
+        let made = stack.iter().flat_map(|stack| stack.resources.values());
+        let made = made.filter(|made| made.kind == "AWS::Lambda::Function").map(|made| made.physical.clone());
+        own.chain(made.collect::<Vec<_>>()).collect()
     }
 
     fn urls(&self, plan: &Plan) -> Vec<Url> {

@@ -18,6 +18,8 @@ mod edge;
 mod plan;
 mod project;
 mod routes;
+mod stack;
+mod template;
 
 pub use apps::{App, AppError, Apps, AppsConfig, Deployment, Step, StepKind, Target, Url};
 pub use edge::{
@@ -26,3 +28,8 @@ pub use edge::{
 pub use plan::{Ignored, InvalidPlan, Plan, PlannedFunction, PlannedSchedule};
 pub use project::{FunctionFolder, Package, Packed, Project, ProjectError};
 pub use routes::{InvalidRoute, Route};
+pub use stack::{
+    MadeResource, StackError, StackEvent, StackInput, StackOutput, StackRecord, StackServices, Stacks,
+    StacksConfig,
+};
+pub use template::Fault;

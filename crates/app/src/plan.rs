@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::edge::{InvalidPattern, Rule};
 use crate::routes::Route;
+use crate::stack::StackInput;
 
 /// An app, as it shall be.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -30,6 +31,9 @@ pub struct Plan {
     /// When functions are invoked by the clock.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub schedules: Vec<PlannedSchedule>,
+    /// The template whose resources the app is made of, besides functions of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stack: Option<StackInput>,
     /// What was left out of the packages, and why.
     #[serde(default)]
     pub ignored: Vec<Ignored>,
@@ -142,6 +146,7 @@ impl Plan {
             short_html: false,
             rules: Vec::new(),
             schedules: Vec::new(),
+            stack: None,
             ignored: Vec::new(),
         }
     }
@@ -154,7 +159,7 @@ impl Plan {
         if !is_app_name(&self.app) {
             return Err(InvalidPlan::AppName(self.app.clone()));
         }
-        if self.functions.is_empty() && self.files.is_empty() {
+        if self.functions.is_empty() && self.files.is_empty() && self.stack.is_none() {
             return Err(InvalidPlan::Empty(self.app.clone()));
         }
         let (mut names, mut routes) = (BTreeSet::new(), BTreeSet::new());

@@ -15,6 +15,8 @@ mod pack;
 mod path_pattern;
 mod platform;
 mod sdk;
+mod serverless;
+mod stack;
 #[cfg(test)]
 mod tests;
 mod vercel;
@@ -139,6 +141,9 @@ impl Project {
         known: &BTreeMap<String, Packed>,
         progress: &mut dyn FnMut(&str),
     ) -> Result<Packed, ProjectError> {
+        if let Some((pack, template)) = &self.description.template {
+            return pack(self, template, progress);
+        }
         let mut plan = Plan {
             short_html: self.description.short_html,
             rules: self.description.rules.clone(),

@@ -134,7 +134,8 @@ impl Platform {
         });
         let edge_port = addresses.1.port();
         let sources = Sources::open(config, &store, &invoker, &clock, addresses.0).await?;
-        let apps = wiring::apps(config, &store, &invoker, &engine, &sources, edge_port).await?;
+        let stacks = wiring::stacks(config, &store, &invoker, &sources, &clock, addresses).await?;
+        let apps = wiring::apps(config, &store, &invoker, &engine, &sources, stacks, edge_port).await?;
         let aws = wiring::aws(config, &keys, &clock, &store, &invoker, &sources, edge_port);
         let console = wiring::console(config, &store, &invoker, &apps, edge_port);
         let s3 = S3Api::new(sources.buckets.clone(), keys.clone(), clock.clone(), config.domain.clone());

@@ -1,10 +1,14 @@
 //! Adapters where two crates of one layer need each other: the consumer owns the trait, this is the implementation.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
-use ebb_app::{AppError, Apps, AppsConfig, Destination, EdgeRequest, Plan, Target};
+use ebb_app::{
+    AppError, Apps, AppsConfig, Destination, EdgeRequest, Plan, StackError, StackServices, Stacks,
+    StacksConfig, Target,
+};
 use ebb_aws::api::apigatewayv2::HttpApiState;
 use ebb_aws::api::lambda::{self, EdgeAddress, Lambda};
 use ebb_aws::api::{apigatewayv2, events, logs, scheduler, sns, sqs, sts};
@@ -115,6 +119,34 @@ impl RequestAuthenticator for Authenticator {
     }
 }
 
+/// The stacks, over the services that their resources are in.
+pub(crate) async fn stacks(
+    config: &Config,
+    store: &Store,
+    invoker: &Invoker,
+    sources: &Sources,
+    clock: &Arc<dyn Clock>,
+    (api, edge): (SocketAddr, SocketAddr),
+) -> Result<Stacks, StackError> {
+    Stacks::open(StacksConfig {
+        services: StackServices {
+            catalog: invoker.catalog().clone(),
+            queues: sources.queues.clone(),
+            buses: sources.buses.clone(),
+            scheduler: sources.scheduler.clone(),
+            buckets: sources.buckets.clone(),
+            mappings: sources.mappings.clone(),
+            http_apis: sources.http_apis.clone(),
+        },
+        store: store.clone(),
+        clock: clock.clone(),
+        domain: config.domain.clone(),
+        port: edge.port(),
+        api: format!("http://{api}"),
+    })
+    .await
+}
+
 /// The apps, with the runtimes that the engine finds on this machine.
 pub(crate) async fn apps(
     config: &Config,
@@ -122,6 +154,7 @@ pub(crate) async fn apps(
     invoker: &Invoker,
     engine: &Arc<Engine>,
     sources: &Sources,
+    stacks: Stacks,
     edge_port: u16,
 ) -> Result<Apps, AppError> {
     let engine = engine.clone();
@@ -129,6 +162,7 @@ pub(crate) async fn apps(
         catalog: invoker.catalog().clone(),
         store: store.clone(),
         scheduler: sources.scheduler.clone(),
+        stacks,
         clock: Arc::new(SystemClock),
         domain: config.domain.clone(),
         port: edge_port,

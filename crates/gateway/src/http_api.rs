@@ -9,6 +9,7 @@ mod cors;
 mod find;
 mod function;
 mod http;
+mod mock;
 mod refusal;
 mod rest;
 

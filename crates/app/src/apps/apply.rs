@@ -13,6 +13,7 @@ use ebb_store::Expect;
 use super::record::{self, AppRecord};
 use super::{App, AppError, Apps, Deployment, LiveApp, Step, StepKind, names};
 use crate::plan::{Plan, PlannedFunction};
+use crate::stack::StackError;
 
 /// What is to be done to one function of a plan.
 struct Change<'a> {
@@ -43,7 +44,16 @@ impl Apps {
         let old = before.as_ref().and_then(|app| app.record.plan.clone());
         let (steps, gone) = {
             let changes = self.changes(&plan)?;
-            (steps(&changes), self.gone(&plan, old.as_ref()))
+            let mut all = steps(&changes);
+            if let Some(stack) = &plan.stack {
+                let planned = self.inner.stacks.plan(&plan.app, stack)?;
+                all.extend(planned.into_iter().map(|step| Step {
+                    function: step.shown,
+                    kind: step.kind,
+                    changed: step.changed,
+                }));
+            }
+            (all, self.gone(&plan, old.as_ref()))
         };
         let deployment = |dry_run| Deployment {
             app: plan.app.clone(),
@@ -70,6 +80,9 @@ impl Apps {
         }
         self.accept(&plan, record, revision).await?;
         self.delete_functions(&gone).await?;
+        if plan.stack.is_none() && old.is_some_and(|old| old.stack.is_some()) {
+            self.inner.stacks.delete(&plan.app).await?;
+        }
         Ok(deployment(false))
     }
 
@@ -149,7 +162,7 @@ impl Apps {
         let is_left_over = |name: &FunctionName, function: &Function| {
             let Some(app) = &function.app else { return false };
             let plan = live.get(app).and_then(|app| app.record.plan.as_ref());
-            !plan.is_some_and(|plan| names(plan).any(|planned| planned == *name))
+            !plan.is_some_and(|plan| self.function_names(plan).iter().any(|planned| planned == name.as_str()))
         };
         let found = snapshot.functions.iter().filter(|(name, function)| is_left_over(name, function));
         found.map(|(name, _)| name.clone()).collect()
@@ -163,6 +176,11 @@ impl Apps {
             let plan = live.get(name).and_then(|app| app.record.plan.as_ref());
             plan.map(|plan| names(plan).collect::<Vec<_>>()).unwrap_or_default()
         };
+        // What makes it an app goes last: a stack that cannot be deleted is still there to be deleted again.
+        match self.inner.stacks.delete(name).await {
+            Ok(()) | Err(StackError::NotFound(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
         // The record goes first: functions without an app are deleted at the next start, an app without functions
         // would be a ruin that nobody clears away.
         record::delete(&self.inner.store, name).await?;
@@ -217,7 +235,9 @@ impl Apps {
     ) -> Result<HashMap<Digest, Bytes>, AppError> {
         let held: HashMap<Digest, Bytes> = packages.into_iter().map(|zip| (Digest::of(&zip), zip)).collect();
         let functions = plan.functions.iter().map(|function| function.package);
-        let wanted: BTreeSet<Digest> = functions.chain(plan.files.values().copied()).collect();
+        let of_stack = plan.stack.iter().flat_map(|stack| stack.packages.values().copied());
+        let wanted: BTreeSet<Digest> =
+            functions.chain(plan.files.values().copied()).chain(of_stack).collect();
         for digest in wanted {
             match held.get(&digest) {
                 Some(zip) => {
@@ -233,7 +253,11 @@ impl Apps {
     /// Makes the functions of a plan what it says, all of them or none.
     async fn converge(&self, plan: &Plan, held: &HashMap<Digest, Bytes>) -> Result<(), AppError> {
         let mut undo = Vec::new();
-        let result = self.change_all(plan, held, &mut undo).await;
+        let mut result = self.change_all(plan, held, &mut undo).await;
+        if let (Ok(()), Some(stack)) = (&result, &plan.stack) {
+            let applied = self.inner.stacks.apply(&plan.app, stack.clone(), Some(&plan.app)).await;
+            result = applied.map(drop).map_err(AppError::from);
+        }
         if result.is_err() {
             for step in undo.into_iter().rev() {
                 self.take_back(step).await;

@@ -4,6 +4,7 @@ use ebb_invoker::catalog::{CatalogError, NotReady};
 use ebb_store::StoreError;
 
 use crate::plan::InvalidPlan;
+use crate::stack::StackError;
 
 /// Why an app was not changed, or not found.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +44,9 @@ pub enum AppError {
         /// Why not.
         source: NotReady,
     },
+    /// The app's template could not be applied.
+    #[error(transparent)]
+    Stack(#[from] StackError),
     /// The store failed; detail is for the log.
     #[error("the store failed: {0}")]
     Store(#[from] StoreError),
@@ -58,6 +62,7 @@ impl AppError {
         match self {
             Self::Store(_) | Self::Internal(_) => true,
             Self::Function { source, .. } => source.is_internal(),
+            Self::Stack(error) => error.is_internal(),
             _ => false,
         }
     }

@@ -34,7 +34,9 @@ async fn open(data: &Path) -> Apps {
         Scheduler::open(SchedulerParts { store: store.clone(), clock: clock.clone(), account, region });
     let scheduler = scheduler.await.unwrap();
     let domain = "localhost".to_owned();
-    Apps::open(AppsConfig { catalog, store, scheduler, clock, domain, port: 8440, preferred }).await.unwrap()
+    let stacks = crate::stack::testing::stacks(&store, &catalog, scheduler.clone()).await;
+    let config = AppsConfig { catalog, store, scheduler, stacks, clock, domain, port: 8440, preferred };
+    Apps::open(config).await.unwrap()
 }
 
 async fn fresh() -> (TempDir, Apps) {

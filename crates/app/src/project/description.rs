@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use ebb_model::ServerSettings;
 
-use super::{MEMORY, TIMEOUT, workers};
+use super::error::ProjectError;
+use super::{MEMORY, Packed, Project, TIMEOUT, workers};
 use crate::edge::Rule;
 use crate::plan::{Ignored, PlannedSchedule};
 use crate::routes::Route;
@@ -13,12 +14,17 @@ use crate::routes::Route;
 /// Memory of a server that the platform brings, in MiB: one process serves all requests of its function.
 const SERVER_MEMORY: u32 = 1024;
 
+/// Packs the code that a template names.
+pub(super) type PackTemplate = fn(&Project, &Path, &mut dyn FnMut(&str)) -> Result<Packed, ProjectError>;
+
 /// A project as its dialect describes it, before anything was built or packed.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Description {
     /// The name that the project gives itself.
     pub(super) name: Option<String>,
     pub(super) functions: Vec<SourceFunction>,
+    /// Where a template says what it is made of: how that is packed, and the template.
+    pub(super) template: Option<(PackTemplate, PathBuf)>,
     /// Folders whose files the edge serves; of two files with one path the first folder's counts.
     pub(super) files: Vec<PathBuf>,
     /// Whether `about.html` is also `/about`.

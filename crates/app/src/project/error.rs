@@ -52,6 +52,14 @@ pub enum ProjectError {
         /// Where in it, and why.
         message: String,
     },
+    /// The template is wrong; says where.
+    #[error("{}: {fault}", path.display())]
+    Template {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        fault: crate::template::Fault,
+    },
     /// The folder's name makes no app name.
     #[error("the name of {} makes no name for an app", .0.display())]
     NoName(PathBuf),

@@ -93,6 +93,7 @@ fn parse(path: &Path, text: &str) -> Result<Description, ProjectError> {
     }
     let files = manifest.files.iter().map(|files| inside(root, files, "files"));
     Ok(Description {
+        template: None,
         name: manifest.name,
         functions,
         files: files.collect::<Result<_, _>>().map_err(wrong)?,

@@ -40,6 +40,14 @@ pub(super) fn zip(package: &Path, generated: &BTreeMap<String, String>) -> Resul
     files.zip(package)
 }
 
+/// Packs those files of a folder whose paths are `wanted`.
+pub(super) fn zip_some(package: &Path, wanted: &dyn Fn(&str) -> bool) -> Result<Zipped, ProjectError> {
+    let mut files = Files::default();
+    files.collect(package, "")?;
+    files.found.retain(|name, _| wanted(name));
+    files.zip(package)
+}
+
 /// Packs files that are in memory; `package` is what a failure is said of.
 pub(super) fn zip_of(package: &Path, contents: BTreeMap<String, Bytes>) -> Result<Zipped, ProjectError> {
     let mut files = Files::default();

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::description::{Description, SourceFunction};
 use super::error::ProjectError;
-use super::{MANIFEST, handler, manifest, netlify, next, vercel, workers};
+use super::{MANIFEST, handler, manifest, netlify, next, serverless, stack, vercel, workers};
 
 /// Looks at a folder, and finds the file that makes it a project of the platform.
 type Find = fn(&Path) -> Option<PathBuf>;
@@ -30,8 +30,9 @@ const fn platform(is: &'static str, find: Find, describe: Option<Describe>) -> P
 
 const PLATFORMS: &[Platform] = &[
     platform("an ebb.toml", |folder| first(folder, &[MANIFEST]), Some(manifest::describe)),
-    platform("an AWS SAM or CloudFormation template", template, None),
-    platform("a Serverless Framework project", serverless, None),
+    platform("an AWS SAM or CloudFormation template", stack::find, Some(stack::describe)),
+    platform("a Serverless Framework project", serverless::find, Some(serverless::describe)),
+    platform("a Serverless Framework project in JavaScript", serverless_script, None),
     platform("a Cloudflare Workers project", wrangler, Some(workers::describe)),
     platform("a Netlify project", netlify_project, Some(netlify::describe)),
     platform("a Supabase project", |folder| first(folder, &["supabase/functions"]), None),
@@ -57,8 +58,8 @@ pub(super) fn describe(folder: &Path) -> Result<Description, ProjectError> {
     Ok(Description { functions: vec![SourceFunction::only(folder)], ..Description::default() })
 }
 
-fn serverless(folder: &Path) -> Option<PathBuf> {
-    first(folder, &["serverless.yml", "serverless.yaml", "serverless.json", "serverless.ts", "serverless.js"])
+fn serverless_script(folder: &Path) -> Option<PathBuf> {
+    first(folder, &["serverless.ts", "serverless.js"])
 }
 
 fn wrangler(folder: &Path) -> Option<PathBuf> {
@@ -71,16 +72,6 @@ fn netlify_project(folder: &Path) -> Option<PathBuf> {
 
 fn first(folder: &Path, names: &[&str]) -> Option<PathBuf> {
     names.iter().map(|name| folder.join(name)).find(|path| path.exists())
-}
-
-/// A template says in its text that it is one: other tools use these file names too.
-fn template(folder: &Path) -> Option<PathBuf> {
-    let path = first(folder, &["template.yaml", "template.yml", "template.json"])?;
-    let text = fs::read_to_string(&path).ok()?;
-    let is_one = text.contains("AWSTemplateFormatVersion")
-        || text.contains("AWS::Serverless-2016-10-31")
-        || (text.contains("Resources") && text.contains("AWS::"));
-    is_one.then_some(path)
 }
 
 fn next_project(folder: &Path) -> Option<PathBuf> {

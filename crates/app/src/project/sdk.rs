@@ -8,35 +8,45 @@ use std::path::Path;
 
 /// The layer that a function wants: a name that `ebb runtimes add` knows.
 pub(super) fn wanted(package: &Path, runtime: &str) -> Option<&'static str> {
-    let (layer, extensions, packaged, words): (_, &[&str], _, &[&str]) = match runtime {
-        _ if runtime.starts_with("python") => (
-            "python-sdk",
-            &["py"],
-            "boto3",
-            &["import boto3", "from boto3", "import botocore", "from botocore"],
-        ),
+    let (layer, extensions, packaged, imports): (_, &[&str], _, fn(&str) -> bool) = match runtime {
+        _ if runtime.starts_with("python") => ("python-sdk", &["py"], "boto3", python_imports),
         _ if runtime.starts_with("nodejs") => {
-            ("node-sdk", &["mjs", "js", "cjs", "ts", "mts"], "node_modules/@aws-sdk", &["@aws-sdk/"])
+            let extensions = &["mjs", "js", "cjs", "ts", "mts"];
+            ("node-sdk", extensions, "node_modules/@aws-sdk", |text| text.contains("@aws-sdk/"))
         }
         _ => return None,
     };
-    (!package.join(packaged).exists() && mentions(package, extensions, words, 0)).then_some(layer)
+    (!package.join(packaged).exists() && mentions(package, extensions, imports, 0)).then_some(layer)
 }
 
-/// Whether a source below `folder` has one of these words. Packages of others are not looked into, nor folders nested
+/// Whether a line imports the SDK: alone, under another name, or in a list.
+fn python_imports(text: &str) -> bool {
+    let is_sdk = |module: &str| {
+        let name = module.split(|c: char| c == '.' || c.is_whitespace()).next().unwrap_or_default();
+        name == "boto3" || name == "botocore"
+    };
+    let import = |line: &str| match line.split_once(char::is_whitespace) {
+        Some(("import", modules)) => modules.split(',').any(|module| is_sdk(module.trim())),
+        Some(("from", module)) => is_sdk(module.trim()),
+        _ => false,
+    };
+    text.lines().flat_map(|line| line.split(';')).any(|statement| import(statement.trim()))
+}
+
+/// Whether a source below `folder` imports it. Packages of others are not looked into, nor folders nested
 /// deeper than anybody's own sources are.
-fn mentions(folder: &Path, extensions: &[&str], words: &[&str], depth: u32) -> bool {
+fn mentions(folder: &Path, extensions: &[&str], imports: fn(&str) -> bool, depth: u32) -> bool {
     let Ok(entries) = fs::read_dir(folder) else { return false };
     entries.flatten().any(|entry| {
         let path = entry.path();
         let name = entry.file_name();
         if path.is_dir() {
             let own = name != "node_modules" && !name.to_string_lossy().starts_with('.');
-            return own && depth < 6 && mentions(&path, extensions, words, depth + 1);
+            return own && depth < 6 && mentions(&path, extensions, imports, depth + 1);
         }
         let is_source =
             path.extension().is_some_and(|extension| extensions.iter().any(|known| extension == *known));
-        is_source && fs::read_to_string(&path).is_ok_and(|text| words.iter().any(|word| text.contains(word)))
+        is_source && fs::read_to_string(&path).is_ok_and(|text| imports(&text))
     })
 }
 
@@ -64,6 +74,9 @@ mod tests {
         );
         check(&[("app.py", "import boto3\n"), ("boto3/__init__.py", "")], "python3.11", None);
         check(&[("app.py", "import json\n")], "python3.11", None);
+        check(&[("app.py", "    import json, os, boto3\n")], "python3.11", Some("python-sdk"));
+        check(&[("app.py", "import json; import boto3 as aws\n")], "python3.11", Some("python-sdk"));
+        check(&[("app.py", "import boto3_stubs\n")], "python3.11", None);
         let import = "import { S3Client } from \"@aws-sdk/client-s3\";";
         check(&[("index.mjs", import)], "nodejs20.x", Some("node-sdk"));
         check(&[("index.mjs", import), ("node_modules/@aws-sdk/client-s3/x.js", "")], "nodejs", None);

@@ -68,8 +68,15 @@ fn what_cannot_be_deployed_is_named() {
         (&[("readme", "")][..], "found nothing"),
         (&[("index.mjs", "main()")], "index.mjs exports no handler"),
         (&[("bootstrap", "not executable")], "found nothing"),
-        (&[("template.yaml", "Transform: AWS::Serverless-2016-10-31")], "AWS SAM"),
-        (&[("serverless.yml", ""), ("index.mjs", HANDLER)], "Serverless Framework"),
+        (
+            &[(
+                "template.yaml",
+                "Resources:\n  F:\n    Type: AWS::Serverless::Function\n    Properties: {CodeUri: nope/}",
+            )],
+            "line 4: CodeUri of F: there is no",
+        ),
+        (&[("serverless.ts", ""), ("index.mjs", HANDLER)], "Serverless Framework"),
+        (&[("serverless.yml", "service: x\nprovider: {name: azure}")], "line 2: the provider must be aws"),
         (&[("wrangler.jsonc", "{}")], "main: a worker needs an entry point"),
         (&[("supabase/functions/a/index.ts", "")], "Supabase"),
         (&[("host.json", "{}")], "Azure"),

@@ -31,6 +31,12 @@ pub(crate) struct DeployArgs {
     /// Environment variables for every function, as NAME=value lines
     #[arg(long, value_name = "FILE")]
     env_file: Option<PathBuf>,
+    /// The value of a parameter of the template
+    #[arg(long = "parameter", value_name = "NAME=VALUE")]
+    parameters: Vec<String>,
+    /// Leave out resources that ebb does not have, rather than refuse the template
+    #[arg(long)]
+    skip_unsupported: bool,
     /// Say what would change, and change nothing
     #[arg(long)]
     dry_run: bool,
@@ -48,6 +54,7 @@ pub(crate) async fn run(args: DeployArgs) -> Result<ExitCode, Failure> {
     let progress = output.progress();
     let mut packed = pack(&project, BTreeMap::new(), &progress).await?;
     add_environment(&mut packed, args.env_file.as_deref())?;
+    set_parameters(&mut packed, &args)?;
     if !args.dry_run {
         progress.end();
         sdk::offer(output, &packed, &client, args.yes).await?;
@@ -92,6 +99,27 @@ pub(crate) fn add_environment(packed: &mut Packed, file: Option<&Path>) -> Resul
         for function in &mut packed.plan.functions {
             function.environment.extend(variables.clone());
         }
+        if let Some(stack) = &mut packed.plan.stack {
+            stack.environment.extend(variables);
+        }
+    }
+    Ok(())
+}
+
+/// What the command line says about the project's template.
+fn set_parameters(packed: &mut Packed, args: &DeployArgs) -> Result<(), Failure> {
+    let Some(stack) = &mut packed.plan.stack else {
+        return match args.parameters.first() {
+            None => Ok(()),
+            Some(given) => Err(Failure::new("only templates have parameters", given.clone())),
+        };
+    };
+    stack.skip_unsupported = args.skip_unsupported;
+    for given in &args.parameters {
+        let pair = given.split_once('=');
+        let (name, value) =
+            pair.ok_or_else(|| Failure::new("a parameter is given as NAME=VALUE", given.clone()))?;
+        stack.parameters.insert(name.to_owned(), value.to_owned());
     }
     Ok(())
 }

@@ -9,6 +9,7 @@ use super::authorize;
 use super::call::{ApiCall, Routed};
 use super::function::{self, FunctionCall};
 use super::http::response;
+use super::mock;
 use super::refusal::{ApiRefusal, Style};
 use crate::answer::AnswerBody;
 use crate::edge::Edge;
@@ -50,6 +51,7 @@ async fn integrate(
     let integration = matched.method.method_integration.as_ref().ok_or(ApiRefusal::NotCallable)?;
     match integration.kind.as_str() {
         "AWS_PROXY" => proxy(edge, api, call, routed, (stage, matched, integration)).await,
+        "MOCK" => mock::answer(call, integration),
         other => Err(ApiRefusal::NotBuilt(format!("integrations of the type {other}"))),
     }
 }

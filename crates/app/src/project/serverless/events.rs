@@ -1,0 +1,201 @@
+//! Events of functions, as SAM has them.
+
+use serde_json::{Map, Value as Json, json};
+
+use crate::template::{Fault, Node};
+
+/// Translates one event. Resources that it implies go to `resources`.
+pub(super) fn translate(
+    function: &str,
+    event: &Node,
+    payload: Option<&str>,
+    resources: &mut Map<String, Json>,
+) -> Result<Vec<Json>, Fault> {
+    let (kind, given, line) = match (event.as_str(), event.entries()) {
+        (Some(kind), _) => (kind, event.clone(), event.line),
+        (None, [entry, ..]) => (entry.key.as_str(), entry.value.clone(), entry.line),
+        _ => return Err(Fault::new(event.line, format!("{function}: an event must have a type"))),
+    };
+    let one = Event { function, given: &given, line };
+    match kind {
+        "httpApi" => one.http("HttpApi", payload),
+        "http" => one.http("Api", None),
+        "sqs" => one.sqs(),
+        "sns" => one.sns(),
+        "s3" => one.s3(resources),
+        "schedule" => one.schedule(),
+        "eventBridge" => one.event_bridge(),
+        _ => Err(Fault::new(line, format!("{function}: events of type {kind} are not built yet in ebb"))),
+    }
+}
+
+struct Event<'a> {
+    function: &'a str,
+    given: &'a Node,
+    line: u32,
+}
+
+impl Event<'_> {
+    fn wrong(&self, what: &str) -> Fault {
+        Fault::new(self.line, format!("{}: {what}", self.function))
+    }
+
+    /// Properties under the names that SAM has for them.
+    fn renamed(&self, names: &[(&str, &str)]) -> Map<String, Json> {
+        let one = |(from, to): &(&str, &str)| Some(((*to).to_owned(), self.given.get(from)?.to_json()));
+        names.iter().filter_map(one).collect()
+    }
+
+    fn http(&self, kind: &str, payload: Option<&str>) -> Result<Vec<Json>, Fault> {
+        for refused in ["authorizer", "private", "integration", "request"] {
+            let given = self.given.get(refused);
+            if let Some(node) = given.filter(|node| {
+                !matches!(
+                    node.scalar().as_deref(),
+                    Some("false" | "lambda-proxy" | "LAMBDA_PROXY" | "AWS_PROXY")
+                )
+            }) {
+                let message = format!("{}: {refused} of http events is not built yet in ebb", self.function);
+                return Err(Fault::new(node.line, message));
+            }
+        }
+        let (method, path) = match self.given.as_str() {
+            Some("*") => ("any".to_owned(), "$default".to_owned()),
+            Some(text) => {
+                let pair = text.trim().split_once(char::is_whitespace);
+                let (method, path) = pair.ok_or_else(|| self.wrong("write it like \"GET /path\""))?;
+                (method.to_lowercase(), path.trim().to_owned())
+            }
+            None => {
+                let text = |name: &str| self.given.get(name).and_then(Node::scalar);
+                let path = text("path").ok_or_else(|| self.wrong("an http event needs a path"))?;
+                (text("method").unwrap_or_else(|| "any".to_owned()).to_lowercase(), path)
+            }
+        };
+        let method = if method == "*" { "any".to_owned() } else { method };
+        let path = if path.starts_with('/') || path == "$default" { path } else { format!("/{path}") };
+        let mut properties = json!({ "Path": path, "Method": method });
+        if let Some(payload) = payload {
+            properties["PayloadFormatVersion"] = payload.into();
+        }
+        Ok(vec![json!({ "Type": kind, "Properties": properties })])
+    }
+
+    fn sqs(&self) -> Result<Vec<Json>, Fault> {
+        let mut properties = self.renamed(&[
+            ("batchSize", "BatchSize"),
+            ("maximumBatchingWindow", "MaximumBatchingWindowInSeconds"),
+            ("enabled", "Enabled"),
+        ]);
+        let arn = self.given.get("arn").map_or_else(|| self.given.to_json(), Node::to_json);
+        properties.insert("Queue".to_owned(), arn);
+        if let Some(kind) = self.given.get("functionResponseType") {
+            properties.insert("FunctionResponseTypes".to_owned(), json!([kind.to_json()]));
+        }
+        if let Some(limit) = self.given.get("maximumConcurrency") {
+            properties.insert("ScalingConfig".to_owned(), json!({ "MaximumConcurrency": limit.to_json() }));
+        }
+        if let Some(patterns) = self.given.get("filterPatterns").and_then(Node::as_list) {
+            let filters: Vec<Json> =
+                patterns.iter().map(|one| json!({ "Pattern": one.to_json().to_string() })).collect();
+            properties.insert("FilterCriteria".to_owned(), json!({ "Filters": filters }));
+        }
+        Ok(vec![json!({ "Type": "SQS", "Properties": properties })])
+    }
+
+    fn sns(&self) -> Result<Vec<Json>, Fault> {
+        let named = self.given.as_str().is_some_and(|text| !text.starts_with("arn:"));
+        if named
+            || (self.given.intrinsic().is_none()
+                && self.given.as_str().is_none()
+                && self.given.get("arn").is_none())
+        {
+            return Err(self.wrong("an sns event needs the arn of a topic"));
+        }
+        let mut properties =
+            self.renamed(&[("filterPolicy", "FilterPolicy"), ("filterPolicyScope", "FilterPolicyScope")]);
+        let arn = self.given.get("arn").map_or_else(|| self.given.to_json(), Node::to_json);
+        properties.insert("Topic".to_owned(), arn);
+        Ok(vec![json!({ "Type": "SNS", "Properties": properties })])
+    }
+
+    fn s3(&self, resources: &mut Map<String, Json>) -> Result<Vec<Json>, Fault> {
+        let text = |name: &str| self.given.get(name).and_then(Node::scalar);
+        if text("existing").as_deref() == Some("true") {
+            return Err(self.wrong("s3 events of existing buckets are not built yet in ebb"));
+        }
+        let bucket = self.given.scalar().or_else(|| text("bucket"));
+        let bucket = bucket.ok_or_else(|| self.wrong("an s3 event needs a bucket"))?;
+        let logical = format!("S3Bucket{}", super::logical(&bucket.replace('.', ""), ""));
+        resources
+            .entry(logical.clone())
+            .or_insert_with(|| json!({ "Type": "AWS::S3::Bucket", "Properties": { "BucketName": bucket } }));
+        let event = text("event").unwrap_or_else(|| "s3:ObjectCreated:*".to_owned());
+        let mut properties = json!({ "Bucket": { "Ref": logical }, "Events": event });
+        if let Some(rules) = self.given.get("rules").and_then(Node::as_list) {
+            let rules: Vec<Json> = rules
+                .iter()
+                .flat_map(Node::entries)
+                .map(|rule| json!({ "Name": rule.key, "Value": rule.value.to_json() }))
+                .collect();
+            properties["Filter"] = json!({ "S3Key": { "Rules": rules } });
+        }
+        Ok(vec![json!({ "Type": "S3", "Properties": properties })])
+    }
+
+    fn schedule(&self) -> Result<Vec<Json>, Fault> {
+        let rates = match (self.given.as_str(), self.given.get("rate")) {
+            (Some(rate), _) => vec![Json::from(rate)],
+            (None, Some(node)) => {
+                node.as_list().unwrap_or(std::slice::from_ref(node)).iter().map(Node::to_json).collect()
+            }
+            (None, None) => return Err(self.wrong("a schedule needs a rate")),
+        };
+        let input = self.given.get("input").map(|node| match node.as_str() {
+            Some(text) => Json::from(text),
+            None => Json::from(node.to_json().to_string()),
+        });
+        let scheduler = self.given.get("method").and_then(Node::as_str) == Some("scheduler");
+        let mut events = Vec::new();
+        for rate in rates {
+            let mut properties = self.renamed(&[("description", "Description"), ("name", "Name")]);
+            properties.extend(input.clone().map(|input| ("Input".to_owned(), input)));
+            let enabled = self.given.get("enabled").and_then(Node::scalar).is_none_or(|text| text != "false");
+            properties.insert("State".to_owned(), if enabled { "ENABLED" } else { "DISABLED" }.into());
+            if scheduler {
+                properties.extend(self.renamed(&[("timezone", "ScheduleExpressionTimezone")]));
+                properties.insert("ScheduleExpression".to_owned(), rate);
+                properties.entry("OmitName").or_insert_with(|| true.into());
+                events.push(json!({ "Type": "ScheduleV2", "Properties": properties }));
+            } else {
+                properties.insert("Schedule".to_owned(), rate);
+                events.push(json!({ "Type": "Schedule", "Properties": properties }));
+            }
+        }
+        Ok(events)
+    }
+
+    fn event_bridge(&self) -> Result<Vec<Json>, Fault> {
+        let mut properties =
+            self.renamed(&[("pattern", "Pattern"), ("eventBus", "EventBusName"), ("inputPath", "InputPath")]);
+        if let Some(node) = self.given.get("input") {
+            properties.insert("Input".to_owned(), node.to_json().to_string().into());
+        }
+        if let Some(node) = self.given.get("inputTransformer") {
+            let template = node.get("inputTemplate").map(Node::to_json);
+            let paths = node.get("inputPathsMap").map(Node::to_json);
+            properties.insert(
+                "InputTransformer".to_owned(),
+                json!({ "InputTemplate": template, "InputPathsMap": paths.unwrap_or_else(|| json!({})) }),
+            );
+        }
+        if let Some(schedule) = self.given.get("schedule") {
+            properties.insert("Schedule".to_owned(), schedule.to_json());
+            return Ok(vec![json!({ "Type": "Schedule", "Properties": properties })]);
+        }
+        if properties.get("Pattern").is_none() {
+            return Err(self.wrong("an eventBridge event needs a pattern or a schedule"));
+        }
+        Ok(vec![json!({ "Type": "EventBridgeRule", "Properties": properties })])
+    }
+}
