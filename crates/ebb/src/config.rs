@@ -128,6 +128,8 @@ impl Config {
         let account =
             AccountId::parse(&account).map_err(|error| problems.push(format!("account: {error}"))).ok();
         let data = args.data.clone().or(file.data).or_else(default_data);
+        // Absolute once and for all: the launcher and what it mounts do not share this process's folder.
+        let data = data.map(|data| std::path::absolute(&data).unwrap_or(data));
         if data.is_none() {
             problems.push("data: HOME is not set, so give the data folder with --data".to_owned());
         }
