@@ -112,7 +112,7 @@ def test_an_external_extension_lives_beside_the_runtime(server):
     server.lam.delete_function(FunctionName=name)
 
     from conftest import eventually
-    log = eventually(lambda: [m for m in [server.log_of(name)] if any("SHUTDOWN" in line for line in m)])[0]
+    log = eventually(lambda: [m for m in [server.log_of(name)] if any("extension saw SHUTDOWN" in line for line in m)])[0]
     assert f"registered for {name} app.handler\n" in log or f"registered for {name} app.handler" in log
     text = "\n".join(log)
     assert f"extension saw INVOKE {first}" in text and f"extension saw INVOKE {second}" in text
