@@ -155,8 +155,6 @@ pub enum EventEncoding {
     /// The event is the body.
     #[default]
     Json,
-    /// One CloudEvent for each record of it, in the binary mode of HTTP.
-    CloudEvents,
 }
 
 /// A reference from a version to a layer version, with what is needed to mount it even when the layer is deleted.

@@ -67,7 +67,7 @@ pub(super) fn of(event: &Event, settings: &ServerSettings) -> Exchange {
     match http.filter(|http| http.version == "2.0").and_then(|http| http_request(&http, settings)) {
         Some(request) => Exchange::Http(Box::new(request)),
         None => Exchange::Events(match settings.events {
-            EventEncoding::Json | EventEncoding::CloudEvents => vec![posted(event)],
+            EventEncoding::Json => vec![posted(event)],
         }),
     }
 }
