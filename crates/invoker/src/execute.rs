@@ -152,7 +152,11 @@ impl Attempt<'_> {
             _ => None,
         };
         let (result, after) = match ending {
-            None => (Err(failure::timed_out(id, self.timeout)), After::End(lease)),
+            None => {
+                // What else runs in it goes on: the event was abandoned with its connection.
+                let after = if self.pool.is_shared() { After::Settle(lease) } else { After::End(lease) };
+                (Err(failure::timed_out(id, self.timeout)), after)
+            }
             Some(Ending::Answered) => (Ok(sink.into_response()), After::Settle(lease)),
             Some(Ending::Failed(payload)) => {
                 (Err(FunctionFailure { kind: FailureKind::Error, payload }), After::Settle(lease))

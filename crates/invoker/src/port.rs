@@ -27,7 +27,7 @@ pub trait Runtime: Send + Sync + 'static {
     fn start(&self, spec: InstanceSpec) -> Boxed<'_, Result<Arc<dyn Instance>, StartError>>;
 }
 
-/// One sandboxed instance of one version. It takes one event at a time.
+/// One sandboxed instance of one version. It takes as many events at a time as the settings of its version say.
 pub trait Instance: Send + Sync + 'static {
     /// Runs one event to the end of its answer, which goes to `sink`. Dropping the future abandons the event: the
     /// instance must then be killed.

@@ -6,6 +6,7 @@ mod failures;
 mod lifecycle;
 mod logging;
 mod provisioned;
+mod shared;
 mod stress;
 mod waiting;
 mod world;

@@ -17,8 +17,8 @@ pub(crate) enum Handed {
     Failed(InvokeError),
 }
 
-/// An instance in use by one invocation. Dropping it unused gives it back; dropping it in the middle of an event ends
-/// the instance.
+/// A place in an instance, in use by one invocation. Dropping it unused gives it back; dropping it in the middle of an
+/// event ends the instance, where no others share it.
 pub(crate) struct Lease {
     pool: Arc<Pool>,
     held: Option<Arc<Pooled>>,
@@ -52,7 +52,7 @@ impl Lease {
     pub(crate) fn release(mut self) {
         self.end_settling();
         if let Some(pooled) = self.defuse() {
-            self.pool.offer(pooled, false);
+            self.pool.give_back(pooled);
         }
     }
 
@@ -80,8 +80,8 @@ impl Drop for Lease {
     fn drop(&mut self) {
         self.end_settling();
         match self.held.take() {
-            Some(pooled) if self.in_event => self.pool.end(pooled, "failure"),
-            Some(pooled) => self.pool.offer(pooled, false),
+            Some(pooled) if self.in_event && !self.pool.is_shared() => self.pool.end(pooled, "failure"),
+            Some(pooled) => self.pool.give_back(pooled),
             None => {}
         }
     }

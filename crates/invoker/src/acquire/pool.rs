@@ -36,15 +36,15 @@ pub(crate) struct Pool {
 
 #[derive(Default)]
 struct State {
-    /// Ready for an event; the last is taken first, so that the rest can grow old and go.
-    idle: Vec<Arc<Pooled>>,
+    /// With room for another event; the last is taken first, so that the rest can grow old and go.
+    free: Vec<Arc<Pooled>>,
     /// Invocations that wait, the oldest first.
     waiting: VecDeque<oneshot::Sender<Handed>>,
     /// On-demand instances on their way.
     starting: usize,
     /// Answered, but not yet ready for the next event.
     settling: usize,
-    /// All that exist, idle or not.
+    /// All that exist, free or not.
     live: Vec<Arc<Pooled>>,
     /// How many provisioned instances there are to be.
     provisioned_target: u32,
@@ -77,20 +77,35 @@ impl Pool {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The idle instance that was used last.
+    /// Whether its instances take several events at a time.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.capacity() > 1
+    }
+
+    /// How many events an instance takes at a time.
+    fn capacity(&self) -> u32 {
+        self.version.settings.concurrency()
+    }
+
+    /// A place in the instance that was used last.
     pub(crate) fn take(self: &Arc<Self>) -> Option<Lease> {
-        let taken = self.lock().idle.pop();
-        let pooled = taken?;
-        pooled.set_idle(false);
-        if pooled.gone.is_cancelled() {
-            // It ended while it was idle, and its keeper found it gone from the idle ones.
-            self.end(pooled, "failure");
+        let mut state = self.lock();
+        let pooled = state.free.last()?.clone();
+        // It may have ended while it was idle, its keeper on the way to find it gone from the free ones.
+        let reason = if pooled.gone.is_cancelled() { Some("failure") } else { pooled.too_old() };
+        if let Some(reason) = reason {
+            state.free.pop();
+            let unused = pooled.events() == 0;
+            drop(state);
+            if unused {
+                self.end(pooled, reason);
+            }
             return self.take();
         }
-        if pooled.outlived() {
-            self.end(pooled, "spindown");
-            return self.take();
+        if pooled.enter() == self.capacity() {
+            state.free.pop();
         }
+        drop(state);
         Some(Lease::new(self.clone(), pooled))
     }
 
@@ -100,12 +115,9 @@ impl Pool {
         let mut state = self.lock();
         state.waiting.retain(|waiting| !waiting.is_closed());
         state.waiting.push_back(sender);
-        // One may have become idle since `take` found none: it goes to the oldest that waits.
-        let idle = state.idle.pop();
-        drop(state);
-        if let Some(pooled) = idle {
-            pooled.set_idle(false);
-            self.offer(pooled, false);
+        // One may have become free since `take` found none: it goes to the oldest that waits.
+        if let Some(pooled) = state.free.pop() {
+            self.offer(state, pooled, false);
         }
         receiver
     }
@@ -121,8 +133,9 @@ impl Pool {
     pub(crate) fn begin_start(&self, most: u32) -> bool {
         let mut state = self.lock();
         state.waiting.retain(|waiting| !waiting.is_closed());
-        let needed = state.starting < state.waiting.len().min(STARTS_AT_ONCE)
-            && state.live.len() + state.starting < most as usize;
+        let places = state.waiting.len().div_ceil(self.capacity() as usize);
+        let needed =
+            state.starting < places.min(STARTS_AT_ONCE) && state.live.len() + state.starting < most as usize;
         state.starting += usize::from(needed);
         needed
     }
@@ -142,73 +155,84 @@ impl Pool {
 
     /// A counted start ended with an instance.
     pub(crate) fn start_succeeded(self: &Arc<Self>, pooled: Arc<Pooled>) {
-        {
-            let mut state = self.lock();
-            state.starting = state.starting.saturating_sub(1);
-            state.live.push(pooled.clone());
-        }
-        self.offer(pooled, true);
+        let mut state = self.lock();
+        state.starting = state.starting.saturating_sub(1);
+        state.live.push(pooled.clone());
+        self.offer(state, pooled, true);
     }
 
     /// An instance that was started to be kept is ready.
     pub(crate) fn add_provisioned(self: &Arc<Self>, pooled: Arc<Pooled>) {
-        self.lock().live.push(pooled.clone());
-        self.offer(pooled, true);
+        let mut state = self.lock();
+        state.live.push(pooled.clone());
+        self.offer(state, pooled, true);
     }
 
     /// An instance that was started for one event alone is ready, and in use.
     pub(crate) fn add_leased(self: &Arc<Self>, pooled: Arc<Pooled>) -> Lease {
+        pooled.enter();
         self.lock().live.push(pooled.clone());
         Lease::new(self.clone(), pooled)
     }
 
-    /// Gives an instance to whoever waits, else lets it idle; ends it where it is not wanted any more.
-    pub(super) fn offer(self: &Arc<Self>, pooled: Arc<Pooled>, unused: bool) {
-        let mut state = self.lock();
-        if pooled.gone.is_cancelled() {
-            drop(state);
-            self.end(pooled, "failure");
-            return;
+    /// An event has left an instance, which is ready for another.
+    pub(super) fn give_back(self: &Arc<Self>, pooled: Arc<Pooled>) {
+        let state = self.lock();
+        pooled.leave();
+        self.offer(state, pooled, false);
+    }
+
+    /// Gives the places of an instance to those who wait, and keeps what is left; ends it where it is not wanted any
+    /// more and nothing runs in it.
+    fn offer(self: &Arc<Self>, mut state: MutexGuard<'_, State>, pooled: Arc<Pooled>, unused: bool) {
+        let reason = if pooled.gone.is_cancelled() { Some("failure") } else { pooled.too_old() };
+        if reason.is_none() {
+            self.hand_out(&mut state, &pooled);
         }
-        if pooled.outlived() {
-            drop(state);
-            self.end(pooled, "spindown");
-            return;
-        }
-        let mut lease = Lease::new(self.clone(), pooled);
-        while let Some(waiting) = state.waiting.pop_front() {
-            match waiting.send(Handed::Ready(lease)) {
-                Ok(()) => return,
-                // Taken apart here: dropping it would come back to this function, under its lock.
-                Err(Handed::Ready(unsent)) => lease = unsent,
-                Err(Handed::FailedInit(_) | Handed::Failed(_)) => return,
-            }
-        }
-        let Some(pooled) = lease.defuse() else { return };
         let surplus = pooled.provisioned && state.provisioned() > state.provisioned_target;
-        if state.retired || surplus {
+        let unwanted = state.retired || surplus;
+        if let Some(reason) = reason.or(unwanted.then_some("spindown")) {
+            state.free.retain(|free| !Arc::ptr_eq(free, &pooled));
             drop(state);
-            self.end(pooled, "spindown");
+            if pooled.events() == 0 {
+                self.end(pooled, reason);
+            }
             return;
         }
-        pooled.set_idle(true);
-        if unused {
-            // Below the used ones: its caller was served by another, and the used ones are the warmer.
-            state.idle.insert(0, pooled.clone());
-        } else {
-            state.idle.push(pooled.clone());
+        let listed = self.is_shared() && state.free.iter().any(|free| Arc::ptr_eq(free, &pooled));
+        if pooled.events() < self.capacity() && !listed {
+            // Unused ones below the used ones: its caller was served by another, and the used ones are the warmer.
+            let place = if unused { 0 } else { state.free.len() };
+            state.free.insert(place, pooled.clone());
         }
+        let idle = pooled.events() == 0;
         drop(state);
-        if !pooled.keeper_armed.load(Relaxed) {
+        if idle && !pooled.keeper_armed.load(Relaxed) {
             pooled.idle_again.notify_one();
         }
     }
 
-    /// Takes an instance out of the idle ones, where it still is one.
+    /// Places of an instance for those who wait, as far as both go.
+    fn hand_out(self: &Arc<Self>, state: &mut State, pooled: &Arc<Pooled>) {
+        while pooled.events() < self.capacity()
+            && let Some(waiting) = state.waiting.pop_front()
+        {
+            pooled.enter();
+            let lease = Lease::new(self.clone(), pooled.clone());
+            if let Err(Handed::Ready(mut unsent)) = waiting.send(Handed::Ready(lease)) {
+                // Taken apart here: dropping it would come back to the lock that is held.
+                unsent.defuse();
+                pooled.leave();
+            }
+        }
+    }
+
+    /// Takes an instance in which nothing runs out of the free ones, where it still is one.
     pub(crate) fn withdraw(&self, pooled: &Arc<Pooled>) -> bool {
         let mut state = self.lock();
-        let place = state.idle.iter().position(|idle| Arc::ptr_eq(idle, pooled));
-        place.map(|index| state.idle.remove(index)).is_some()
+        let place =
+            state.free.iter().position(|free| Arc::ptr_eq(free, pooled)).filter(|_| pooled.events() == 0);
+        place.map(|index| state.free.remove(index)).is_some()
     }
 
     /// Ends an instance in a task of its own.
@@ -228,7 +252,7 @@ impl Pool {
     /// Removes an instance that ended from the lists.
     fn forget(&self, pooled: &Arc<Pooled>) {
         let mut state = self.lock();
-        state.idle.retain(|other| !Arc::ptr_eq(other, pooled));
+        state.free.retain(|other| !Arc::ptr_eq(other, pooled));
         state.live.retain(|other| !Arc::ptr_eq(other, pooled));
         drop(state);
         self.ended.notify_waiters();
@@ -239,12 +263,12 @@ impl Pool {
 
     /// Ends what is idle, and everything else as soon as it has nothing to do.
     pub(crate) fn retire(self: &Arc<Self>) {
-        let idle = {
+        let free = {
             let mut state = self.lock();
             state.retired = true;
-            std::mem::take(&mut state.idle)
+            std::mem::take(&mut state.free)
         };
-        for pooled in idle {
+        for pooled in free.into_iter().filter(|pooled| pooled.events() == 0) {
             self.end(pooled, "spindown");
         }
     }
@@ -256,9 +280,9 @@ impl Pool {
             let mut state = self.lock();
             state.provisioned_target = target;
             let excess = state.provisioned().saturating_sub(target) as usize;
-            let surplus: Vec<_> =
-                state.idle.iter().filter(|pooled| pooled.provisioned).take(excess).cloned().collect();
-            state.idle.retain(|idle| !surplus.iter().any(|other| Arc::ptr_eq(idle, other)));
+            let idle = state.free.iter().filter(|pooled| pooled.provisioned && pooled.events() == 0);
+            let surplus: Vec<_> = idle.take(excess).cloned().collect();
+            state.free.retain(|free| !surplus.iter().any(|other| Arc::ptr_eq(free, other)));
             (surplus, target.saturating_sub(state.provisioned()))
         };
         for pooled in surplus {

@@ -41,6 +41,8 @@ pub(crate) struct Pooled {
     age: Age,
     /// How long its initialisation took; taken by its first event, which reports it.
     init: Mutex<Option<Duration>>,
+    /// The events that run in it. Changed under the lock of its pool.
+    events: AtomicU32,
     /// Since when it is idle; nothing while it is not.
     idle_since: Mutex<Option<Instant>>,
     /// Whether it is frozen. Held while freezing or thawing, so that the two never overlap.
@@ -71,7 +73,8 @@ impl Pooled {
             provisioned,
             age,
             init: Mutex::new(init),
-            idle_since: Mutex::new(None),
+            events: AtomicU32::new(0),
+            idle_since: Mutex::new(Some(Instant::now())),
             frozen: tokio::sync::Mutex::new(false),
             keeper_armed: AtomicBool::new(false),
             idle_again: Notify::new(),
@@ -81,9 +84,9 @@ impl Pooled {
         })
     }
 
-    /// Whether it is too old for another event.
-    pub(crate) fn outlived(&self) -> bool {
-        self.age.left().is_zero()
+    /// Why it is to end where it is too old for another event.
+    pub(super) fn too_old(&self) -> Option<&'static str> {
+        self.age.left().is_zero().then_some("spindown")
     }
 
     /// How long it may still be used.
@@ -107,9 +110,25 @@ impl Pooled {
         self.peak_mib.load(Relaxed)
     }
 
-    /// Notes that it became idle, or is taken.
-    pub(super) fn set_idle(&self, idle: bool) {
-        *self.idle_since.lock().unwrap_or_else(PoisonError::into_inner) = idle.then(Instant::now);
+    /// How many events run in it.
+    pub(crate) fn events(&self) -> u32 {
+        self.events.load(Relaxed)
+    }
+
+    /// One more event runs in it; how many do now. Only under the lock of its pool.
+    pub(super) fn enter(&self) -> u32 {
+        let events = self.events.fetch_add(1, Relaxed) + 1;
+        if events == 1 {
+            *self.idle_since.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        }
+        events
+    }
+
+    /// One fewer. With the last it becomes idle.
+    pub(super) fn leave(&self) {
+        if self.events.fetch_sub(1, Relaxed) == 1 {
+            *self.idle_since.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        }
     }
 
     /// Since when it is idle.
