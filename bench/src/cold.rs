@@ -1,32 +1,113 @@
 //! Cold starts: the first request to a function that has no instance, to its answer over HTTP, against the bare
 //! interpreter or process from spawn to exit.
 
+use std::time::Duration;
+
 use anyhow::Result;
 
+use crate::functions::{App, Kind, NODE, PYTHON, STATIC};
 use crate::ours::Ebb;
 use crate::row::{Row, Target};
-use crate::{Effort, load, median, peers};
+use crate::{Effort, load, peers, quantile};
 
-pub(crate) async fn measure(ebb: &Ebb, effort: Effort) -> Result<Vec<Row>> {
-    let mut rows = Vec::new();
-    for (kind, program, args, target) in [
-        ("node", "/usr/bin/node", &["-e", "0"][..], Target::AtMost(1.6)),
-        ("python", "/usr/bin/python3", &["-c", "pass"][..], Target::AtMost(0.6)),
-        ("static", "/bin/true", &[][..], Target::AtMost(4.0)),
-    ] {
-        let (mut ours, mut other) = (Vec::new(), Vec::new());
-        for number in 1..=effort.cold_starts {
-            ours.push(load::once(&ebb.address(kind, number)).await?.as_secs_f64() * 1e3);
-            other.push(peers::spawn(program, args).await?.as_secs_f64() * 1e3);
-        }
-        let name = [&[program], args].concat().join(" ");
-        rows.push(Row::new(
-            format!("cold {kind} to first answer over HTTP, p50, against `{name}`"),
-            "ms",
-            median(ours),
-            median(other),
-            target,
-        ));
-    }
+/// Time for the stock to be filled up again after a cold start took from it.
+const REFILL: Duration = Duration::from_millis(300);
+
+/// What a kind is held against.
+struct Bare {
+    kind: Kind,
+    program: &'static str,
+    arguments: &'static [&'static str],
+}
+
+const NODE_BARE: Bare = Bare { kind: NODE, program: "/usr/bin/node", arguments: &["-e", "0"] };
+const PYTHON_BARE: Bare = Bare { kind: PYTHON, program: "/usr/bin/python3", arguments: &["-c", "pass"] };
+const STATIC_BARE: Bare = Bare { kind: STATIC, program: "/bin/true", arguments: &[] };
+
+pub(crate) async fn measure(effort: Effort) -> Result<Vec<Row>> {
+    let app = |name, bare: &[&Bare]| {
+        bare.iter().fold(App::new(name), |app, bare| app.several(bare.kind, effort.cold_starts))
+    };
+    let stocked = Run::start("log = \"debug\"\n", app("stocked", &[&NODE_BARE, &PYTHON_BARE])).await?;
+    let node = stocked.against(&NODE_BARE, effort, REFILL).await?;
+    let python = stocked.against(&PYTHON_BARE, effort, REFILL).await?;
+    let log = stocked.ebb.log()?;
+    let hits = log.matches("stock=\"hit\"").count() as f64;
+    let starts = hits + log.matches("stock=\"miss\"").count() as f64;
+    stocked.ebb.stop().await?;
+    let bare = app("bare", &[&NODE_BARE, &PYTHON_BARE, &STATIC_BARE]);
+    let bare = Run::start("stock_instances = 0\n", bare).await?;
+    let rows = vec![
+        node.row("cold node, from the stock, p50", 0.5, Target::AtMost(0.4)),
+        node.row("cold node, from the stock, p99 (against p99)", 0.99, Target::AtMost(1.0)),
+        python.row("cold python, from the stock, p50", 0.5, Target::AtMost(0.6)),
+        Row::new(
+            "cold starts that found one in stock, one at a time",
+            "share",
+            hits / starts,
+            1.0,
+            Target::None,
+        ),
+        bare.against(&NODE_BARE, effort, Duration::ZERO).await?.row(
+            "cold node, without a stock, p50",
+            0.5,
+            Target::AtMost(1.6),
+        ),
+        bare.against(&PYTHON_BARE, effort, Duration::ZERO).await?.row(
+            "cold python, without a stock, p50",
+            0.5,
+            Target::None,
+        ),
+        bare.against(&STATIC_BARE, effort, Duration::ZERO).await?.row(
+            "cold static binary, p50",
+            0.5,
+            Target::AtMost(4.0),
+        ),
+    ];
+    bare.ebb.stop().await?;
     Ok(rows)
+}
+
+/// A server with functions of which none has run.
+struct Run {
+    ebb: Ebb,
+    app: App,
+}
+
+impl Run {
+    async fn start(config: &str, app: App) -> Result<Self> {
+        let ebb = Ebb::start(config).await?;
+        ebb.deploy(&app).await?;
+        tokio::time::sleep(REFILL).await;
+        Ok(Self { ebb, app })
+    }
+
+    /// Calls each function of a kind once, with `pause` after each, in turns with the bare process.
+    async fn against(&self, bare: &Bare, effort: Effort, pause: Duration) -> Result<Turns> {
+        let milliseconds = |took: Duration| took.as_secs_f64() * 1e3;
+        let command = [&[bare.program], bare.arguments].concat().join(" ");
+        let mut turns = Turns { command, ours: Vec::new(), other: Vec::new() };
+        for number in 0..effort.cold_starts {
+            tokio::time::sleep(pause).await;
+            turns.ours.push(milliseconds(load::once(&self.ebb.address(&self.app, bare.kind, number)).await?));
+            tokio::time::sleep(pause).await;
+            turns.other.push(milliseconds(peers::spawn(bare.program, bare.arguments).await?));
+        }
+        Ok(turns)
+    }
+}
+
+struct Turns {
+    command: String,
+    ours: Vec<f64>,
+    other: Vec<f64>,
+}
+
+impl Turns {
+    fn row(&self, what: &str, share: f64, target: Target) -> Row {
+        let (ours, other) = (quantile(self.ours.clone(), share), quantile(self.other.clone(), share));
+        let what = format!("{what}, to the answer over HTTP, against `{}`", self.command);
+        let row = Row::new(what, "ms", ours, other, target);
+        if share == 0.5 { row.spread(&self.ours, &self.other) } else { row }
+    }
 }

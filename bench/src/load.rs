@@ -30,15 +30,15 @@ pub(crate) struct Load {
     pub(crate) p50: Duration,
 }
 
-/// Sends requests over `connections` connections for `seconds`.
+/// Sends requests for `seconds` over `connections` connections, which are spread over the addresses.
 ///
 /// # Errors
 /// Where any answer is not 200 with the body `hello`.
-pub(crate) async fn run(address: &Address, connections: usize, seconds: f64) -> Result<Load> {
+pub(crate) async fn run(addresses: &[Address], connections: usize, seconds: f64) -> Result<Load> {
     let start = Instant::now();
     let end = start + Duration::from_secs_f64(seconds);
     let mut tasks = Vec::new();
-    for _ in 0..connections {
+    for address in addresses.iter().cycle().take(connections) {
         let address = address.clone();
         tasks.push(tokio::spawn(async move { one_connection(&address, end).await }));
     }

@@ -37,6 +37,26 @@ impl Drop for Owner {
     }
 }
 
+impl Peer {
+    /// A server that runs as its own process and listens on this port.
+    pub(crate) fn process(child: Child, port: u16, path: &str) -> Self {
+        let address = Address { path: path.to_owned(), ..local(&port.to_string()) };
+        Self { address, _owner: Owner::Process(child) }
+    }
+
+    /// Several of a kind.
+    pub(crate) async fn several<F: Future<Output = Result<Self>>>(
+        count: usize,
+        start: impl Fn() -> F,
+    ) -> Result<Vec<Self>> {
+        let mut peers = Vec::new();
+        for _ in 0..count {
+            peers.push(start().await?);
+        }
+        Ok(peers)
+    }
+}
+
 /// A plain server in another language: `program` runs `peers/SCRIPT`, which prints its port.
 pub(crate) async fn server(program: &str, script: &str) -> Result<Peer> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers").join(script);

@@ -1,70 +1,115 @@
-//! Warm requests over HTTP: latency at one connection, throughput at 32.
+//! Warm requests over HTTP: throughput at 32 connections with as many instances as cores, latency at one.
 
 use anyhow::Result;
 
-use crate::load::{self, Address};
+use crate::functions::{App, Kind, NODE, PYTHON, RUST, STATIC};
+use crate::load::{self, Address, Load};
 use crate::ours::Ebb;
+use crate::packages::Packages;
+use crate::peers::{self, Peer};
 use crate::row::{Row, Target};
-use crate::{Effort, median, peers};
+use crate::{Effort, median};
 
 /// The load that the throughput rows use.
 const CONNECTIONS: usize = 32;
 
-pub(crate) async fn measure(ebb: &Ebb, effort: Effort) -> Result<Vec<Row>> {
-    let node = peers::server("node", "server.mjs").await?;
-    let python = peers::server("python3", "server.py").await?;
-    let bare = peers::hyper().await?;
-    let mut rows = Vec::new();
-    for (kind, name, peer, throughput) in [
-        ("node", "Node `http` server, one process", &node, Target::AtLeast(0.6)),
-        ("python", "Python `http.server`, one process", &python, Target::None),
-        ("static", "bare hyper server", &bare, Target::None),
-    ] {
-        let ours = ebb.address(kind, 0);
-        let turn = compare(&ours, &peer.address, CONNECTIONS, effort).await?;
-        rows.push(Row::new(
-            format!("warm {kind} over HTTP, {CONNECTIONS} connections, against {name}"),
-            "req/s",
-            turn.ours_throughput,
-            turn.other_throughput,
-            throughput,
-        ));
-        let turn = compare(&ours, &peer.address, 1, effort).await?;
-        rows.push(Row::new(
-            format!("warm {kind} over HTTP, 1 connection, p50, against {name}"),
-            "µs",
-            turn.ours_p50,
-            turn.other_p50,
-            Target::None,
-        ));
+pub(crate) async fn measure(effort: Effort) -> Result<Vec<Row>> {
+    let cores = std::thread::available_parallelism()?.get();
+    let ebb = Ebb::start("").await?;
+    let app = App::new("warm").several(NODE, 1).several(PYTHON, 1).several(STATIC, 1).several(RUST, 1);
+    ebb.deploy(&app).await?;
+    for kind in [NODE, PYTHON, STATIC, RUST] {
+        ebb.api()?.reserve(&app.function(kind, 0), cores).await?;
     }
+    let warm = Warm { ours: |kind| vec![ebb.address(&app, kind, 0)], effort, cores };
+    let mut rows = warm.against_plain_servers().await?;
+    rows.extend(warm.against_packages(&Packages::install().await?).await?);
+    ebb.stop().await?;
     Ok(rows)
 }
 
-/// Medians over the rounds.
-struct Comparison {
-    ours_throughput: f64,
-    other_throughput: f64,
-    ours_p50: f64,
-    other_p50: f64,
+struct Warm<F> {
+    ours: F,
+    effort: Effort,
+    cores: usize,
+}
+
+impl<F: Fn(Kind) -> Vec<Address>> Warm<F> {
+    /// The same handlers in the plainest servers that there are.
+    async fn against_plain_servers(&self) -> Result<Vec<Row>> {
+        let node = Peer::several(self.cores, || peers::server("node", "server.mjs")).await?;
+        let python = Peer::several(self.cores, || peers::server("python3", "server.py")).await?;
+        let hyper = vec![peers::hyper().await?];
+        let mut rows = Vec::new();
+        for (kind, name, peers, throughput, latency) in [
+            (NODE, "plain Node `http`", &node, Target::AtLeast(0.6), Target::AtMostMore(150.0)),
+            (PYTHON, "plain Python `http.server`", &python, Target::None, Target::AtMostMore(150.0)),
+            (STATIC, "bare hyper", &hyper, Target::None, Target::None),
+        ] {
+            rows.push(self.throughput(kind, name, peers, throughput).await?);
+            let turns = compare(&(self.ours)(kind), &addresses(peers), 1, self.effort).await?;
+            let what = format!("warm {} over HTTP, one connection, p50, against {name}", kind.name);
+            rows.push(turns.row(what, "µs", latency, |load| load.p50.as_secs_f64() * 1e6));
+        }
+        Ok(rows)
+    }
+
+    /// The same handlers in what people run on their own machines today.
+    async fn against_packages(&self, packages: &Packages) -> Result<Vec<Row>> {
+        let mut rows = Vec::new();
+        let node = Peer::several(self.cores, || packages.functions_framework_node()).await?;
+        rows.push(self.throughput(NODE, "Google's framework", &node, Target::AtLeast(1.3)).await?);
+        drop(node);
+        let offline = vec![packages.serverless_offline().await?];
+        rows.push(self.throughput(NODE, "`serverless-offline`", &offline, Target::AtLeast(8.0)).await?);
+        drop(offline);
+        let python = vec![packages.functions_framework_python().await?];
+        rows.push(self.throughput(PYTHON, "Google's framework", &python, Target::AtLeast(2.0)).await?);
+        drop(python);
+        let cargo_lambda = vec![packages.cargo_lambda().await?];
+        rows.push(self.throughput(RUST, "`cargo lambda watch`", &cargo_lambda, Target::AtLeast(2.0)).await?);
+        Ok(rows)
+    }
+
+    async fn throughput(&self, kind: Kind, name: &str, peers: &[Peer], target: Target) -> Result<Row> {
+        let turns = compare(&(self.ours)(kind), &addresses(peers), CONNECTIONS, self.effort).await?;
+        let what = format!(
+            "warm {} over HTTP, {CONNECTIONS} connections, {} instances, against {} of {name}",
+            kind.name,
+            self.cores,
+            peers.len()
+        );
+        Ok(turns.row(what, "req/s", target, |load| load.throughput))
+    }
+}
+
+fn addresses(peers: &[Peer]) -> Vec<Address> {
+    peers.iter().map(|peer| peer.address.clone()).collect()
+}
+
+/// What each side did in its turns.
+struct Turns {
+    ours: Vec<Load>,
+    other: Vec<Load>,
+}
+
+impl Turns {
+    fn row(&self, what: String, unit: &'static str, target: Target, figure: impl Fn(&Load) -> f64) -> Row {
+        let figures = |turns: &[Load]| turns.iter().map(&figure).collect::<Vec<_>>();
+        let (ours, other) = (figures(&self.ours), figures(&self.other));
+        Row::new(what, unit, median(ours.clone()), median(other.clone()), target).spread(&ours, &other)
+    }
 }
 
 /// Both sides take turns.
-async fn compare(ours: &Address, other: &Address, connections: usize, effort: Effort) -> Result<Comparison> {
+async fn compare(ours: &[Address], other: &[Address], connections: usize, effort: Effort) -> Result<Turns> {
     // Instances and caches of both are warm before the first round counts.
-    load::run(ours, connections, 0.5).await?;
-    load::run(other, connections, 0.2).await?;
-    let (mut our_turns, mut other_turns) = (Vec::new(), Vec::new());
+    load::run(ours, connections, 1.0).await?;
+    load::run(other, connections, 1.0).await?;
+    let mut turns = Turns { ours: Vec::new(), other: Vec::new() };
     for _ in 0..effort.rounds {
-        our_turns.push(load::run(ours, connections, effort.seconds).await?);
-        other_turns.push(load::run(other, connections, effort.seconds).await?);
+        turns.ours.push(load::run(ours, connections, effort.seconds).await?);
+        turns.other.push(load::run(other, connections, effort.seconds).await?);
     }
-    let throughput = |turns: &[load::Load]| median(turns.iter().map(|turn| turn.throughput).collect());
-    let p50 = |turns: &[load::Load]| median(turns.iter().map(|turn| turn.p50.as_secs_f64() * 1e6).collect());
-    Ok(Comparison {
-        ours_throughput: throughput(&our_turns),
-        other_throughput: throughput(&other_turns),
-        ours_p50: p50(&our_turns),
-        other_p50: p50(&other_turns),
-    })
+    Ok(turns)
 }

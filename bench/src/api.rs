@@ -1,0 +1,87 @@
+//! The AWS API of the server under test, signed as an SDK signs it.
+
+use anyhow::{Context as _, Result, bail};
+use bytes::Bytes;
+use ebb_aws::wire::sigv4::{SigningScope, sign};
+use ebb_model::{AccessKeyId, Clock as _, Credentials, SecretAccessKey, SystemClock};
+use http::Request;
+use http_body_util::{BodyExt as _, Full};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use serde_json::{Value, json};
+
+/// A client with the root key.
+#[derive(Debug, Clone)]
+pub(crate) struct Api {
+    http: Client<HttpConnector, Full<Bytes>>,
+    endpoint: String,
+    credentials: Credentials,
+}
+
+impl Api {
+    /// `credentials` is the text of the file that the server wrote.
+    pub(crate) fn new(endpoint: &str, credentials: &str) -> Result<Self> {
+        let value = |name: &str| {
+            let line = credentials.lines().find_map(|line| line.strip_prefix(name)?.trim().strip_prefix('='));
+            line.map(|value| value.trim().to_owned()).with_context(|| format!("no {name} in the credentials"))
+        };
+        Ok(Self {
+            http: Client::builder(TokioExecutor::new()).build(HttpConnector::new()),
+            endpoint: endpoint.to_owned(),
+            credentials: Credentials {
+                access_key_id: AccessKeyId(value("aws_access_key_id")?),
+                secret_access_key: SecretAccessKey::new(value("aws_secret_access_key")?),
+                session_token: None,
+            },
+        })
+    }
+
+    /// Creates a function of one file.
+    pub(crate) async fn create(&self, name: &str, zip: &str) -> Result<()> {
+        let body = json!({
+            "FunctionName": name, "Runtime": "nodejs20.x", "Handler": "index.handler", "MemorySize": 128,
+            "Role": "arn:aws:iam::000000000000:role/bench", "Code": {"ZipFile": zip},
+        });
+        self.call("POST", "/2015-03-31/functions", &body).await.map(drop)
+    }
+
+    /// Gives a function a URL that anybody may call; the URL's host.
+    pub(crate) async fn url(&self, name: &str) -> Result<String> {
+        let permission = json!({
+            "StatementId": "public", "Action": "lambda:InvokeFunctionUrl", "Principal": "*",
+            "FunctionUrlAuthType": "NONE",
+        });
+        self.call("POST", &format!("/2015-03-31/functions/{name}/policy"), &permission).await?;
+        let answer = self
+            .call("POST", &format!("/2021-10-31/functions/{name}/url"), &json!({"AuthType": "NONE"}))
+            .await?;
+        let url = answer["FunctionUrl"].as_str().context("no FunctionUrl")?;
+        Ok(url.trim_start_matches("http://").trim_end_matches('/').to_owned())
+    }
+
+    /// Lets a function have this many instances at most.
+    pub(crate) async fn reserve(&self, name: &str, instances: usize) -> Result<()> {
+        let path = format!("/2017-10-31/functions/{name}/concurrency");
+        self.call("PUT", &path, &json!({"ReservedConcurrentExecutions": instances})).await.map(drop)
+    }
+
+    async fn call(&self, method: &str, path: &str, body: &Value) -> Result<Value> {
+        let body = Bytes::from(serde_json::to_vec(body)?);
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.endpoint))
+            .header("content-type", "application/json")
+            .body(())?;
+        let (mut parts, ()) = request.into_parts();
+        let scope = SigningScope { region: "us-east-1", service: "lambda" };
+        sign(&mut parts, &body, &self.credentials, scope, SystemClock.now());
+        let response = self.http.request(Request::from_parts(parts, Full::new(body))).await?;
+        let status = response.status();
+        let answer = response.into_body().collect().await?.to_bytes();
+        if !status.is_success() {
+            bail!("{method} {path}: {status} {}", String::from_utf8_lossy(&answer));
+        }
+        Ok(if answer.is_empty() { Value::Null } else { serde_json::from_slice(&answer)? })
+    }
+}
