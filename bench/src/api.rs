@@ -66,6 +66,15 @@ impl Api {
         self.call("PUT", &path, &json!({"ReservedConcurrentExecutions": instances})).await.map(drop)
     }
 
+    /// A counter of the server as a whole.
+    pub(crate) async fn counter(&self, name: &str) -> Result<f64> {
+        let response = self.http.get(format!("{}/_ebb/metrics", self.endpoint).parse()?).await?;
+        let page = response.into_body().collect().await?.to_bytes();
+        let page = String::from_utf8_lossy(&page);
+        let line = page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.with_context(|| format!("no {name} among the metrics"))?.parse().context("a number")
+    }
+
     async fn call(&self, method: &str, path: &str, body: &Value) -> Result<Value> {
         let body = Bytes::from(serde_json::to_vec(body)?);
         let request = Request::builder()

@@ -28,12 +28,12 @@ pub(crate) async fn measure(effort: Effort) -> Result<Vec<Row>> {
     let app = |name, bare: &[&Bare]| {
         bare.iter().fold(App::new(name), |app, bare| app.several(bare.kind, effort.cold_starts))
     };
-    let stocked = Run::start("log = \"debug\"\n", app("stocked", &[&NODE_BARE, &PYTHON_BARE])).await?;
+    let stocked = Run::start("", app("stocked", &[&NODE_BARE, &PYTHON_BARE])).await?;
     let node = stocked.against(&NODE_BARE, effort, REFILL).await?;
     let python = stocked.against(&PYTHON_BARE, effort, REFILL).await?;
-    let log = stocked.ebb.log()?;
-    let hits = log.matches("stock=\"hit\"").count() as f64;
-    let starts = hits + log.matches("stock=\"miss\"").count() as f64;
+    let api = stocked.ebb.api()?;
+    let hits = api.counter("ebb_stock_hits_total").await?;
+    let starts = hits + api.counter("ebb_stock_misses_total").await?;
     stocked.ebb.stop().await?;
     let bare = app("bare", &[&NODE_BARE, &PYTHON_BARE, &STATIC_BARE]);
     let bare = Run::start("stock_instances = 0\n", bare).await?;

@@ -89,11 +89,6 @@ impl Ebb {
         Api::new(&self.endpoint, &std::fs::read_to_string(self.data().join("credentials"))?)
     }
 
-    /// What it has written to its own log.
-    pub(crate) fn log(&self) -> Result<String> {
-        Ok(std::fs::read_to_string(self.folder.path().join("server.log"))?)
-    }
-
     /// Its process id.
     pub(crate) fn pid(&self) -> Result<u32> {
         self.process.id().context("the server has ended")

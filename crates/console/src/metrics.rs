@@ -58,8 +58,15 @@ const METRICS: &[Metric] = &[
     },
 ];
 
+/// Counters of the server as a whole.
+pub(crate) struct ServerCounters {
+    pub(crate) dropped_log_events: u64,
+    pub(crate) stock_hits: u64,
+    pub(crate) stock_misses: u64,
+}
+
 /// The page.
-pub(crate) fn page(functions: &[FunctionView], dropped_log_events: u64) -> String {
+pub(crate) fn page(functions: &[FunctionView], server: &ServerCounters) -> String {
     let mut page = String::new();
     for metric in METRICS {
         header(&mut page, metric.name, metric.kind, metric.help);
@@ -76,9 +83,22 @@ pub(crate) fn page(functions: &[FunctionView], dropped_log_events: u64) -> Strin
     }
     header(&mut page, "ebb_functions", "gauge", "Functions that are deployed.");
     let _ = writeln!(page, "ebb_functions {}", functions.len());
-    let dropped = "ebb_log_events_dropped_total";
-    header(&mut page, dropped, "counter", "Log events that came faster than the disk took them.");
-    let _ = writeln!(page, "{dropped} {dropped_log_events}");
+    for (name, help, value) in [
+        (
+            "ebb_log_events_dropped_total",
+            "Log events that came faster than the disk took them.",
+            server.dropped_log_events,
+        ),
+        ("ebb_stock_hits_total", "Cold starts that found a booted instance in stock.", server.stock_hits),
+        (
+            "ebb_stock_misses_total",
+            "Cold starts that could have had one from the stock and did not.",
+            server.stock_misses,
+        ),
+    ] {
+        header(&mut page, name, "counter", help);
+        let _ = writeln!(page, "{name} {value}");
+    }
     page
 }
 

@@ -39,6 +39,9 @@ pub trait RuntimePort: Send + Sync + 'static {
     /// The names of what is installed beside the interpreters of the machine.
     fn installed(&self) -> Vec<String>;
 
+    /// How many cold starts found a booted instance in stock, and how many could have had one and did not.
+    fn stock_use(&self) -> (u64, u64);
+
     /// Installs something into the data folder, pinned by version and hash; nothing is done where it is there.
     fn add(&self, name: String) -> Boxed<'_, Result<(), AppPortError>>;
 }

@@ -138,7 +138,13 @@ impl Console {
     }
 
     fn metrics(&self) -> String {
-        metrics::page(&self.functions(), self.parts.store.logs().dropped())
+        let (stock_hits, stock_misses) = self.parts.runtimes.stock_use();
+        let server = metrics::ServerCounters {
+            dropped_log_events: self.parts.store.logs().dropped(),
+            stock_hits,
+            stock_misses,
+        };
+        metrics::page(&self.functions(), &server)
     }
 
     fn functions(&self) -> Vec<functions::FunctionView> {

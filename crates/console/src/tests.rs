@@ -73,6 +73,10 @@ impl AppPort for FakeApps {
 struct FakeRuntimes;
 
 impl RuntimePort for FakeRuntimes {
+    fn stock_use(&self) -> (u64, u64) {
+        (3, 1)
+    }
+
     fn installed(&self) -> Vec<String> {
         vec!["python-sdk".to_owned()]
     }
@@ -262,6 +266,7 @@ async fn functions_and_metrics_show_what_was_used() {
         .check("GET", "/_ebb/metrics", "", 200, "ebb_function_invocations_total{function=\"f-two\"} 1")
         .await;
     fixture.check("GET", "/_ebb/metrics", "", 200, "ebb_functions 2").await;
+    fixture.check("GET", "/_ebb/metrics", "", 200, "ebb_stock_hits_total 3").await;
 }
 
 #[tokio::test]

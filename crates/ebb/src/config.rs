@@ -43,6 +43,7 @@ struct File {
     network: Option<NetworkSetting>,
     keep_warm_seconds: Option<u64>,
     memory_budget_mib: Option<u64>,
+    spare_from_milliseconds: Option<u64>,
     stock_instances: Option<u32>,
     stock_memory_mib: Option<u32>,
     log: Option<LogSetting>,
@@ -88,6 +89,8 @@ pub(crate) struct Config {
     pub(crate) keep_warm: Duration,
     /// What all instances together may use.
     pub(crate) memory_budget_mib: Option<u64>,
+    /// From how long a start on one instance more than are in use is kept ready.
+    pub(crate) spare_from: Option<Duration>,
     /// How many instances may be booted ahead of need.
     pub(crate) stock_instances: u32,
     /// And how much memory they may take.
@@ -153,6 +156,10 @@ impl Config {
                 network: file.network.unwrap_or(NetworkSetting::Outbound),
                 keep_warm: Duration::from_secs(keep_warm_seconds),
                 memory_budget_mib: file.memory_budget_mib,
+                spare_from: match file.spare_from_milliseconds.unwrap_or(100) {
+                    0 => None,
+                    dear => Some(Duration::from_millis(dear)),
+                },
                 stock_instances: file.stock_instances.unwrap_or(8),
                 stock_memory_mib: file.stock_memory_mib.unwrap_or(512),
                 log: file.log.unwrap_or(LogSetting::Info),

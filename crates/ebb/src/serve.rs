@@ -123,6 +123,7 @@ impl Platform {
             config: InvokerConfig {
                 keep_warm: config.keep_warm,
                 memory_budget_mib: config.memory_budget_mib,
+                spare_from: config.spare_from,
                 ..InvokerConfig::default()
             },
             store: store.clone(),
@@ -137,7 +138,7 @@ impl Platform {
         let stacks = wiring::stacks(config, &store, &invoker, &sources, &clock, addresses).await?;
         let apps = wiring::apps(config, &store, &invoker, &engine, &sources, stacks, edge_port).await?;
         let aws = wiring::aws(config, &keys, &clock, &store, &invoker, &sources, edge_port);
-        let console = wiring::console(config, &store, &invoker, &apps, edge_port);
+        let console = wiring::console(config, &store, &invoker, &apps, &engine, edge_port);
         let s3 = S3Api::new(sources.buckets.clone(), keys.clone(), clock.clone(), config.domain.clone());
         let api_port = ApiPort::new(aws.clone(), s3, TopicLinks::new(sources.topics.clone()), console);
         control.set(api_port.clone());

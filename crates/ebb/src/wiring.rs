@@ -24,7 +24,7 @@ use ebb_invoker::logs::FilterPattern;
 use ebb_invoker::{Boxed, Invoker};
 use ebb_model::{Clock, Digest, FunctionReference, InvokeMode, SystemClock};
 use ebb_runtime::sdk::{self, SdkError};
-use ebb_runtime::{ControlApi, Engine};
+use ebb_runtime::{ControlApi, Engine, StockUse};
 use ebb_store::Store;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use hyper_util::server::graceful::GracefulShutdown;
@@ -177,13 +177,14 @@ pub(crate) fn console(
     store: &Store,
     invoker: &Invoker,
     apps: &Apps,
+    engine: &Arc<Engine>,
     edge_port: u16,
 ) -> Console {
     Console::new(ConsoleParts {
         invoker: invoker.clone(),
         store: store.clone(),
         apps: Arc::new(Deployer(apps.clone())),
-        runtimes: Arc::new(Installer(config.data.clone())),
+        runtimes: Arc::new(Runtimes { data: config.data.clone(), engine: engine.clone() }),
         patterns: Arc::new(Patterns),
         region: config.region.clone(),
         domain: config.domain.clone(),
@@ -191,17 +192,25 @@ pub(crate) fn console(
     })
 }
 
-/// Lets the console install what functions run on.
-struct Installer(PathBuf);
+/// Lets the console see and install what functions run on.
+struct Runtimes {
+    data: PathBuf,
+    engine: Arc<Engine>,
+}
 
-impl RuntimePort for Installer {
+impl RuntimePort for Runtimes {
+    fn stock_use(&self) -> (u64, u64) {
+        let StockUse { hits, misses } = self.engine.stock_use();
+        (hits, misses)
+    }
+
     fn installed(&self) -> Vec<String> {
-        sdk::installed(&self.0).into_iter().map(str::to_owned).collect()
+        sdk::installed(&self.data).into_iter().map(str::to_owned).collect()
     }
 
     fn add(&self, name: String) -> Boxed<'_, Result<(), AppPortError>> {
         Box::pin(async move {
-            let data = self.0.clone();
+            let data = self.data.clone();
             let installing = tokio::task::spawn_blocking(move || {
                 sdk::install(&name, &data, &mut |step| tracing::info!("{step}")).map(|_| ())
             });

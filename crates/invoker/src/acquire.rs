@@ -2,7 +2,7 @@
 //!
 //! A warm idle instance is taken first. Where there is none, the invocation waits for whichever comes first: an
 //! instance that becomes free, or a new one that is started for it. Each version has its own [`pool`]; [`start`]
-//! boots instances into it, [`keep`] looks after those that are idle.
+//! boots instances into it, [`spare`] ahead of need where that takes long, [`keep`] looks after those that are idle.
 
 pub(crate) mod keep;
 pub(crate) mod lease;
@@ -10,6 +10,7 @@ pub(crate) mod pool;
 pub(crate) mod pooled;
 pub(crate) mod pools;
 pub(crate) mod reclaim;
+mod spare;
 pub(crate) mod start;
 
 use std::sync::Arc;
@@ -69,6 +70,7 @@ pub(crate) async fn acquire(shared: &Arc<Shared>, admitted: Admitted) -> Result<
             Handed::Failed(error) => return Err(error),
         },
     };
+    spare::where_lacking(shared, &pool, most);
     Ok(Acquired { resolved, permit, pool, place })
 }
 

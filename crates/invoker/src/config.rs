@@ -10,6 +10,9 @@ pub struct InvokerConfig {
     /// How much memory all instances together may use before idle ones are ended to make room for new ones, in MiB.
     /// Default: no limit.
     pub memory_budget_mib: Option<u64>,
+    /// How long the start of an instance takes from which on one more than are in use is kept ready; nothing for never.
+    /// Default: 100 milliseconds.
+    pub spare_from: Option<Duration>,
     /// How long running invocations may go on when the server stops. Default: 12 seconds.
     pub drain: Duration,
     /// How many requests over HTTP may wait at one time for a place under the concurrency limit of a function; more are
@@ -38,6 +41,7 @@ impl Default for InvokerConfig {
         Self {
             keep_warm: Duration::from_secs(10 * 60),
             memory_budget_mib: None,
+            spare_from: Some(Duration::from_millis(100)),
             drain: Duration::from_secs(12),
             most_waiting: 2_000,
             longest_wait: Duration::from_secs(30),

@@ -13,7 +13,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{Instrument, debug_span, info_span};
 
 use crate::acquire;
-use crate::acquire::pool::Pool;
+use crate::acquire::pool::{Links, Pool};
 use crate::acquire::pools::Pools;
 use crate::acquire::reclaim::Reclaim;
 use crate::admit::{self, Admission, Admitted};
@@ -89,7 +89,7 @@ impl Invoker {
     #[must_use]
     pub fn new(parts: InvokerParts) -> Self {
         let shared = Arc::new(Shared {
-            reclaim: Reclaim { budget_mib: parts.config.memory_budget_mib },
+            reclaim: Reclaim { budget_mib: parts.config.memory_budget_mib, clock: Arc::default() },
             config: parts.config,
             store: parts.store,
             catalog: parts.catalog,
@@ -215,7 +215,12 @@ impl Shared {
     pub(crate) fn pool(&self, function: &Function, version: &Arc<FunctionVersion>) -> Arc<Pool> {
         let arn = self.catalog.arn(&function.name, None);
         let meter = self.metering.of(&function.name);
-        Pool::new(version.clone(), arn, meter, self.tasks.clone(), self.provisioned_changed.clone())
+        let links = Links {
+            tasks: self.tasks.clone(),
+            provisioned_changed: self.provisioned_changed.clone(),
+            worth_clock: self.reclaim.clock.clone(),
+        };
+        Pool::new(version.clone(), arn, meter, links)
     }
 
     /// A log stream for a new instance.

@@ -7,6 +7,7 @@ mod lifecycle;
 mod logging;
 mod provisioned;
 mod shared;
+mod spare;
 mod stress;
 mod waiting;
 mod world;

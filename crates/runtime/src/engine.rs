@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use ebb_invoker::{Boxed, Instance, InstanceSpec, Runtime, StartError, Unavailable};
 use ebb_model::{Clock, RuntimeFamily, RuntimeName};
@@ -14,7 +15,7 @@ use crate::plan::{Brought, Managed, Plan, Tool, plan, server_plan};
 use crate::sdk::{self, Layer};
 use crate::served::{is_served, served};
 use crate::start::Starter;
-use crate::stock::{Assigned, Kind, Stock, StockLimits};
+use crate::stock::{Assigned, Kind, Stock, StockLimits, StockUse};
 
 /// What the engine is made of.
 pub struct EngineConfig {
@@ -44,6 +45,8 @@ pub struct Engine {
     boots: Boots,
     layers: Vec<Layer>,
     stock: Stock,
+    hits: AtomicU64,
+    misses: AtomicU64,
     /// This program, for what it is inside of instances.
     binary: PathBuf,
 }
@@ -60,7 +63,14 @@ impl Engine {
         let layers = Layer::all(&config.data);
         let stock = Stock::new(config.launcher.clone(), config.network, config.stock);
         let binary = std::env::current_exe()?;
-        Ok(Self { config, control, interpreters, boots, layers, stock, binary })
+        let (hits, misses) = Default::default();
+        Ok(Self { config, control, interpreters, boots, layers, stock, hits, misses, binary })
+    }
+
+    /// How many cold starts that could have had an instance from the stock had one, and how many had to do without.
+    #[must_use]
+    pub fn stock_use(&self) -> StockUse {
+        StockUse { hits: self.hits.load(Relaxed), misses: self.misses.load(Relaxed) }
     }
 
     /// What `ebb runtimes` shows. Runs interpreters to ask for their versions: call it where blocking is allowed.
@@ -99,20 +109,20 @@ impl Engine {
     async fn take_from_stock(&self, spec: &InstanceSpec, brought: &Brought, plan: &Plan) -> Option<Assigned> {
         let Brought::Managed(managed) = brought else { return None };
         let kind = Kind::of(spec, managed)?;
-        let Some(stocked) = self.stock.take(&kind, managed) else {
-            tracing::debug!(stock = "miss", "a cold start");
-            return None;
-        };
-        match stocked.assign(plan).await {
-            Ok(assigned) => {
-                tracing::debug!(stock = "hit", "a cold start");
-                Some(assigned)
-            }
-            Err(error) => {
+        let assigned = match self.stock.take(&kind, managed) {
+            Some(stocked) => stocked.assign(plan).await.inspect_err(|error| {
                 tracing::warn!(%error, "an instance in stock could not be made a function's; it is started by itself");
-                None
-            }
-        }
+            }),
+            None => return self.missed(),
+        };
+        let Ok(assigned) = assigned else { return self.missed() };
+        self.hits.fetch_add(1, Relaxed);
+        Some(assigned)
+    }
+
+    fn missed(&self) -> Option<Assigned> {
+        self.misses.fetch_add(1, Relaxed);
+        None
     }
 
     async fn boot_server(&self, spec: InstanceSpec) -> Result<Arc<dyn Instance>, StartError> {

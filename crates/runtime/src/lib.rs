@@ -37,4 +37,4 @@ pub mod watchdog;
 
 pub use engine::{ControlApi, Engine, EngineConfig, runtimes_report};
 pub use interpreters::{RuntimeRow, RuntimeStatus, RuntimesReport};
-pub use stock::StockLimits;
+pub use stock::{StockLimits, StockUse};

@@ -54,6 +54,15 @@ pub struct StockLimits {
     pub keep: Duration,
 }
 
+/// What cold starts found in the stock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StockUse {
+    /// Those that took an instance from it.
+    pub hits: u64,
+    /// Those that could have, and had to be started by themselves.
+    pub misses: u64,
+}
+
 /// What two instances in stock may differ in.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Kind {

@@ -1,8 +1,9 @@
 //! The instances of one version: which are idle, who waits for one, how many are on their way.
 
 use std::collections::VecDeque;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use ebb_model::{FunctionArn, FunctionVersion};
 use tokio::sync::{Notify, oneshot};
@@ -10,6 +11,7 @@ use tokio_util::task::TaskTracker;
 
 use super::lease::{Handed, Lease};
 use super::pooled::Pooled;
+use super::reclaim::WorthClock;
 use crate::metering::FunctionMeter;
 use crate::provisioned::Provisioning;
 
@@ -23,15 +25,26 @@ pub(crate) struct Pool {
     /// Without qualifier.
     pub(crate) arn: FunctionArn,
     pub(crate) meter: Arc<FunctionMeter>,
-    /// Where instances that end are waited for.
-    tasks: TaskTracker,
-    /// Wakes whoever keeps provisioned instances.
-    provisioned_changed: Arc<Notify>,
+    links: Links,
+    /// How often an instance was taken since there was none.
+    uses: AtomicU64,
+    /// How long the last start took, in nanoseconds.
+    start_took: AtomicU64,
     /// Wakes those that wait when an instance ended: there is room for another.
     pub(super) ended: Notify,
     /// How the starts of provisioned instances stand.
     pub(crate) provisioning: Mutex<Provisioning>,
     state: Mutex<State>,
+}
+
+/// What all pools share.
+#[derive(Debug, Clone)]
+pub(crate) struct Links {
+    /// Where instances that end are waited for.
+    pub(crate) tasks: TaskTracker,
+    /// Wakes whoever keeps provisioned instances.
+    pub(crate) provisioned_changed: Arc<Notify>,
+    pub(crate) worth_clock: Arc<WorthClock>,
 }
 
 #[derive(Default)]
@@ -48,6 +61,8 @@ struct State {
     live: Vec<Arc<Pooled>>,
     /// How many provisioned instances there are to be.
     provisioned_target: u32,
+    /// One more than are in use is to be started soon.
+    spare_asked: bool,
     /// Its version is gone or was replaced: what is running ends, nothing is kept.
     retired: bool,
 }
@@ -57,15 +72,15 @@ impl Pool {
         version: Arc<FunctionVersion>,
         arn: FunctionArn,
         meter: Arc<FunctionMeter>,
-        tasks: TaskTracker,
-        provisioned_changed: Arc<Notify>,
+        links: Links,
     ) -> Arc<Self> {
         Arc::new(Self {
             version,
             arn,
             meter,
-            tasks,
-            provisioned_changed,
+            links,
+            uses: AtomicU64::new(0),
+            start_took: AtomicU64::new(0),
             ended: Notify::new(),
             provisioning: Mutex::default(),
             state: Mutex::default(),
@@ -87,6 +102,17 @@ impl Pool {
         self.version.settings.concurrency()
     }
 
+    /// How often an instance was taken since there was none.
+    pub(super) fn uses(&self) -> u64 {
+        self.uses.load(Relaxed)
+    }
+
+    /// One more event runs in an instance; how many do now. Only under the lock.
+    fn enter(&self, pooled: &Pooled) -> u32 {
+        self.uses.fetch_add(1, Relaxed);
+        pooled.enter(self.links.worth_clock.now())
+    }
+
     /// A place in the instance that was used last.
     pub(crate) fn take(self: &Arc<Self>) -> Option<Lease> {
         let mut state = self.lock();
@@ -102,7 +128,7 @@ impl Pool {
             }
             return self.take();
         }
-        if pooled.enter() == self.capacity() {
+        if self.enter(&pooled) == self.capacity() {
             state.free.pop();
         }
         drop(state);
@@ -140,6 +166,35 @@ impl Pool {
         needed
     }
 
+    /// How long the last start took.
+    pub(super) fn start_took(&self) -> Duration {
+        Duration::from_nanos(self.start_took.load(Relaxed))
+    }
+
+    /// Remembers how long a start took.
+    pub(super) fn note_start(&self, took: Duration) {
+        self.start_took.store(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX), Relaxed);
+    }
+
+    /// How many instances are in use, where that is all of them, none is on its way, and nobody has asked yet.
+    pub(super) fn ask_for_spare(&self) -> Option<usize> {
+        let mut state = self.lock();
+        let lacking = state.free.is_empty() && state.starting == 0 && !state.retired && !state.spare_asked;
+        state.spare_asked |= lacking;
+        lacking.then_some(state.live.len())
+    }
+
+    /// Counts the start that was asked for, where there is room for it and still no more than `in_use` instances exist,
+    /// but some, and fewer than `most`.
+    pub(super) fn begin_spare(&self, in_use: usize, most: u32, room: bool) -> bool {
+        let mut state = self.lock();
+        state.spare_asked = false;
+        let there = state.live.len() + state.starting;
+        let wanted = room && there > 0 && there <= in_use && there < most as usize && !state.retired;
+        state.starting += usize::from(wanted);
+        wanted
+    }
+
     /// A counted start ended without an instance; the oldest that waits hears of it.
     pub(crate) fn start_failed(&self, handed: Handed) {
         let mut handed = handed;
@@ -170,8 +225,10 @@ impl Pool {
 
     /// An instance that was started for one event alone is ready, and in use.
     pub(crate) fn add_leased(self: &Arc<Self>, pooled: Arc<Pooled>) -> Lease {
-        pooled.enter();
-        self.lock().live.push(pooled.clone());
+        let mut state = self.lock();
+        self.enter(&pooled);
+        state.live.push(pooled.clone());
+        drop(state);
         Lease::new(self.clone(), pooled)
     }
 
@@ -217,7 +274,7 @@ impl Pool {
         while pooled.events() < self.capacity()
             && let Some(waiting) = state.waiting.pop_front()
         {
-            pooled.enter();
+            self.enter(pooled);
             let lease = Lease::new(self.clone(), pooled.clone());
             if let Err(Handed::Ready(mut unsent)) = waiting.send(Handed::Ready(lease)) {
                 // Taken apart here: dropping it would come back to the lock that is held.
@@ -242,7 +299,7 @@ impl Pool {
             return;
         }
         self.forget(&pooled);
-        self.tasks.spawn(async move {
+        self.links.tasks.spawn(async move {
             // A frozen process can neither say goodbye nor be told to.
             pooled.thaw().await;
             pooled.instance.shutdown(reason).await;
@@ -254,10 +311,13 @@ impl Pool {
         let mut state = self.lock();
         state.free.retain(|other| !Arc::ptr_eq(other, pooled));
         state.live.retain(|other| !Arc::ptr_eq(other, pooled));
+        if state.live.is_empty() {
+            self.uses.store(0, Relaxed);
+        }
         drop(state);
         self.ended.notify_waiters();
         if pooled.provisioned {
-            self.provisioned_changed.notify_one();
+            self.links.provisioned_changed.notify_one();
         }
     }
 

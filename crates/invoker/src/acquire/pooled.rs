@@ -1,6 +1,6 @@
 //! One instance, as its pool sees it.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -39,6 +39,10 @@ pub(crate) struct Pooled {
     pub(crate) logs: Arc<LogStream>,
     pub(crate) provisioned: bool,
     age: Age,
+    /// How long its start took.
+    cost: Duration,
+    /// What the clock of [`reclaim`](super::reclaim) showed when it was last used, as the bits of the number.
+    worth_clock: AtomicU64,
     /// How long its initialisation took; taken by its first event, which reports it.
     init: Mutex<Option<Duration>>,
     /// The events that run in it. Changed under the lock of its pool.
@@ -59,20 +63,29 @@ pub(crate) struct Pooled {
     peak_mib: AtomicU32,
 }
 
+/// An instance that has just been started.
+pub(crate) struct Started {
+    pub(crate) instance: Arc<dyn Instance>,
+    pub(crate) logs: Arc<LogStream>,
+    pub(crate) provisioned: bool,
+    pub(crate) age: Age,
+    /// How long that took.
+    pub(crate) took: Duration,
+    /// Whether its first event reports that.
+    pub(crate) reports_init: bool,
+}
+
 impl Pooled {
-    pub(crate) fn new(
-        instance: Arc<dyn Instance>,
-        logs: Arc<LogStream>,
-        init: Option<Duration>,
-        provisioned: bool,
-        age: Age,
-    ) -> Arc<Self> {
+    pub(crate) fn new(started: Started) -> Arc<Self> {
+        let Started { instance, logs, provisioned, age, took, reports_init } = started;
         Arc::new(Self {
             instance,
             logs,
             provisioned,
             age,
-            init: Mutex::new(init),
+            cost: took,
+            worth_clock: AtomicU64::new(0),
+            init: Mutex::new(reports_init.then_some(took)),
             events: AtomicU32::new(0),
             idle_since: Mutex::new(Some(Instant::now())),
             frozen: tokio::sync::Mutex::new(false),
@@ -92,6 +105,16 @@ impl Pooled {
     /// How long it may still be used.
     pub(crate) fn life_left(&self) -> Duration {
         self.age.left()
+    }
+
+    /// How long its start took.
+    pub(super) fn cost(&self) -> Duration {
+        self.cost
+    }
+
+    /// What the clock of [`reclaim`](super::reclaim) showed when it was last used.
+    pub(super) fn worth_clock(&self) -> f64 {
+        f64::from_bits(self.worth_clock.load(Relaxed))
     }
 
     /// How long its initialisation took, for the first event that asks.
@@ -115,8 +138,10 @@ impl Pooled {
         self.events.load(Relaxed)
     }
 
-    /// One more event runs in it; how many do now. Only under the lock of its pool.
-    pub(super) fn enter(&self) -> u32 {
+    /// One more event runs in it, at this time of the clock of [`reclaim`](super::reclaim); how many do now. Only under
+    /// the lock of its pool.
+    pub(super) fn enter(&self, worth_clock: f64) -> u32 {
+        self.worth_clock.store(worth_clock.to_bits(), Relaxed);
         let events = self.events.fetch_add(1, Relaxed) + 1;
         if events == 1 {
             *self.idle_since.lock().unwrap_or_else(PoisonError::into_inner) = None;

@@ -13,7 +13,7 @@ use tracing::{Instrument, info_span};
 use super::keep;
 use super::lease::Handed;
 use super::pool::Pool;
-use super::pooled::{Age, Pooled};
+use super::pooled::{Age, Pooled, Started};
 use crate::Shared;
 use crate::error::InvokeError;
 use crate::failure;
@@ -102,24 +102,24 @@ impl Boot {
 /// Starts an instance in a task of its own, where more invocations wait than instances are on their way and fewer than
 /// `most` exist.
 pub(crate) fn where_needed(shared: &Arc<Shared>, pool: &Arc<Pool>, most: u32) {
-    if !pool.begin_start(most) {
-        return;
+    if pool.begin_start(most) {
+        shared.tasks.spawn(counted(shared.clone(), pool.clone(), most));
     }
+}
+
+/// Does a start that the pool has counted.
+pub(super) async fn counted(shared: Arc<Shared>, pool: Arc<Pool>, most: u32) {
     let guard = StartGuard { pool: pool.clone(), done: false };
-    let shared = shared.clone();
-    shared.tasks.clone().spawn(async move {
-        let pool = guard.pool.clone();
-        let plan = Boot::on_demand(&shared, &pool);
-        let logs = plan.logs.clone();
-        let booted = boot(&shared, &pool, plan).await;
-        guard.done(|| match booted {
-            Ok(pooled) => pool.start_succeeded(pooled),
-            Err(BootError::Init(_)) => pool.start_failed(Handed::FailedInit(FailedInit { logs })),
-            Err(BootError::Platform(error)) => pool.start_failed(Handed::Failed(error)),
-        });
-        // Those for whom there was no start left may have one now.
-        where_needed(&shared, &pool, most);
+    let plan = Boot::on_demand(&shared, &pool);
+    let logs = plan.logs.clone();
+    let booted = boot(&shared, &pool, plan).await;
+    guard.done(|| match booted {
+        Ok(pooled) => pool.start_succeeded(pooled),
+        Err(BootError::Init(_)) => pool.start_failed(Handed::FailedInit(FailedInit { logs })),
+        Err(BootError::Platform(error)) => pool.start_failed(Handed::Failed(error)),
     });
+    // Those for whom there was no start left may have one now.
+    where_needed(&shared, &pool, most);
 }
 
 /// Uncounts a start whose task panicked or was dropped, and lets the one who waits know.
@@ -172,9 +172,16 @@ async fn start(shared: &Arc<Shared>, pool: &Arc<Pool>, plan: Boot) -> Result<Arc
         Ok(Ok(instance)) => {
             log(shared.clock.now()).init_report(plan.phase, took, &Status::Success, plan.initialization);
             pool.meter.cold_start();
-            // A second try ran on the event's own time, which its duration tells already.
-            let init = (plan.phase == Phase::Init).then_some(took);
-            let pooled = Pooled::new(instance, plan.logs, init, plan.initialization == PROVISIONED, age);
+            pool.note_start(took);
+            let pooled = Pooled::new(Started {
+                instance,
+                logs: plan.logs,
+                provisioned: plan.initialization == PROVISIONED,
+                age,
+                took,
+                // A second try ran on the event's own time, which its duration tells already.
+                reports_init: plan.phase == Phase::Init,
+            });
             pooled.measure_memory();
             shared.tasks.spawn(keep::keep(shared.clone(), pool.clone(), pooled.clone()));
             return Ok(pooled);

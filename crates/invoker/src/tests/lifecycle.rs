@@ -203,6 +203,32 @@ async fn idle_instances_make_room_within_the_memory_budget() {
 }
 
 #[tokio::test]
+async fn what_is_used_often_or_dear_to_start_stays_longest() {
+    let check = async |uses: [usize; 3], init_ms: [u64; 3], expected: &str| {
+        let config = InvokerConfig { memory_budget_mib: Some(300), ..InvokerConfig::default() };
+        let world = World::with(config).await;
+        world.runtime.script(init_ms.map(|millis| Init::Ready(Duration::from_millis(millis))));
+        for (name, uses) in ["a", "b", "c"].into_iter().zip(uses) {
+            world.put(world.function(name));
+            for _ in 0..uses {
+                world.invoker.invoke(World::event_of(name, "{}"), Delivery::Whole).await.unwrap();
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        }
+        world.put(world.function("d"));
+        // Of 300 MiB three instances take 120, and a start may need 192: one has to go for the fourth.
+        world.invoker.invoke(World::event_of("d", "{}"), Delivery::Whole).await.unwrap();
+        let ended: Vec<_> =
+            world.runtime.calls().into_iter().filter(|call| call.starts_with("shutdown")).collect();
+        assert_eq!(ended, [format!("shutdown {expected} spindown")], "{uses:?} {init_ms:?}");
+    };
+    check([1, 1, 1], [50, 50, 50], "1").await;
+    check([3, 1, 2], [50, 50, 50], "2").await;
+    check([1, 1, 1], [80, 80, 10], "3").await;
+    check([1, 2, 1], [80, 10, 80], "2").await;
+}
+
+#[tokio::test]
 async fn an_instance_is_not_used_for_longer_than_its_key_lasts() {
     let month = Duration::from_secs(30 * 24 * 60 * 60);
     let world = World::with(InvokerConfig { keep_warm: month, ..InvokerConfig::default() }).await;

@@ -18,7 +18,7 @@ use ebb_model::{
     Response, RevisionId, RuntimeName, SecretAccessKey, Settings, SystemClock, TraceHeader, TracingMode,
     UpdateState, Version,
 };
-use ebb_runtime::{ControlApi, Engine, EngineConfig, StockLimits};
+use ebb_runtime::{ControlApi, Engine, EngineConfig, StockLimits, StockUse};
 use ebb_sandbox::{Launcher, Network};
 use ebb_store::logs::{Direction, LogStore, ReadRequest, StreamChoice};
 use tempfile::TempDir;
@@ -117,7 +117,7 @@ impl Machine {
         self.engine().start(self.spec(function)).await
     }
 
-    /// Starts an instance of a function from the stock, for which it waits to hold one.
+    /// Starts an instance of a function from the stock, for which it waits to hold one, and makes sure that it is one.
     pub(crate) async fn start_from_stock(
         &self,
         function: &Function,
@@ -126,7 +126,10 @@ impl Machine {
         while !engine.has_in_stock(&self.spec(function)).await? {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        engine.start(self.spec(function)).await
+        let before = engine.stock_use();
+        let started = engine.start(self.spec(function)).await;
+        assert_eq!(engine.stock_use(), StockUse { hits: before.hits + 1, ..before });
+        started
     }
 
     fn spec(&self, function: &Function) -> InstanceSpec {

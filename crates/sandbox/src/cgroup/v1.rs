@@ -74,13 +74,7 @@ impl Group {
 
     pub(super) fn set_limits(&self, limits: &Limits) -> Result<(), Fault> {
         if let Some(memory) = &self.0.memory {
-            let bytes = limits.memory_bytes.to_string();
-            write(&memory.join("memory.limit_in_bytes"), &bytes)?;
-            // Memory and swap together: present only where swap is accounted.
-            let with_swap = memory.join("memory.memsw.limit_in_bytes");
-            if with_swap.exists() {
-                write(&with_swap, &bytes)?;
-            }
+            set_memory(memory, limits.memory_bytes)?;
         }
         if let Some(pids) = &self.0.pids {
             write(&pids.join("pids.max"), &limits.processes.to_string())?;
@@ -135,4 +129,16 @@ impl Group {
 
 fn open(file: &Path) -> Result<OwnedFd, Fault> {
     OpenOptions::new().write(true).open(file).map(File::into).attempt(|| format!("open {}", file.display()))
+}
+
+/// Limits memory, and memory and swap together where swap is accounted. The kernel refuses a moment in which the first
+/// would be above the second, so whichever makes room for the other comes first.
+fn set_memory(group: &Path, bytes: u64) -> Result<(), Fault> {
+    let (alone, with_swap) = (group.join("memory.limit_in_bytes"), group.join("memory.memsw.limit_in_bytes"));
+    let order = match std::fs::read_to_string(&with_swap) {
+        Err(_) => vec![alone],
+        Ok(now) if now.trim().parse::<u64>().is_ok_and(|now| now < bytes) => vec![with_swap, alone],
+        Ok(_) => vec![alone, with_swap],
+    };
+    order.iter().try_for_each(|file| write(file, &bytes.to_string()))
 }
