@@ -30,5 +30,5 @@ pub use ids::{
 };
 pub use invocation::{Invocation, TraceHeader, Trigger};
 pub use outcome::{FailureKind, FunctionFailure, Outcome, Report, Response};
-pub use policy::{Policy, ServiceCaller, Statement, like, service_decision};
+pub use policy::{Grant, LabelTaken, Policy, PolicyDocument, ServiceCaller, Statement, like};
 pub use runtime_name::{RuntimeFamily, RuntimeName, UnknownRuntime};

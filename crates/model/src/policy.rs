@@ -1,9 +1,13 @@
-//! Resource policies: who may call a function.
+//! Resource policies: who may call a function, send to a queue, publish to a topic or put events on a bus.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::ids::RevisionId;
+
+mod document;
+
+pub use document::{Grant, LabelTaken, PolicyDocument};
 
 /// The statements attached to a function, a version or an alias.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -60,38 +64,6 @@ impl Statement {
             && like(&self.action.to_ascii_lowercase(), &action.to_ascii_lowercase())
             && self.condition.as_ref().is_none_or(|condition| fulfilled(condition, caller))
     }
-}
-
-/// What a whole policy document says of a service that wants to do something: `Some(false)` where a statement denies
-/// it, `Some(true)` where one allows it, nothing where none says anything.
-#[must_use]
-pub fn service_decision(policy: &Value, action: &str, caller: &ServiceCaller) -> Option<bool> {
-    let statements = match &policy["Statement"] {
-        Value::Array(statements) => statements.as_slice(),
-        one => std::slice::from_ref(one),
-    };
-    let action = action.to_ascii_lowercase();
-    let about = |statement: &&Value| {
-        let actions = &statement["Action"];
-        let any_action = match actions {
-            Value::Array(list) => {
-                list.iter().filter_map(Value::as_str).any(|form| like(&form.to_ascii_lowercase(), &action))
-            }
-            one => one.as_str().is_some_and(|form| like(&form.to_ascii_lowercase(), &action)),
-        };
-        any_action
-            && names(&statement["Principal"], &caller.service)
-            && statement.get("Condition").is_none_or(|condition| fulfilled(condition, caller))
-    };
-    let mut decision = None;
-    for statement in statements.iter().filter(about) {
-        match statement["Effect"].as_str() {
-            Some("Deny") => return Some(false),
-            Some("Allow") => decision = Some(true),
-            _ => {}
-        }
-    }
-    decision
 }
 
 /// Whether a principal is everybody or this service.

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use ebb_model::Timestamp;
+use ebb_model::{PolicyDocument, Timestamp};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{BusError, DEFAULT_BUS, EventBuses, is_name};
 
@@ -71,9 +71,8 @@ impl Bus {
         self.log_config = log_config.or(self.log_config.take());
     }
 
-    fn statements(&self) -> Vec<Value> {
-        let statements = self.policy.as_ref().and_then(|policy| policy["Statement"].as_array().cloned());
-        statements.unwrap_or_default()
+    fn document(&self) -> PolicyDocument {
+        self.policy.clone().map_or_else(|| PolicyDocument::new("2012-10-17"), PolicyDocument::of)
     }
 }
 
@@ -190,16 +189,15 @@ impl EventBuses {
         self.put_policy(name, |_| Ok(policy.clone())).await
     }
 
-    /// Adds a statement to the policy of a bus, in the place of one with the same id.
+    /// Adds a statement to the policy of a bus, in the place of one with the same `Sid`.
     ///
     /// # Errors
     /// As [`EventBuses::set_policy`].
-    pub async fn add_statement(&self, name: &str, id: &str, statement: Value) -> Result<(), BusError> {
+    pub async fn add_statement(&self, name: &str, statement: Value) -> Result<(), BusError> {
         let add = |bus: &Bus| {
-            let mut statements = bus.statements();
-            statements.retain(|present| present["Sid"] != id);
-            statements.push(statement.clone());
-            Ok(json!({ "Version": "2012-10-17", "Statement": statements }))
+            let mut policy = bus.document();
+            policy.put(statement.clone());
+            Ok(policy.into_value())
         };
         self.put_policy(name, add).await
     }
@@ -210,20 +208,22 @@ impl EventBuses {
     /// [`BusError::NotFound`] where there is no such bus or statement.
     pub async fn remove_statement(&self, name: &str, id: Option<&str>) -> Result<(), BusError> {
         let edit = |bus: &mut Bus| {
-            let before = bus.statements();
-            let mut left = before.clone();
+            let mut policy = bus.document();
             match id {
-                Some(id) => left.retain(|statement| statement["Sid"] != id),
-                None => left.clear(),
+                None => bus.policy = None,
+                Some(_) if policy.statements().is_empty() => {
+                    return Err(BusError::NotFound("EventBus does not have a policy.".to_owned()));
+                }
+                Some(id) if !policy.remove(id) => {
+                    let message = "Statement with the provided id does not exist.";
+                    return Err(BusError::NotFound(message.to_owned()));
+                }
+                Some(_) => {
+                    bus.policy = Some(policy)
+                        .filter(|policy| !policy.statements().is_empty())
+                        .map(PolicyDocument::into_value);
+                }
             }
-            if before.is_empty() && id.is_some() {
-                return Err(BusError::NotFound("EventBus does not have a policy.".to_owned()));
-            }
-            if left.len() == before.len() && id.is_some() {
-                let message = "Statement with the provided id does not exist.";
-                return Err(BusError::NotFound(message.to_owned()));
-            }
-            bus.policy = (!left.is_empty()).then(|| json!({ "Version": "2012-10-17", "Statement": left }));
             Ok(())
         };
         self.edit_bus(name, edit).await.map(drop)

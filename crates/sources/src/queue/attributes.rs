@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use ebb_model::PolicyDocument;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -155,13 +156,13 @@ impl Attributes {
 
     /// The resource policy.
     #[must_use]
-    pub fn policy(&self) -> Option<Value> {
-        self.0.get(POLICY).and_then(|text| serde_json::from_str(text).ok())
+    pub fn policy(&self) -> Option<PolicyDocument> {
+        self.0.get(POLICY).and_then(|text| serde_json::from_str(text).ok()).map(PolicyDocument::of)
     }
 
-    pub(super) fn set_policy(&mut self, policy: Option<&Value>) {
+    pub(super) fn set_policy(&mut self, policy: Option<PolicyDocument>) {
         match policy {
-            Some(policy) => self.0.insert(POLICY.to_owned(), policy.to_string()),
+            Some(policy) => self.0.insert(POLICY.to_owned(), policy.into_value().to_string()),
             None => self.0.remove(POLICY),
         };
     }

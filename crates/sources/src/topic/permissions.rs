@@ -1,7 +1,6 @@
 //! The resource policies of topics: who else may publish.
 
-use ebb_model::{ServiceCaller, service_decision};
-use serde_json::{Value, json};
+use ebb_model::{Grant, LabelTaken, PolicyDocument, ServiceCaller};
 
 use super::{Topic, TopicError, Topics};
 use crate::delivery::Undelivered;
@@ -25,7 +24,7 @@ impl Topics {
     /// Whether a service may publish: the policy of the topic must let it. The one that a topic has at first lets in
     /// what its own account's resources send.
     pub(super) fn may_publish(&self, topic: &Topic, caller: &ServiceCaller) -> Result<(), Undelivered> {
-        if service_decision(&self.policy_of(topic), PUBLISH, caller) == Some(true) {
+        if self.policy_of(topic).service_decision(PUBLISH, caller) == Some(true) {
             return Ok(());
         }
         Err(Undelivered::refused(
@@ -56,22 +55,11 @@ impl Topics {
             return Err(TopicError::invalid("Policy statement action out of service scope!"));
         }
         let arn = self.arn(&topic.name);
+        let grant = Grant { label, accounts, service: "SNS", actions, resource: &arn };
         self.edit_topic(&topic.name, |topic| {
             let mut policy = self.policy_of(topic);
-            let Some(statements) = policy["Statement"].as_array_mut() else {
-                return Err(TopicError::invalid("Policy"));
-            };
-            if statements.iter().any(|statement| statement["Sid"] == label) {
-                return Err(TopicError::invalid("Statement already exists"));
-            }
-            let principals: Vec<String> =
-                accounts.iter().map(|account| format!("arn:aws:iam::{account}:root")).collect();
-            let actions: Vec<String> = actions.iter().map(|action| format!("SNS:{action}")).collect();
-            statements.push(json!({
-                "Sid": label, "Effect": "Allow", "Principal": {"AWS": one_or_all(principals)},
-                "Action": one_or_all(actions), "Resource": arn,
-            }));
-            topic.attributes.insert("Policy".to_owned(), policy.to_string());
+            policy.grant(&grant).map_err(|LabelTaken| TopicError::invalid("Statement already exists"))?;
+            set(topic, policy);
             Ok(())
         })
         .await
@@ -85,16 +73,14 @@ impl Topics {
         let topic = self.topic(arn)?;
         self.edit_topic(&topic.name, |topic| {
             let mut policy = self.policy_of(topic);
-            if let Some(statements) = policy["Statement"].as_array_mut() {
-                statements.retain(|statement| statement["Sid"] != label);
-            }
-            topic.attributes.insert("Policy".to_owned(), policy.to_string());
+            policy.remove(label);
+            set(topic, policy);
             Ok(())
         })
         .await
     }
 }
 
-fn one_or_all(mut texts: Vec<String>) -> Value {
-    if texts.len() == 1 { texts.remove(0).into() } else { texts.into() }
+fn set(topic: &mut Topic, policy: PolicyDocument) {
+    topic.attributes.insert("Policy".to_owned(), policy.into_value().to_string());
 }

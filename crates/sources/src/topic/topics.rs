@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use ebb_model::{RequestId, Timestamp};
+use ebb_model::{PolicyDocument, RequestId, Timestamp};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::attributes::{self, check_attribute};
 use super::subscriptions::of_topic;
@@ -45,8 +45,8 @@ impl Topic {
     }
 
     /// What its policy is, where one was set.
-    pub(super) fn policy(&self) -> Option<Value> {
-        serde_json::from_str(self.attribute("Policy")?).ok()
+    pub(super) fn policy(&self) -> Option<PolicyDocument> {
+        serde_json::from_str(self.attribute("Policy")?).ok().map(PolicyDocument::of)
     }
 }
 
@@ -211,7 +211,7 @@ impl Topics {
         show("SubscriptionsDeleted", topic.subscriptions_deleted.to_string());
         show("EffectiveDeliveryPolicy", attributes::effective_delivery_policy(&topic).to_string());
         show("DisplayName", topic.attributes.get("DisplayName").cloned().unwrap_or_default());
-        show("Policy", self.policy_of(&topic).to_string());
+        show("Policy", self.policy_of(&topic).into_value().to_string());
         if topic.is_fifo() {
             show("FifoTopic", "true".to_owned());
             for (name, default) in [("ContentBasedDeduplication", "false"), ("FifoThroughputScope", "Topic")]
@@ -223,7 +223,7 @@ impl Topics {
     }
 
     /// The policy that holds: the one that was set, else that the owner's account may do everything.
-    pub(super) fn policy_of(&self, topic: &Topic) -> Value {
+    pub(super) fn policy_of(&self, topic: &Topic) -> PolicyDocument {
         topic.policy().unwrap_or_else(|| {
             let actions = [
                 "SNS:GetTopicAttributes",
@@ -235,7 +235,7 @@ impl Topics {
                 "SNS:ListSubscriptionsByTopic",
                 "SNS:Publish",
             ];
-            json!({
+            PolicyDocument::of(json!({
                 "Version": "2008-10-17",
                 "Id": "__default_policy_ID",
                 "Statement": [{
@@ -246,7 +246,7 @@ impl Topics {
                     "Resource": self.arn(&topic.name),
                     "Condition": {"StringEquals": {"AWS:SourceOwner": self.inner.account.as_str()}},
                 }],
-            })
+            }))
         })
     }
 }

@@ -115,7 +115,7 @@ pub(super) async fn put_permission(buses: EventBuses, call: Call) -> Result<Resp
         let text = |name: &str| condition[name].as_str().unwrap_or_default().to_owned();
         statement["Condition"] = json!({ text("Type"): { text("Key"): text("Value") } });
     }
-    buses.add_statement(name, &id, statement).await?;
+    buses.add_statement(name, statement).await?;
     done()
 }
 
