@@ -18,7 +18,7 @@ mod runtime_name;
 
 pub use arn::{FunctionArn, FunctionReference, InvalidReference, LayerArn, LayerVersionArn};
 pub use clock::{Clock, SystemClock, Timestamp};
-pub use credentials::{AccessKeyId, Credentials, SecretAccessKey};
+pub use credentials::{AccessKeyId, Credentials, Secret, SecretAccessKey};
 pub use function::{
     Alias, Architecture, Code, EventEncoding, EventInvokeConfig, Function, FunctionState, FunctionUrl,
     FunctionVersion, InvokeMode, LayerReference, LayerVersion, LogFormat, LogLevel, LoggingSettings,

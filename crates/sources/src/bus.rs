@@ -1,10 +1,14 @@
 //! The event bus: events are published to a bus, whose rules pass them on to targets.
 //!
 //! Source: Amazon EventBridge user guide and API reference (2026-11). `publish.rs` is the way of an event, `due.rs`
-//! that of a scheduled rule; the rest is what is configured.
+//! that of a scheduled rule, `destination_call.rs` that to an HTTP endpoint; the rest is what is configured.
 
+mod api_destinations;
 mod archives;
+mod authorization;
 mod buses;
+mod connections;
+mod destination_call;
 mod due;
 mod event;
 mod path;
@@ -14,6 +18,7 @@ mod rules;
 mod tags;
 mod target;
 mod targets;
+mod tokens;
 mod transform;
 
 use std::collections::HashMap;
@@ -25,12 +30,19 @@ use ebb_store::{Change, Store, StoreError};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::delivery::RateLimits;
+use crate::http_client::HttpClient;
 use crate::pattern::{InvalidPattern, Pattern, PatternIndex};
 use crate::registry::{Follow, Registry};
 use crate::schedule::{InvalidExpression, Timers};
 
+pub use api_destinations::{ApiDestination, ApiDestinationChange, DESTINATION_METHODS};
 pub use archives::{Archive, ArchiveChange, ArchiveStatistics};
+pub use authorization::{
+    Authorization, AuthorizationChange, AuthorizationKind, CallParameter, CallParameters, OAuth, OAuthChange,
+};
 pub use buses::{Bus, BusChange};
+pub use connections::{Connection, ConnectionChange, ConnectionState};
 pub use event::{NewEvent, RefusedEvent};
 pub use replays::{NewReplay, Replay, ReplayState};
 pub use rules::{NewRule, Rule, RuleState};
@@ -68,6 +80,12 @@ struct Inner {
     rules: Registry<Rule>,
     archives: Registry<Archive>,
     replays: Registry<Replay>,
+    connections: Registry<Connection>,
+    destinations: Registry<ApiDestination>,
+    tokens: tokens::Tokens,
+    /// How often each API destination is called.
+    rates: RateLimits,
+    client: HttpClient,
     /// The patterns of enabled rules, by bus; held for moments only.
     index: RwLock<HashMap<String, PatternIndex<Listener>>>,
     timers: Timers,
@@ -126,6 +144,11 @@ impl EventBuses {
             rules: Registry::open(store.clone(), "event-rule").await?,
             archives: Registry::open(store.clone(), "event-archive").await?,
             replays: Registry::open(store.clone(), "event-replay").await?,
+            connections: Registry::open(store.clone(), "event-connection").await?,
+            destinations: Registry::open(store.clone(), "event-api-destination").await?,
+            tokens: tokens::Tokens::default(),
+            rates: RateLimits::default(),
+            client: HttpClient::new(),
             index: RwLock::default(),
             timers: Timers::new(parts.clock.clone()),
             stop: CancellationToken::new(),
@@ -146,6 +169,9 @@ impl EventBuses {
         buses.spawn(|buses| async move { buses.keep_time().await });
         buses.spawn(|buses| async move { buses.sweep_archives().await });
         buses.resume_replays();
+        for connection in buses.inner.connections.all().values() {
+            buses.ask_for_token(connection);
+        }
         Ok(buses)
     }
 
@@ -200,6 +226,8 @@ impl Follow for EventBuses {
         Box::pin(async move {
             self.inner.buses.follow(change.clone()).await?;
             self.inner.replays.follow(change.clone()).await?;
+            self.inner.connections.follow(change.clone()).await?;
+            self.inner.destinations.follow(change.clone()).await?;
             if let Some(followed) = self.inner.rules.follow(change.clone()).await? {
                 if let Some(before) = followed.before {
                     self.listen(&before.bus, Listener::Rule(before.key()), None);

@@ -6,11 +6,13 @@
 //! used up, goes to its dead-letter queue, where it has one.
 
 mod function;
+mod rate;
 mod retry;
 mod worker;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use ebb_invoker::Boxed;
 use ebb_model::{RequestId, ServiceCaller, Timestamp};
@@ -18,6 +20,7 @@ use ebb_store::NewWork;
 use serde::{Deserialize, Serialize};
 
 pub use function::FunctionTarget;
+pub(crate) use rate::RateLimits;
 pub use retry::RetryPolicy;
 pub use worker::{Deliveries, DeliveryParts};
 
@@ -129,14 +132,32 @@ pub struct Undelivered {
     pub code: String,
     /// For people.
     pub message: String,
-    /// Whether a later attempt may succeed.
-    pub may_retry: bool,
+    /// Whether and when it is tried again.
+    pub again: Again,
+}
+
+/// Whether a delivery that failed is tried again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Again {
+    /// It is not: it would fail once more.
+    Never,
+    /// As its retry policy says.
+    ByPolicy,
+    /// As its retry policy says, but not before this has passed.
+    NotBefore(Duration),
 }
 
 /// What can be delivered to: the resources of one service.
 pub trait Target: Send + Sync + 'static {
     /// Makes one attempt; durable when it succeeds. Dropping the future may leave it made.
     fn deliver<'a>(&'a self, delivery: &'a Delivery) -> Boxed<'a, Result<(), Undelivered>>;
+
+    /// How long a delivery has to wait, where its target takes no more for now; nothing where an attempt may be made,
+    /// which then counts towards what the target takes.
+    fn admit(&self, delivery: &Delivery) -> Option<Duration> {
+        let _ = delivery;
+        None
+    }
 }
 
 /// The targets, by the service in their ARNs.
@@ -189,12 +210,18 @@ impl Delivery {
 impl Undelivered {
     /// The target says no, and will again.
     pub fn refused(code: &str, message: impl Into<String>) -> Self {
-        Self { code: code.to_owned(), message: message.into(), may_retry: false }
+        Self { code: code.to_owned(), message: message.into(), again: Again::Never }
     }
 
     /// It may work later.
     pub fn for_now(code: &str, message: impl Into<String>) -> Self {
-        Self { code: code.to_owned(), message: message.into(), may_retry: true }
+        Self { code: code.to_owned(), message: message.into(), again: Again::ByPolicy }
+    }
+
+    /// Whether a later attempt may succeed.
+    #[must_use]
+    pub fn may_retry(&self) -> bool {
+        self.again != Again::Never
     }
 }
 
@@ -218,6 +245,13 @@ impl Targets {
                 format!("ebb does not deliver to the service of {}", delivery.target),
             )),
         }
+    }
+}
+
+impl Targets {
+    /// As [`Target::admit`].
+    fn admit(&self, delivery: &Delivery) -> Option<Duration> {
+        self.by_service.get(delivery.service()).and_then(|target| target.admit(delivery))
     }
 }
 

@@ -10,6 +10,7 @@ pub mod bucket;
 pub mod bus;
 pub mod delivery;
 pub mod http_api;
+mod http_client;
 pub mod mapping;
 pub mod pattern;
 pub mod queue;

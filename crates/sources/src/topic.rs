@@ -30,6 +30,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::delivery::Targets;
+use crate::http_client::HttpClient;
 use crate::registry::{Follow, Registry};
 
 pub use error::TopicError;
@@ -39,7 +40,6 @@ pub use subscriptions::{NewSubscription, Protocol, Subscription};
 pub use target::TopicTarget;
 pub use topics::Topic;
 
-use endpoint::Endpoints;
 use signing::Signer;
 
 /// What the topics are opened with.
@@ -72,7 +72,7 @@ struct Inner {
     /// By topic and id: those of one topic stand together.
     subscriptions: Registry<Subscription>,
     signer: Signer,
-    endpoints: Endpoints,
+    endpoints: HttpClient,
     /// Where FIFO topics deliver, once it is known.
     targets: OnceLock<Targets>,
     stop: CancellationToken,
@@ -89,7 +89,7 @@ impl Topics {
             topics: Registry::open(parts.store.clone(), "topic").await?,
             subscriptions: Registry::open(parts.store.clone(), "topic-subscription").await?,
             signer: Signer::open(parts.store.clone()).await?,
-            endpoints: Endpoints::new(),
+            endpoints: HttpClient::new(),
             targets: OnceLock::new(),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),

@@ -1,8 +1,10 @@
 //! EventBridge: the event bus. JSON 1.1, target `AWSEvents`; shapes are those of the public model
 //! (`events/2015-10-07/service-2.json`, 2026-11). What the operations do is in `ebb-sources`.
 
+mod api_destinations;
 mod archives;
 mod buses;
+mod connections;
 mod publish;
 mod replays;
 mod rules;
@@ -57,6 +59,17 @@ pub fn api(buses: EventBuses) -> Api {
         .operation("DescribeReplay", replays::describe)
         .operation("ListReplays", replays::list)
         .operation("CancelReplay", replays::cancel)
+        .operation("CreateConnection", connections::create)
+        .operation("UpdateConnection", connections::update)
+        .operation("DeauthorizeConnection", connections::deauthorize)
+        .operation("DescribeConnection", connections::describe)
+        .operation("ListConnections", connections::list)
+        .operation("DeleteConnection", connections::delete)
+        .operation("CreateApiDestination", api_destinations::create)
+        .operation("UpdateApiDestination", api_destinations::update)
+        .operation("DescribeApiDestination", api_destinations::describe)
+        .operation("ListApiDestinations", api_destinations::list)
+        .operation("DeleteApiDestination", api_destinations::delete)
         .operation("TagResource", tags::tag)
         .operation("UntagResource", tags::untag)
         .operation("ListTagsForResource", tags::list)
@@ -103,6 +116,34 @@ fn required<T>(value: Option<T>, name: &str) -> Result<T, AwsError> {
 
 fn invalid(message: impl Into<String>) -> AwsError {
     AwsError::client("ValidationException", message)
+}
+
+/// What is wrong with several members of a request, as the service says it.
+fn violations(wrong: &[String]) -> AwsError {
+    let errors = if wrong.len() == 1 { "error" } else { "errors" };
+    invalid(format!("{} validation {errors} detected: {}", wrong.len(), wrong.join("; ")))
+}
+
+/// A name of a connection or an API destination.
+fn checked_name(name: String) -> Result<String, AwsError> {
+    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    if !name.chars().all(legal) {
+        return Err(violations(&[format!(
+            "Value '{name}' at 'name' failed to satisfy constraint: Member must satisfy regular expression pattern: \
+             [\\.\\-_A-Za-z0-9]+"
+        )]));
+    }
+    if !(1..=64).contains(&name.len()) {
+        return Err(violations(&[format!(
+            "Value '{name}' at 'name' failed to satisfy constraint: Member must have length between 1 and 64"
+        )]));
+    }
+    Ok(name)
+}
+
+/// The answer of operations that say this.
+fn done_with(answer: &Value) -> Result<Response<Body>, AwsError> {
+    json_response(StatusCode::OK, &present(answer.clone()))
 }
 
 /// The answer of operations that have nothing to say.

@@ -171,7 +171,7 @@ impl EventBuses {
         let reserved =
             Reserved { rule_arn: &rule_arn, rule_name: &rule.name, ingestion_time: &ingestion_time };
         for target in rule.targets.values() {
-            let mut extra = target.parameters.clone();
+            let mut extra = target.parameters_for(&event.document);
             extra.insert("hops".to_owned(), json!(hops + 1));
             let message = Message {
                 body: target.input.of(&event.document, &event.text, &reserved),

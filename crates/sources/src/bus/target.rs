@@ -1,4 +1,7 @@
-//! Buses as targets: the message is an event that passes through to the rules of this bus.
+//! Buses as targets: the message is an event that passes through to the rules of this bus. And API destinations, whose
+//! ARNs are of the same service.
+
+use std::time::Duration;
 
 use ebb_invoker::Boxed;
 use serde_json::Value;
@@ -7,7 +10,7 @@ use super::EventBuses;
 use super::buses::bus_name;
 use crate::delivery::{Delivery, Target, Undelivered};
 
-/// Delivers to buses.
+/// Delivers to buses and API destinations.
 #[derive(Debug)]
 pub struct BusTarget {
     buses: EventBuses,
@@ -22,18 +25,21 @@ impl BusTarget {
 
     async fn take_over(&self, delivery: &Delivery) -> Result<(), Undelivered> {
         let target = &delivery.target;
+        if target.contains(":api-destination/") {
+            return self.buses.call_destination(delivery).await;
+        }
         if !target.contains(":event-bus/") {
-            let message =
-                format!("ebb does not deliver to {target}: of the event bus, only buses are targets");
+            let message = format!(
+                "ebb does not deliver to {target}: of the event bus, only buses and API destinations are targets"
+            );
             return Err(Undelivered::refused("UNSUPPORTED_TARGET", message));
         }
         let hops = delivery.message.extra.as_ref().and_then(|extra| extra["hops"].as_u64()).unwrap_or(0);
         let text = self.envelope(delivery)?;
         let taken = self.buses.take_over(bus_name(target), &text, hops).await;
-        taken.map_err(|(message, may_retry)| Undelivered {
-            code: if may_retry { "INTERNAL_FAILURE" } else { "RESOURCE_NOT_FOUND" }.to_owned(),
-            message,
-            may_retry,
+        taken.map_err(|(message, may_retry)| match may_retry {
+            true => Undelivered::for_now("INTERNAL_FAILURE", message),
+            false => Undelivered::refused("RESOURCE_NOT_FOUND", message),
         })
     }
 
@@ -56,5 +62,9 @@ impl BusTarget {
 impl Target for BusTarget {
     fn deliver<'a>(&'a self, delivery: &'a Delivery) -> Boxed<'a, Result<(), Undelivered>> {
         Box::pin(self.take_over(delivery))
+    }
+
+    fn admit(&self, delivery: &Delivery) -> Option<Duration> {
+        self.buses.admit_to_destination(&delivery.target)
     }
 }

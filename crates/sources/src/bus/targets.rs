@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::path::Path;
 use super::rules::Rule;
 use super::transform::Input;
 use super::{BusError, EventBuses, is_name};
@@ -123,6 +124,27 @@ impl RuleTarget {
             return invalid(format!("RetryPolicy of target {} is out of range", self.id));
         }
         self.input.check().map_err(BusError::Invalid)
+    }
+
+    /// The parameters of its kind, with values of the event in the place of paths. Source: EventBridge user guide,
+    /// "Event bus targets available in the EventBridge console", dynamic path parameters (2026-11).
+    pub(super) fn parameters_for(&self, event: &Value) -> Map<String, Value> {
+        let mut parameters = self.parameters.clone();
+        let http = parameters.get_mut("HttpParameters").and_then(Value::as_object_mut);
+        for values in http.into_iter().flat_map(Map::values_mut) {
+            let each: Box<dyn Iterator<Item = &mut Value>> = match values {
+                Value::Array(list) => Box::new(list.iter_mut()),
+                Value::Object(members) => Box::new(members.values_mut()),
+                _ => continue,
+            };
+            for value in each {
+                let path = value.as_str().filter(|text| text.starts_with("$.")).and_then(Path::parse);
+                if let Some(path) = path {
+                    *value = path.get(event).unwrap_or_else(|| "".into());
+                }
+            }
+        }
+        parameters
     }
 
     /// Where what cannot be delivered goes, with what explains it.

@@ -44,14 +44,18 @@ impl Exhausted {
 }
 
 impl RetryPolicy {
+    /// How long after it was accepted it may be tried.
+    pub(super) fn age(self) -> Duration {
+        Duration::from_secs(self.age_seconds.into())
+    }
+
     /// The wait before the next attempt, after so many failed and so long since it was accepted.
     pub(super) fn next(self, failures: u32, age: Duration) -> Result<Duration, Exhausted> {
         if failures > self.attempts {
             return Err(Exhausted::Attempts);
         }
         let wait = FIRST.saturating_mul(1 << failures.saturating_sub(1).min(20)).min(LONGEST);
-        let limit = Duration::from_secs(self.age_seconds.into());
-        if age + wait > limit { Err(Exhausted::Age) } else { Ok(wait) }
+        if age + wait > self.age() { Err(Exhausted::Age) } else { Ok(wait) }
     }
 }
 

@@ -94,5 +94,5 @@ fn what_fails_is_tried_again_until_its_retries_or_its_time_are_used_up() {
 async fn a_service_that_ebb_does_not_have_refuses() {
     let error =
         Targets::default().deliver(&delivery("arn:aws:kinesis:r:a:stream/s")).await.expect_err("refused");
-    assert!(!error.may_retry && error.message.contains("arn:aws:kinesis:r:a:stream/s"), "{error}");
+    assert!(!error.may_retry() && error.message.contains("arn:aws:kinesis:r:a:stream/s"), "{error}");
 }

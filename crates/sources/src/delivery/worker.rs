@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::retry::Exhausted;
-use super::{Attribute, Delivery, Message, QUEUE, ReasonNames, Sender, Targets, Undelivered};
+use super::{Again, Attribute, Delivery, Message, QUEUE, ReasonNames, Sender, Targets, Undelivered};
 
 /// Attempts at one time.
 const CONCURRENCY: usize = 64;
@@ -127,6 +127,10 @@ impl Worker {
             let due = self.parts.clock.now().plus(PUT_BACK);
             return settled(queue.retry(&work, due, None).await);
         }
+        if let Some(wait) = self.parts.targets.admit(&delivery) {
+            self.leave(&delivery.target);
+            return settled(self.put_off(&work, delivery, wait).await);
+        }
         self.note_attempt(&delivery);
         let made = tokio::time::timeout(DEADLINE, self.parts.targets.deliver(&delivery)).await;
         self.leave(&delivery.target);
@@ -142,6 +146,18 @@ impl Worker {
                 queue.pass(&work, pass).await
             }
         });
+    }
+
+    /// Lets a delivery wait that its target does not take for now; gives it up where that is too long.
+    async fn put_off(&self, work: &Work, delivery: Delivery, wait: Duration) -> Result<(), StoreError> {
+        let (queue, now) = (self.parts.store.work(), self.parts.clock.now());
+        if now.since(delivery.accepted) + wait <= delivery.retry.age() {
+            return queue.retry(work, now.plus(wait), None).await;
+        }
+        let error = Undelivered::for_now("THROTTLED", "the target took no more until it was too late");
+        let pass = give_up(delivery.clone(), &error, Some(Exhausted::Age), now);
+        self.note_failure(&delivery, &error, &pass);
+        queue.pass(work, pass).await
     }
 
     fn note_attempt(&self, delivery: &Delivery) {
@@ -195,11 +211,16 @@ impl Worker {
 /// What follows from an attempt that failed: another one, or a dead letter, or nothing.
 pub(super) fn follow(delivery: Delivery, error: &Undelivered, now: Timestamp) -> Pass {
     let failures = delivery.failures + 1;
-    let exhausted = if error.may_retry {
+    let exhausted = if error.may_retry() {
         let age = now.since(delivery.accepted);
         let next = match &delivery.waits {
             Some(waits) => super::retry::listed(waits, failures),
             None => delivery.retry.next(failures, age),
+        };
+        let next = match error.again {
+            Again::NotBefore(least) if least + age > delivery.retry.age() => Err(Exhausted::Age),
+            Again::NotBefore(least) => next.map(|wait| wait.max(least)),
+            _ => next,
         };
         match next {
             Ok(wait) => {
@@ -211,7 +232,11 @@ pub(super) fn follow(delivery: Delivery, error: &Undelivered, now: Timestamp) ->
     } else {
         None
     };
-    tracing::warn!(id = %delivery.id, target = delivery.target, %error, failures, "a delivery is given up");
+    give_up(delivery, error, exhausted, now)
+}
+
+fn give_up(delivery: Delivery, error: &Undelivered, exhausted: Option<Exhausted>, now: Timestamp) -> Pass {
+    tracing::warn!(id = %delivery.id, target = delivery.target, %error, "a delivery is given up");
     Pass { again: None, add: dead_letter(delivery, error, exhausted, now).into_iter().collect() }
 }
 

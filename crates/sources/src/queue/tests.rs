@@ -286,7 +286,7 @@ async fn a_policy_says_which_service_may_send() {
     deliver(caller("s3.amazonaws.com")).await.expect("allowed");
     deliver(Sender::Owner).await.expect("the owner");
     let refused = deliver(caller("sns.amazonaws.com")).await.expect_err("not allowed");
-    assert!(!refused.may_retry && refused.message.contains("sns.amazonaws.com"), "{refused}");
+    assert!(!refused.may_retry() && refused.message.contains("sns.amazonaws.com"), "{refused}");
     assert_eq!(world.receive(&queue).await.len(), 3);
     let accounts = ["111111111111".to_owned()];
     world.queues.add_permission("q", "l", &accounts, &["SendMessage".to_owned()]).await.expect("added");

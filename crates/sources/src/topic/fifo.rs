@@ -147,7 +147,7 @@ impl Topics {
     /// Makes one delivery; says whether it is done with.
     async fn attempt(&self, delivery: Delivery, targets: &Targets) -> Result<bool, TopicError> {
         let Err(error) = targets.deliver(&delivery).await else { return Ok(true) };
-        if error.may_retry {
+        if error.may_retry() {
             tracing::warn!(target = delivery.target, %error, "a delivery holds its group up and is tried again");
             return Ok(false);
         }

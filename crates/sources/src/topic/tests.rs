@@ -364,7 +364,7 @@ async fn others_publish_where_the_policy_lets_them() {
     target.deliver(&delivery("000000000000")).await.expect("its own account");
     assert_eq!(body(&world.next().await)["Message"], "m");
     let refused = target.deliver(&delivery("111111111111")).await.expect_err("another account");
-    assert!(!refused.may_retry && refused.message.contains("sns:Publish"), "{refused}");
+    assert!(!refused.may_retry() && refused.message.contains("sns:Publish"), "{refused}");
     let statement =
         json!({"Effect": "Allow", "Principal": {"Service": "s3.amazonaws.com"}, "Action": "sns:Publish"});
     let policy = json!({ "Statement": statement });

@@ -107,9 +107,56 @@ async fn errors_have_the_names_of_the_service() {
         ("PutRule", json!({"Name": "r"}), "ValidationException"),
         ("PutRule", json!({"Name": "no spaces", "ScheduleExpression": "rate(1 day)"}), "ValidationException"),
         ("TestEventPattern", json!({"EventPattern": r#"{"a": [1]}"#, "Event": "{}"}), "ValidationException"),
-        ("CreateConnection", json!({}), "UnknownOperationException"),
+        ("CreateConnection", json!({}), "ValidationException"),
+        ("DescribeApiDestination", json!({"Name": "none"}), "ResourceNotFoundException"),
+        ("DescribeConnection", json!({"Name": "none"}), "ResourceNotFoundException"),
+        ("CreateEndpoint", json!({}), "UnknownOperationException"),
         ("PutEvents", json!({"Entries": []}), "ValidationException"),
     ] {
         assert_eq!(refused(&client, operation, body.clone()).await, code, "{operation} {body}");
     }
+}
+
+#[tokio::test]
+async fn what_a_connection_authorizes_with_is_not_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let client = client(&folder).await;
+    let parameter =
+        |key: &str, secret: bool| json!({"Key": key, "Value": format!("of-{key}"), "IsValueSecret": secret});
+    let create = json!({
+        "Name": "c", "AuthorizationType": "API_KEY",
+        "AuthParameters": {
+            "ApiKeyAuthParameters": {"ApiKeyName": "x-key", "ApiKeyValue": "hidden-1"},
+            "InvocationHttpParameters": {"HeaderParameters": [parameter("open", false), parameter("closed", true)]},
+        },
+    });
+    let made = call(&client, "CreateConnection", create.clone()).await;
+    assert_eq!(made["ConnectionState"], "AUTHORIZED");
+    let described = call(&client, "DescribeConnection", json!({"Name": "c"})).await;
+    let expected = json!({
+        "ApiKeyAuthParameters": {"ApiKeyName": "x-key"},
+        "InvocationHttpParameters": {"HeaderParameters": [
+            parameter("open", false), {"Key": "closed", "IsValueSecret": true},
+        ]},
+    });
+    assert_eq!(described["AuthParameters"], expected);
+    let listed = call(&client, "ListConnections", json!({})).await;
+    assert!(!format!("{described}{listed}").contains("hidden-1"));
+    // A name of a key alone keeps its value; another kind needs its own.
+    let update = |kind: &str, parameters: Value| json!({"Name": "c", "AuthorizationType": kind, "AuthParameters": parameters});
+    let api_key = json!({"ApiKeyAuthParameters": {"ApiKeyName": "x-other"}});
+    call(&client, "UpdateConnection", update("API_KEY", api_key)).await;
+    assert_eq!(refused(&client, "UpdateConnection", update("BASIC", json!({}))).await, "ValidationException");
+    assert_eq!(refused(&client, "CreateConnection", create).await, "ResourceAlreadyExistsException");
+    let destination = json!({
+        "Name": "d", "ConnectionArn": made["ConnectionArn"], "InvocationEndpoint": "https://example.com/*",
+        "HttpMethod": "POST",
+    });
+    assert_eq!(call(&client, "CreateApiDestination", destination).await["ApiDestinationState"], "ACTIVE");
+    let described = call(&client, "DescribeApiDestination", json!({"Name": "d"})).await;
+    assert_eq!(described["InvocationRateLimitPerSecond"], 300);
+    let deauthorized = call(&client, "DeauthorizeConnection", json!({"Name": "c"})).await;
+    assert_eq!(deauthorized["ConnectionState"], "DEAUTHORIZED");
+    let described = call(&client, "DescribeApiDestination", json!({"Name": "d"})).await;
+    assert_eq!(described["ApiDestinationState"], "INACTIVE");
 }
