@@ -139,22 +139,28 @@ pub struct ServerSettings {
     pub strip_prefix: String,
     /// How it is told of events that are no requests.
     pub events: EventEncoding,
+    /// Whether it is asked, by a GET of `/` with the header `ebb-event: settled`, after each answer: its response says
+    /// that nothing goes on any more that the request began, and that it may be frozen.
+    pub settles: bool,
 }
 
 impl Default for ServerSettings {
     /// The concurrency is Cloud Run's. Source: the Cloud Run documentation, "Maximum concurrent requests per instance".
     fn default() -> Self {
-        Self { concurrency: 80, strip_prefix: String::new(), events: EventEncoding::Json }
+        Self { concurrency: 80, strip_prefix: String::new(), events: EventEncoding::Json, settles: false }
     }
 }
 
-/// How a server is told of events that are no requests; always by a POST to `/`.
+/// How a server is told of events that are no requests; always by a POST to `/` with the header `ebb-event`, which no
+/// request from outside has.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EventEncoding {
     /// The event is the body.
     #[default]
     Json,
+    /// Each thing that happened is a CloudEvent.
+    CloudEvents,
 }
 
 /// A reference from a version to a layer version, with what is needed to mount it even when the layer is deleted.

@@ -17,6 +17,9 @@ use crate::served::{is_served, served};
 use crate::start::Starter;
 use crate::stock::{Assigned, Kind, Stock, StockLimits, StockUse};
 
+/// Where the program of Deno is inside.
+const DENO: &str = "/var/runtime/deno";
+
 /// What the engine is made of.
 pub struct EngineConfig {
     /// The data folder: boots and SDK layers are kept in `runtimes/` there.
@@ -155,7 +158,11 @@ impl Engine {
             missing: "deno is not installed".into(),
             hint: "Install it with `ebb runtimes add deno`".into(),
         })?;
-        Ok(Tool { names: &["deno"], binds: vec![program.clone()], program })
+        // The data folder may be given relative to the working folder, which the launcher does not know, and be where an
+        // instance has something else.
+        let program = program.canonicalize().unwrap_or(program);
+        let inside = PathBuf::from(DENO);
+        Ok(Tool { names: &["deno"], binds: vec![(program, inside.clone())], program: inside })
     }
 
     /// What runs this runtime. The first call for an interpreter may compile its boot.

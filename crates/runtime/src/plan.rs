@@ -126,16 +126,17 @@ pub(crate) fn plan(spec: &InstanceSpec, brought: &Brought, network: Network) -> 
 pub(crate) struct Tool {
     /// Its names in `/var/lang/bin`.
     pub(crate) names: &'static [&'static str],
-    /// The program.
+    /// The program, inside.
     pub(crate) program: PathBuf,
-    /// What it needs of the host beside the system's folders, at the same path.
-    pub(crate) binds: Vec<PathBuf>,
+    /// What it needs of the host beside the system's folders, and where.
+    pub(crate) binds: Vec<(PathBuf, PathBuf)>,
 }
 
 impl Tool {
     /// An interpreter.
     pub(crate) fn of(language: Language, interpreter: &Interpreter) -> Self {
         let Interpreter { program, binds, .. } = interpreter.clone();
+        let binds = binds.into_iter().map(|path| (path.clone(), path)).collect();
         Self { names: language.names(), program, binds }
     }
 }
@@ -145,7 +146,10 @@ pub(crate) fn server_plan(spec: &InstanceSpec, tools: &[Tool], network: Network)
     let mut sandbox = sandbox(spec, None, network);
     sandbox.listen = vec![CONTROL_API_PORT];
     for Tool { names, program, binds } in tools {
-        let bind = |path: &PathBuf| Mount::Bind { source: path.clone(), target: path.clone() };
+        let bind = |(source, target): &(PathBuf, PathBuf)| Mount::Bind {
+            source: source.clone(),
+            target: target.clone(),
+        };
         sandbox.mounts.extend(binds.iter().map(bind));
         sandbox.mounts.extend(names.iter().map(|name| Mount::Symlink {
             points_to: program.clone(),

@@ -6,6 +6,7 @@
 //! ([`connections`]), made inside the sandbox's network and handed out to here.
 
 mod answer;
+mod cloud_events;
 mod connections;
 mod request;
 
@@ -151,6 +152,11 @@ impl ServerInstance {
                 let answer = if sink.wants_whole() { Answer::Whole } else { Answer::Streamed };
                 let ending = answer.pass(response, sink).await?;
                 self.connections.give_back(connection);
+                if self.settings.settles {
+                    let (response, connection) = self.connections.send(request::settled()).await?;
+                    answer::drain(response).await?;
+                    self.connections.give_back(connection);
+                }
                 Ok(ending)
             }
             Exchange::Events(requests) => {

@@ -93,6 +93,11 @@ async fn stream(parts: &Parts, mut body: Incoming, sink: &mut ResponseSink) -> R
     Ok(Ending::Answered)
 }
 
+/// Reads a response that says nothing but that it has come.
+pub(super) async fn drain(response: Response<Incoming>) -> Result<(), Broken> {
+    collect(response.into_body()).await.map(drop)
+}
+
 /// Reads a body to its end; the sink says where it is too large.
 async fn collect(mut body: Incoming) -> Result<Bytes, Broken> {
     let mut collected = BytesMut::new();

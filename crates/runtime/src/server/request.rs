@@ -11,6 +11,8 @@ use ebb_model::{EventEncoding, ServerSettings};
 use http::header::{CONTENT_TYPE, COOKIE, HOST, HeaderName};
 use http::{HeaderMap, HeaderValue, Method, Request, Uri};
 use http_body_util::Full;
+
+use super::cloud_events;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::Deserialize;
 
@@ -57,6 +59,9 @@ struct Http<'a> {
     method: Cow<'a, str>,
 }
 
+/// The header of requests that the platform itself makes: servers know by it that an event is none from outside.
+pub(super) const EVENT_HEADER: &str = "ebb-event";
+
 /// Characters that a path or query may not hold as they are.
 const ILLEGAL: &AsciiSet =
     &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>').add(b'`').add(b'{').add(b'}').add(b'#');
@@ -68,6 +73,7 @@ pub(super) fn of(event: &Event, settings: &ServerSettings) -> Exchange {
         Some(request) => Exchange::Http(Box::new(request)),
         None => Exchange::Events(match settings.events {
             EventEncoding::Json => vec![posted(event)],
+            EventEncoding::CloudEvents => cloud_events::requests(event).into_iter().map(marked).collect(),
         }),
     }
 }
@@ -103,7 +109,7 @@ fn target(path: &str, query: &str) -> Option<Uri> {
 
 fn headers(event: &HttpEvent<'_>, headers: &mut HeaderMap) {
     for (name, value) in &event.headers {
-        if is_of_connection(name) {
+        if is_of_connection(name) || name.eq_ignore_ascii_case(EVENT_HEADER) {
             continue;
         }
         if let (Ok(name), Some(value)) = (HeaderName::from_bytes(name.as_bytes()), value_of(value)) {
@@ -145,8 +151,23 @@ fn posted(event: &Event) -> Request<Full<Bytes>> {
     let headers = request.headers_mut();
     headers.insert(HOST, HeaderValue::from_static("localhost"));
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    marked(request)
+}
+
+/// Asks a server whether anything goes on in it.
+pub(super) fn settled() -> Request<Full<Bytes>> {
+    let mut request = Request::new(Full::new(Bytes::new()));
+    let headers = request.headers_mut();
+    headers.insert(HOST, HeaderValue::from_static("localhost"));
+    headers.insert(EVENT_HEADER, HeaderValue::from_static("settled"));
+    request
+}
+
+/// The request, as one of the platform's own.
+fn marked(mut request: Request<Full<Bytes>>) -> Request<Full<Bytes>> {
+    request.headers_mut().insert(EVENT_HEADER, HeaderValue::from_static("1"));
     request
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 
-fn event(payload: &Value) -> Event {
+pub(crate) fn event(payload: &Value) -> Event {
     Event {
         id: ebb_model::RequestId::random(),
         payload: payload.to_string().into(),
