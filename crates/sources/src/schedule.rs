@@ -12,7 +12,8 @@ use jiff::tz::TimeZone;
 
 pub use expression::{Expression, Grammar, InvalidExpression};
 pub use service::{
-    DEFAULT_GROUP, Schedule, ScheduleGroup, ScheduleTarget, Scheduler, SchedulerError, SchedulerParts,
+    APP_GROUP_PREFIX, DEFAULT_GROUP, Schedule, ScheduleGroup, ScheduleTarget, Scheduler, SchedulerError,
+    SchedulerParts,
 };
 pub use timers::Timers;
 

@@ -23,6 +23,7 @@ struct FieldKind {
     names: &'static [&'static str],
 }
 
+const SECONDS: FieldKind = FieldKind { name: "seconds", least: 0, most: 59, names: &[] };
 const MINUTES: FieldKind = FieldKind { name: "minutes", least: 0, most: 59, names: &[] };
 const HOURS: FieldKind = FieldKind { name: "hours", least: 0, most: 23, names: &[] };
 const DAY_OF_MONTH: FieldKind = FieldKind { name: "day-of-month", least: 1, most: 31, names: &[] };
@@ -41,17 +42,21 @@ const DAY_OF_WEEK: FieldKind = FieldKind {
 const YEAR: FieldKind = FieldKind { name: "year", least: 1970, most: 2199, names: &[] };
 
 impl CronSchedule {
-    /// Reads what stands between the brackets.
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
+    /// Reads what stands between the brackets; with `seconds`, seven fields are read too.
+    pub(super) fn parse(text: &str, seconds: bool) -> Result<Self, String> {
         let fields: Vec<String> = text.split_whitespace().map(str::to_ascii_uppercase).collect();
-        let [minutes, hours, day, month, weekday, year] = fields.as_slice() else {
+        let (second, fields) = match fields.as_slice() {
+            [second, rest @ ..] if seconds && rest.len() == 6 => (SECONDS.field(second)?, rest),
+            all => ("0".to_owned(), all),
+        };
+        let [minutes, hours, day, month, weekday, year] = fields else {
             return Err(format!("a cron expression has six fields, and this one has {}", fields.len()));
         };
         if (day == "?") == (weekday == "?") {
             return Err("exactly one of day-of-month and day-of-week must be ?".to_owned());
         }
         let fields = [
-            "0".to_owned(),
+            second,
             MINUTES.field(minutes)?,
             HOURS.field(hours)?,
             day_of_month(day)?,

@@ -28,6 +28,9 @@ pub enum Grammar {
     Rule,
     /// The scheduler: any unit's singular or plural, and `at`.
     Schedule,
+    /// Schedules of apps: as the scheduler, and to the second: `rate(10 seconds)`, and a first field of seconds in
+    /// `cron(*/10 * * * * ? *)`.
+    App,
 }
 
 /// What is wrong with an expression.
@@ -44,11 +47,13 @@ impl Expression {
         let call = text.split_once('(').and_then(|(name, rest)| Some((name, rest.strip_suffix(')')?)));
         let when = match call {
             Some(("rate", rate)) => parse_rate(rate, grammar).map(When::Every),
-            Some(("cron", cron)) => CronSchedule::parse(cron).map(|dates| When::Dates(Box::new(dates))),
-            Some(("at", date)) if grammar == Grammar::Schedule => parse_date(date).map(When::Once),
+            Some(("cron", cron)) => {
+                CronSchedule::parse(cron, grammar == Grammar::App).map(|dates| When::Dates(Box::new(dates)))
+            }
+            Some(("at", date)) if grammar != Grammar::Rule => parse_date(date).map(When::Once),
             _ => Err(match grammar {
                 Grammar::Rule => "it is neither rate(…) nor cron(…)".to_owned(),
-                Grammar::Schedule => "it is neither rate(…), cron(…) nor at(…)".to_owned(),
+                Grammar::Schedule | Grammar::App => "it is neither rate(…), cron(…) nor at(…)".to_owned(),
             }),
         };
         when.map(|when| Self { when }).map_err(InvalidExpression)
@@ -111,6 +116,7 @@ fn parse_rate(text: &str, grammar: Grammar) -> Result<Duration, String> {
     }
     let unit = unit.trim();
     let (singular, seconds) = match unit.strip_suffix('s').unwrap_or(unit) {
+        "second" if grammar == Grammar::App => ("second", 1),
         "minute" => ("minute", 60),
         "hour" => ("hour", 60 * 60),
         "day" => ("day", 24 * 60 * 60),

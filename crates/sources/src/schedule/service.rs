@@ -25,6 +25,9 @@ use crate::registry::{Follow, Registry};
 /// The group that is always there.
 pub const DEFAULT_GROUP: &str = "default";
 
+/// What the groups of apps begin with.
+pub const APP_GROUP_PREFIX: &str = "ebb-app-";
+
 /// What the scheduler is opened with.
 pub struct SchedulerParts {
     /// Where schedules are kept.
@@ -411,8 +414,13 @@ impl Schedule {
         self.timezone.as_deref().map_or(Some(TimeZone::UTC), |name| TimeZone::get(name).ok())
     }
 
+    /// What its expression may say.
+    fn grammar(&self) -> Grammar {
+        if self.group.starts_with(APP_GROUP_PREFIX) { Grammar::App } else { Grammar::Schedule }
+    }
+
     fn parsed(&self) -> Option<Expression> {
-        Expression::parse(&self.expression, Grammar::Schedule).ok().filter(|_| self.enabled)
+        Expression::parse(&self.expression, self.grammar()).ok().filter(|_| self.enabled)
     }
 
     fn next(&self, after: Timestamp) -> Option<Timestamp> {
@@ -445,7 +453,7 @@ impl Schedule {
     fn check(&self, now: Timestamp) -> Result<(), SchedulerError> {
         let invalid = |message: String| Err(SchedulerError::Invalid(message));
         check_name(&self.name)?;
-        if let Err(error) = Expression::parse(&self.expression, Grammar::Schedule) {
+        if let Err(error) = Expression::parse(&self.expression, self.grammar()) {
             return invalid(format!("Invalid Schedule Expression {}. {error}", self.expression));
         }
         if self.zone().is_none() {
