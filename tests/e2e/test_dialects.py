@@ -1,30 +1,10 @@
 """Projects of Next.js, Vercel and Netlify, deployed as they are."""
 import base64
-import textwrap
 
 import pytest
 
 from conftest import eventually
-
-
-@pytest.fixture
-def deploy(server, tmp_path):
-    """deploy(name, {path: text}) gives a function that requests the app's host."""
-    names = []
-
-    def make(name, files):
-        for path, text in files.items():
-            target = tmp_path / name / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(textwrap.dedent(text))
-        done = server.cli("deploy", tmp_path / name, "--name", name, "--yes")
-        assert done.returncode == 0, done.stderr
-        names.append(name)
-        return lambda path="/", method="GET", **options: server.http(f"{name}.localhost", path, method, **options)
-
-    yield make
-    for name in names:
-        server.cli("rm", name, "--yes")
+from dialects import deploy  # noqa: F401
 
 
 # What every dialect has to get right, as its own handler would say it.

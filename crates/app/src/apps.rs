@@ -7,10 +7,12 @@
 
 mod apply;
 mod error;
+mod keys;
 mod record;
 mod schedules;
 #[cfg(test)]
 mod tests;
+mod triggers;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -118,6 +120,20 @@ pub struct Deployment {
     pub urls: Vec<Url>,
     /// What was left out of the packages.
     pub ignored: Vec<Ignored>,
+    /// Keys that the server made for the app, and its clients need.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keys: Vec<ShownKey>,
+}
+
+/// A key of an app, for people.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShownKey {
+    /// What it is.
+    pub name: String,
+    /// The environment variable by which functions have it.
+    pub variable: String,
+    /// The key.
+    pub value: String,
 }
 
 /// What was done to a function.
@@ -290,11 +306,16 @@ impl Apps {
         own.chain(made.collect::<Vec<_>>()).collect()
     }
 
+    /// Where an app is, without a slash at the end.
+    fn url(&self, app: &str) -> String {
+        match self.inner.port {
+            80 => format!("http://{app}.{}", self.inner.domain),
+            port => format!("http://{app}.{}:{port}", self.inner.domain),
+        }
+    }
+
     fn urls(&self, plan: &Plan) -> Vec<Url> {
-        let base = match self.inner.port {
-            80 => format!("http://{}.{}", plan.app, self.inner.domain),
-            port => format!("http://{}.{}:{port}", plan.app, self.inner.domain),
-        };
+        let base = self.url(&plan.app);
         let of_function = |function: &crate::PlannedFunction| {
             let name = plan.function_name(function).map(|name| name.to_string()).unwrap_or_default();
             let base = base.clone();

@@ -21,11 +21,14 @@ mod routes;
 mod stack;
 mod template;
 
-pub use apps::{App, AppError, Apps, AppsConfig, Deployment, Step, StepKind, Target, Url};
+pub use apps::{App, AppError, Apps, AppsConfig, Deployment, ShownKey, Step, StepKind, Target, Url};
 pub use edge::{
     Action, Condition, Destination, EdgeRequest, InvalidPattern, Part, Pattern, Rule, ToFile, ToFunction,
 };
-pub use plan::{Ignored, InvalidPlan, Plan, PlannedFunction, PlannedSchedule};
+pub use plan::{
+    Ignored, InvalidPlan, InvalidTrigger, KeyValue, Plan, PlannedFunction, PlannedKey, PlannedSchedule,
+    PlannedTrigger, TriggerSource,
+};
 pub use project::{FunctionFolder, Package, Packed, Project, ProjectError};
 pub use routes::{InvalidRoute, Route};
 pub use stack::{

@@ -1,5 +1,8 @@
 //! What a deploy is to make: the document that the client sends and the server keeps.
 
+mod key;
+mod trigger;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use ebb_model::{Digest, FunctionName, InvalidName, ServerSettings};
@@ -9,6 +12,8 @@ use serde::{Deserialize, Serialize};
 use crate::edge::{InvalidPattern, Rule};
 use crate::routes::Route;
 use crate::stack::StackInput;
+pub use key::{KeyValue, PlannedKey};
+pub use trigger::{InvalidTrigger, PlannedTrigger, TriggerSource};
 
 /// An app, as it shall be.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -31,6 +36,12 @@ pub struct Plan {
     /// When functions are invoked by the clock.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub schedules: Vec<PlannedSchedule>,
+    /// What else invokes functions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub triggers: Vec<PlannedTrigger>,
+    /// What the server puts into the environments of the functions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keys: Vec<PlannedKey>,
     /// The template whose resources the app is made of, besides functions of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stack: Option<StackInput>,
@@ -120,6 +131,9 @@ pub enum InvalidPlan {
     /// A schedule is of no function.
     #[error("a schedule is for function {0:?}, and the app has none of that name")]
     ScheduleOfNothing(String),
+    /// A trigger is of no function.
+    #[error("a trigger is for function {0:?}, and the app has none of that name")]
+    TriggerOfNothing(String),
     /// A schedule makes no sense.
     #[error("the schedule {expression:?} of function {function:?} cannot be read: {why}")]
     Schedule {
@@ -146,6 +160,8 @@ impl Plan {
             short_html: false,
             rules: Vec::new(),
             schedules: Vec::new(),
+            triggers: Vec::new(),
+            keys: Vec::new(),
             stack: None,
             ignored: Vec::new(),
         }
@@ -174,6 +190,11 @@ impl Plan {
         for rule in &self.rules {
             rule.check()?;
         }
+        for trigger in &self.triggers {
+            if !self.functions.iter().any(|function| function.name == trigger.function) {
+                return Err(InvalidPlan::TriggerOfNothing(trigger.function.clone()));
+            }
+        }
         self.schedules.iter().try_for_each(|schedule| self.check_schedule(schedule))
     }
 
@@ -181,7 +202,7 @@ impl Plan {
         if !self.functions.iter().any(|function| function.name == schedule.function) {
             return Err(InvalidPlan::ScheduleOfNothing(schedule.function.clone()));
         }
-        match Expression::parse(&schedule.expression, Grammar::Schedule) {
+        match Expression::parse(&schedule.expression, Grammar::App) {
             Ok(_) => Ok(()),
             Err(error) => Err(InvalidPlan::Schedule {
                 function: schedule.function.clone(),

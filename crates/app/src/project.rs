@@ -1,11 +1,16 @@
 //! The client's half: a folder becomes a plan and packages.
 
+mod azure;
 mod build;
 mod bundle;
+mod deno;
 mod description;
+mod dotenv;
 mod error;
 mod esbuild;
+mod google;
 mod handler;
+mod install;
 mod jsonc;
 mod literal;
 mod manifest;
@@ -15,10 +20,13 @@ mod pack;
 mod path_pattern;
 mod platform;
 mod sdk;
+mod server;
 mod serverless;
 mod stack;
+mod supabase;
 #[cfg(test)]
 mod tests;
+mod tool;
 mod vercel;
 mod workers;
 
@@ -31,7 +39,7 @@ use ebb_model::Digest;
 
 use crate::plan::{Ignored, Plan, PlannedFunction, app_name_of};
 
-use description::{Description, Source, SourceFunction};
+use description::{Completion, Description, Source, SourceFunction};
 pub use error::ProjectError;
 
 /// Memory of a function that does not say, in MiB.
@@ -50,6 +58,8 @@ pub struct Project {
     pub folder: PathBuf,
     /// The app's name.
     pub name: String,
+    /// Whether packages that it depends on and does not bring are installed.
+    pub install: bool,
     description: Description,
 }
 
@@ -116,7 +126,7 @@ impl Project {
             .or(description.name.clone())
             .or_else(of_folder)
             .ok_or_else(|| ProjectError::NoName(folder.clone()))?;
-        Ok(Self { folder, name, description })
+        Ok(Self { folder, name, install: true, description })
     }
 
     /// Its functions, and where their sources are.
@@ -148,15 +158,17 @@ impl Project {
             short_html: self.description.short_html,
             rules: self.description.rules.clone(),
             schedules: self.description.schedules.clone(),
+            keys: self.description.keys.clone(),
             ignored: self.description.ignored.clone(),
             ..Plan::new(&self.name)
         };
         let (mut packages, mut sdks) = (Vec::<Package>::new(), BTreeSet::new());
         let mut bundles = self.bundles(known, progress)?;
+        let mut zips = Zips::new();
         for function in &self.description.functions {
             let packed = match known.get(&function.name) {
                 Some(packed) => packed.clone(),
-                None => self.pack_function(function, bundles.remove(&function.name), progress)?,
+                None => self.pack_function(function, bundles.remove(&function.name), &mut zips, progress)?,
             };
             plan.functions.extend(packed.plan.functions);
             for ignored in packed.plan.ignored {
@@ -176,6 +188,16 @@ impl Project {
                 }
             }
         }
+        for trigger in &self.description.triggers {
+            plan.add_trigger(trigger).map_err(|error| ProjectError::Manifest {
+                path: self.folder.clone(),
+                message: error.to_string(),
+            })?;
+        }
+        match self.description.completion {
+            Some(Completion::AzureFunctions) => azure::complete(self, &mut plan, &packages, progress)?,
+            None => {}
+        }
         plan.check()?;
         Ok(Packed { plan, packages, sdks })
     }
@@ -194,13 +216,23 @@ impl Project {
                 entries.insert(function.name.as_str(), entry.as_str());
             }
         }
-        bundle::all(&self.folder, &entries, progress)
+        match bundle::all(&self.folder, &entries, None, progress) {
+            // What the adapters stand in for is not missed: packages are only installed where a module is.
+            Err(ProjectError::Bundle(said)) if self.install && said.contains("Could not resolve") => {
+                match install::node(&self.folder, progress)? {
+                    Some(packages) => bundle::all(&self.folder, &entries, Some(&packages), progress),
+                    None => Err(ProjectError::Bundle(said)),
+                }
+            }
+            other => other,
+        }
     }
 
     fn pack_function(
         &self,
         function: &SourceFunction,
         bundled: Option<BTreeMap<String, Bytes>>,
+        zips: &mut Zips,
         progress: &mut dyn FnMut(&str),
     ) -> Result<Packed, ProjectError> {
         let shown = if function.name.is_empty() { &self.name } else { &function.name };
@@ -211,14 +243,21 @@ impl Project {
         progress(&format!("packing {shown}"));
         let inferred =
             handler::infer(&function.package, function.runtime.as_deref(), function.handler.as_deref())?;
-        let pack::Zipped { zip, ignored } = match (&function.source, bundled) {
-            (Source::Files(generated), _) => pack::zip(&function.package, generated)?,
-            (Source::Bundle(_), files) => pack::zip_of(&function.folder, files.unwrap_or_default())?,
-            (Source::Worker(worker), _) => worker.pack(&self.name, progress)?,
+        let same = |made: &&(PathBuf, Source, pack::Zipped)| {
+            bundled.is_none() && made.0 == function.package && made.1 == function.source
+        };
+        let pack::Zipped { zip, ignored } = match zips.iter().find(same) {
+            Some((.., zipped)) => zipped.clone(),
+            None => {
+                let zipped = self.zip(function, &inferred.runtime, bundled, progress)?;
+                zips.push((function.package.clone(), function.source.clone(), zipped.clone()));
+                zipped
+            }
         };
         let digest = Digest::of(&zip);
         let sdks = match &function.source {
             Source::Worker(_) => BTreeSet::from([workers::RUNTIME]),
+            Source::Deno(_) => BTreeSet::from([deno::RUNTIME]),
             _ => sdk::wanted(&function.package, &inferred.runtime).into_iter().collect(),
         };
         let planned = PlannedFunction {
@@ -246,11 +285,60 @@ impl Project {
         })
     }
 
+    /// Makes the package of a function.
+    fn zip(
+        &self,
+        function: &SourceFunction,
+        runtime: &str,
+        bundled: Option<BTreeMap<String, Bytes>>,
+        progress: &mut dyn FnMut(&str),
+    ) -> Result<pack::Zipped, ProjectError> {
+        match (&function.source, bundled) {
+            (Source::Files(generated), _) => {
+                let added = self.dependencies(&function.package, runtime, progress)?;
+                pack::zip(&function.package, generated, &added)
+            }
+            (Source::Bundle(_), files) => pack::zip_of(&function.folder, files.unwrap_or_default()),
+            (Source::Worker(worker), _) => worker.pack(&self.name, progress),
+            (Source::Deno(package), _) => package.pack(progress),
+        }
+    }
+
+    /// The packages that a function wants and its folder lacks.
+    fn dependencies(
+        &self,
+        package: &Path,
+        runtime: &str,
+        progress: &mut dyn FnMut(&str),
+    ) -> Result<Vec<install::Added>, ProjectError> {
+        let mut added = Vec::new();
+        if !self.install || !package.is_dir() {
+            return Ok(added);
+        }
+        let server = runtime == server::RUNTIME;
+        if (server || runtime.starts_with("nodejs"))
+            && let Some(modules) = install::node(package, progress)?
+        {
+            added.push(("node_modules".to_owned(), modules));
+        }
+        if server || runtime.starts_with("python") {
+            let place = if server { install::PythonPlace::Apart } else { install::PythonPlace::Root };
+            if let Some(packages) = install::python(package, place, progress)? {
+                let name = if server { server::PYTHON_PACKAGES } else { "" };
+                added.push((name.to_owned(), packages));
+            }
+        }
+        Ok(added)
+    }
+
     /// A path as people see it: from the project's folder on.
     fn shown(&self, path: &Path) -> String {
         path.strip_prefix(&self.folder).unwrap_or(path).display().to_string()
     }
 }
+
+/// What was packed, by what it was packed of: functions of one folder may have one package.
+type Zips = Vec<(PathBuf, Source, pack::Zipped)>;
 
 /// Adds packages that are not there yet.
 fn add_packages(packages: &mut Vec<Package>, more: Vec<Package>) {

@@ -29,6 +29,7 @@ use ebb_sources::http_api::HttpApis;
 use ebb_sources::mapping::Mappings;
 use ebb_sources::queue::Queues;
 use ebb_sources::schedule::Scheduler;
+use ebb_sources::topic::Topics;
 use ebb_store::{Store, StoreError};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
@@ -49,6 +50,8 @@ pub struct StackServices {
     pub scheduler: Scheduler,
     /// Buckets.
     pub buckets: Buckets,
+    /// Topics.
+    pub topics: Topics,
     /// Event source mappings.
     pub mappings: Mappings,
     /// HTTP and REST APIs.
@@ -182,6 +185,11 @@ impl Stacks {
         };
         stacks.resume().await;
         Ok(stacks)
+    }
+
+    /// The services that resources are made in.
+    pub(crate) fn services(&self) -> &StackServices {
+        &self.inner.services
     }
 
     /// All stacks, by name.

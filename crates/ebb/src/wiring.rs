@@ -135,6 +135,7 @@ pub(crate) async fn stacks(
             buses: sources.buses.clone(),
             scheduler: sources.scheduler.clone(),
             buckets: sources.buckets.clone(),
+            topics: sources.topics.clone(),
             mappings: sources.mappings.clone(),
             http_apis: sources.http_apis.clone(),
         },

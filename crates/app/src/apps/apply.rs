@@ -11,7 +11,7 @@ use ebb_model::{Digest, Function, FunctionName, RuntimeFamily, RuntimeName, Sett
 use ebb_store::Expect;
 
 use super::record::{self, AppRecord};
-use super::{App, AppError, Apps, Deployment, LiveApp, Step, StepKind, names};
+use super::{App, AppError, Apps, Deployment, LiveApp, Step, StepKind, keys, names};
 use crate::plan::{Plan, PlannedFunction};
 use crate::stack::StackError;
 
@@ -42,6 +42,9 @@ impl Apps {
         self.settle_runtimes(&mut plan).await?;
         let before = self.inner.live.load().get(&plan.app).cloned();
         let old = before.as_ref().and_then(|app| app.record.plan.clone());
+        let mut record = before.as_ref().map(|app| app.record.clone()).unwrap_or_default();
+        let url = self.url(&plan.app);
+        let shown = keys::fill(&mut plan, &mut record.keys, &url);
         let (steps, gone) = {
             let changes = self.changes(&plan)?;
             let mut all = steps(&changes);
@@ -61,18 +64,21 @@ impl Apps {
             steps: steps.iter().cloned().chain(gone.iter().map(deleted)).collect(),
             urls: self.urls(&plan),
             ignored: plan.ignored.clone(),
+            keys: shown.clone(),
         };
         if dry_run {
             return Ok(deployment(true));
         }
         let held = self.keep_packages(&plan, packages).await?;
-        let mut record = before.as_ref().map(|app| app.record.clone()).unwrap_or_default();
         record.pending = Some(plan.clone());
         let expect = before.as_ref().map_or(Expect::Absent, |app| Expect::Revision(app.revision));
         let revision = record::save(&self.inner.store, &plan.app, &record, expect).await?;
         let mut made = self.converge(&plan, &held).await;
         if made.is_ok() {
             made = self.schedule(&plan, old.as_ref()).await;
+        }
+        if made.is_ok() {
+            made = self.set_triggers(&plan, old.as_ref(), &mut record.made).await;
         }
         if let Err(error) = made {
             self.give_up(&plan.app, record, revision).await;
@@ -136,15 +142,19 @@ impl Apps {
                 if made.is_ok() {
                     made = self.set_schedules(plan).await;
                 }
+                let mut record = app.record.clone();
+                if made.is_ok() {
+                    made = self.set_triggers(plan, record.plan.clone().as_ref(), &mut record.made).await;
+                }
                 match made {
                     Ok(()) => {
-                        if let Err(error) = self.accept(plan, app.record.clone(), app.revision).await {
+                        if let Err(error) = self.accept(plan, record, app.revision).await {
                             tracing::error!(app = name, %error, "a deploy could not be ended");
                         }
                     }
                     Err(error) => {
                         tracing::error!(app = name, %error, "a deploy could not be taken up and is dropped");
-                        self.give_up(name, app.record.clone(), app.revision).await;
+                        self.give_up(name, record, app.revision).await;
                     }
                 }
             }
@@ -171,11 +181,8 @@ impl Apps {
     /// Deletes an app. The caller holds the turn.
     pub(super) async fn delete(&self, name: &str) -> Result<App, AppError> {
         let app = self.get(name)?;
-        let functions = {
-            let live = self.inner.live.load();
-            let plan = live.get(name).and_then(|app| app.record.plan.as_ref());
-            plan.map(|plan| names(plan).collect::<Vec<_>>()).unwrap_or_default()
-        };
+        let record = self.inner.live.load().get(name).map(|app| app.record.clone()).unwrap_or_default();
+        let functions = record.plan.as_ref().map(|plan| names(plan).collect::<Vec<_>>()).unwrap_or_default();
         // What makes it an app goes last: a stack that cannot be deleted is still there to be deleted again.
         match self.inner.stacks.delete(name).await {
             Ok(()) | Err(StackError::NotFound(_)) => {}
@@ -186,6 +193,9 @@ impl Apps {
         record::delete(&self.inner.store, name).await?;
         self.publish(name, None);
         self.delete_schedules(name).await?;
+        if let Some(plan) = &record.plan {
+            self.remove_triggers(plan, &record.made).await?;
+        }
         self.delete_functions(&functions).await?;
         Ok(app)
     }

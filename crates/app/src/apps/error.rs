@@ -44,6 +44,16 @@ pub enum AppError {
         /// Why not.
         source: NotReady,
     },
+    /// What invokes a function could not be set up.
+    #[error("app {app}: the triggers of {what}: {why}")]
+    Trigger {
+        /// The app.
+        app: String,
+        /// The function, or what its trigger needs.
+        what: String,
+        /// Why not.
+        why: String,
+    },
     /// The app's template could not be applied.
     #[error(transparent)]
     Stack(#[from] StackError),

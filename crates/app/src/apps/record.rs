@@ -1,5 +1,7 @@
 //! How an app is kept.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use bytes::Bytes;
 use ebb_store::{Expect, Record, Store, StoreError, Write};
 use serde::{Deserialize, Serialize};
@@ -22,6 +24,12 @@ pub(super) struct AppRecord {
     pub(super) deployed: i64,
     /// Deploys so far.
     pub(super) generation: u64,
+    /// The random keys that were made for it, by variable.
+    #[serde(default)]
+    pub(super) keys: BTreeMap<String, String>,
+    /// ARNs of what was made for its triggers.
+    #[serde(default)]
+    pub(super) made: BTreeSet<String>,
 }
 
 /// All apps: name, record, revision.

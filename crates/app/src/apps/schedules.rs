@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ebb_model::Timestamp;
-use ebb_sources::schedule::{Schedule, ScheduleTarget, SchedulerError};
+use ebb_sources::schedule::{APP_GROUP_PREFIX, Schedule, ScheduleTarget, SchedulerError};
 use serde_json::Map;
 
 use super::{AppError, Apps};
@@ -12,7 +12,7 @@ use crate::plan::Plan;
 
 /// The group of an app's schedules. The store that it is in has no other users of this prefix.
 fn group_of(app: &str) -> String {
-    format!("ebb-app-{app}")
+    format!("{APP_GROUP_PREFIX}{app}")
 }
 
 impl Apps {

@@ -5,14 +5,13 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::{Component, Path, PathBuf};
 
 use bytes::Bytes;
 use serde_json::Value;
 
 use super::error::ProjectError;
-use super::esbuild;
+use super::{esbuild, tool};
 
 /// The modules of the adapters, by file name.
 const ADAPTERS: &[(&str, &str)] = &[
@@ -45,18 +44,20 @@ const BANNER: &str = "import{createRequire as __ebbRequire}from'node:module';imp
 const INDEX: &str =
     "process.setSourceMapsEnabled(true);\nexport const { handler } = await import('./app.mjs');\n";
 
-/// Bundles the entries, by function: the files of each package.
+/// Bundles the entries, by function: the files of each package. `packages` is a folder of those that the project wants
+/// and has not.
 pub(super) fn all(
     project: &Path,
     entries: &BTreeMap<&str, &str>,
+    packages: Option<&Path>,
     progress: &mut dyn FnMut(&str),
 ) -> Result<BTreeMap<String, BTreeMap<String, Bytes>>, ProjectError> {
     if entries.is_empty() {
         return Ok(BTreeMap::new());
     }
     progress("bundling");
-    let work = Work::prepare(&esbuild::cache_folder(), project, entries)?;
-    esbuild::run(project, &work.arguments(entries), progress)?;
+    let work = Work::prepare(project, entries)?;
+    esbuild::run(project, &work.arguments(entries), packages, progress)?;
     entries.keys().map(|name| Ok(((*name).to_owned(), work.result(name, project)?))).collect()
 }
 
@@ -66,10 +67,8 @@ struct Work {
 }
 
 impl Work {
-    fn prepare(cache: &Path, project: &Path, entries: &BTreeMap<&str, &str>) -> Result<Self, ProjectError> {
-        let mut hash = DefaultHasher::new();
-        project.hash(&mut hash);
-        let work = Self { folder: cache.join("bundles").join(format!("{:016x}", hash.finish())) };
+    fn prepare(project: &Path, entries: &BTreeMap<&str, &str>) -> Result<Self, ProjectError> {
+        let work = Self { folder: tool::work_folder("bundles", project) };
         for (name, text) in ADAPTERS {
             work.write(&format!("adapter/{name}"), text)?;
         }

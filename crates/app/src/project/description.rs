@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use ebb_model::ServerSettings;
 
 use super::error::ProjectError;
-use super::{MEMORY, Packed, Project, TIMEOUT, workers};
+use super::{MEMORY, Packed, Project, TIMEOUT, deno, workers};
 use crate::edge::Rule;
-use crate::plan::{Ignored, PlannedSchedule};
+use crate::plan::{Ignored, PlannedKey, PlannedSchedule};
 use crate::routes::Route;
 
 /// Memory of a server that the platform brings, in MiB: one process serves all requests of its function.
@@ -16,6 +16,13 @@ const SERVER_MEMORY: u32 = 1024;
 
 /// Packs the code that a template names.
 pub(super) type PackTemplate = fn(&Project, &Path, &mut dyn FnMut(&str)) -> Result<Packed, ProjectError>;
+
+/// What is still to be learned once the functions are packed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Completion {
+    /// What an app of Azure Functions registers.
+    AzureFunctions,
+}
 
 /// A project as its dialect describes it, before anything was built or packed.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -25,12 +32,18 @@ pub(super) struct Description {
     pub(super) functions: Vec<SourceFunction>,
     /// Where a template says what it is made of: how that is packed, and the template.
     pub(super) template: Option<(PackTemplate, PathBuf)>,
+    /// What only the packed functions know.
+    pub(super) completion: Option<Completion>,
     /// Folders whose files the edge serves; of two files with one path the first folder's counts.
     pub(super) files: Vec<PathBuf>,
     /// Whether `about.html` is also `/about`.
     pub(super) short_html: bool,
     pub(super) rules: Vec<Rule>,
     pub(super) schedules: Vec<PlannedSchedule>,
+    /// What else invokes functions, as [`crate::Plan::add_trigger`] reads it.
+    pub(super) triggers: Vec<String>,
+    /// What the server puts into the environments of the functions.
+    pub(super) keys: Vec<PlannedKey>,
     /// What of the project is not deployed, and why.
     pub(super) ignored: Vec<Ignored>,
 }
@@ -67,6 +80,8 @@ pub(super) enum Source {
     /// Of one module that a bundler makes from this entry, which imports files by their whole paths and the modules of
     /// the platform's adapter as `ebb:NAME`.
     Bundle(String),
+    /// Of programs of Deno.
+    Deno(Box<deno::Package>),
     /// Of a Cloudflare worker.
     Worker(Box<workers::Project>),
 }

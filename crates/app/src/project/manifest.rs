@@ -58,6 +58,8 @@ struct FunctionTable {
     before_files: bool,
     #[serde(default)]
     schedules: Vec<String>,
+    #[serde(default)]
+    triggers: Vec<String>,
 }
 
 /// Reads the manifest at `path`.
@@ -75,13 +77,16 @@ fn parse(path: &Path, text: &str) -> Result<Description, ProjectError> {
         return Err(wrong("it names no function; add a [[function]] table".to_owned()));
     }
     let several = manifest.function.len() > 1;
-    let (mut functions, mut asked) = (Vec::new(), Vec::new());
+    let (mut functions, mut asked, mut triggers) = (Vec::new(), Vec::new(), Vec::new());
     for table in manifest.function {
         let line = text[..table.span().start.min(text.len())].matches('\n').count() + 1;
         let mut table = table.into_inner();
         let schedules = std::mem::take(&mut table.schedules);
+        let own = std::mem::take(&mut table.triggers);
         let function = source_function(table, root, &manifest.environment, several)
             .map_err(|message| wrong(format!("line {line}: {message}")))?;
+        let prefix = &function.name;
+        triggers.extend(own.iter().map(|text| format!("{prefix}={text}")));
         asked.push((function.name.clone(), schedules));
         functions.push(function);
     }
@@ -94,12 +99,15 @@ fn parse(path: &Path, text: &str) -> Result<Description, ProjectError> {
     let files = manifest.files.iter().map(|files| inside(root, files, "files"));
     Ok(Description {
         template: None,
+        completion: None,
         name: manifest.name,
         functions,
         files: files.collect::<Result<_, _>>().map_err(wrong)?,
         short_html: manifest.short_html,
         rules: manifest.rule,
         schedules,
+        triggers,
+        keys: Vec::new(),
         ignored: Vec::new(),
     })
 }

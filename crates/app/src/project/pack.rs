@@ -14,16 +14,24 @@ use zip::{CompressionMethod, DateTime, ZipWriter};
 use super::MANIFEST;
 use super::error::ProjectError;
 use super::handler::BOOTSTRAP;
+use super::install::Added;
+use super::server::PYTHON_PACKAGES;
 
 /// A zip, and what was left out of it.
+#[derive(Clone)]
 pub(super) struct Zipped {
     pub(super) zip: Bytes,
     pub(super) ignored: Vec<(PathBuf, &'static str)>,
 }
 
-/// Packs a folder, or one file as `bootstrap`, with these texts beside what is there.
-pub(super) fn zip(package: &Path, generated: &BTreeMap<String, String>) -> Result<Zipped, ProjectError> {
+/// Packs a folder, or one file as `bootstrap`, with these texts and folders beside what is there.
+pub(super) fn zip(
+    package: &Path,
+    generated: &BTreeMap<String, String>,
+    added: &[Added],
+) -> Result<Zipped, ProjectError> {
     let mut files = Files::default();
+    files.add_installed(added)?;
     let found = package.metadata().map_err(|source| ProjectError::io("read", package, source))?;
     if found.is_dir() {
         files.collect(package, "")?;
@@ -40,11 +48,16 @@ pub(super) fn zip(package: &Path, generated: &BTreeMap<String, String>) -> Resul
     files.zip(package)
 }
 
-/// Packs those files of a folder whose paths are `wanted`.
-pub(super) fn zip_some(package: &Path, wanted: &dyn Fn(&str) -> bool) -> Result<Zipped, ProjectError> {
+/// Packs those files of a folder whose paths are `wanted`, with these folders beside them.
+pub(super) fn zip_some(
+    package: &Path,
+    added: &[Added],
+    wanted: &dyn Fn(&str) -> bool,
+) -> Result<Zipped, ProjectError> {
     let mut files = Files::default();
     files.collect(package, "")?;
     files.found.retain(|name, _| wanted(name));
+    files.add_installed(added)?;
     files.zip(package)
 }
 
@@ -85,6 +98,8 @@ enum Content {
     File { path: PathBuf, executable: bool },
     /// This.
     Bytes(Bytes),
+    /// This, and it can be run.
+    Program(Bytes),
 }
 
 impl Content {
@@ -94,7 +109,7 @@ impl Content {
             Self::File { path, .. } => {
                 fs::read(path).map(Bytes::from).map_err(|source| (path.clone(), source))
             }
-            Self::Bytes(bytes) => Ok(bytes.clone()),
+            Self::Bytes(bytes) | Self::Program(bytes) => Ok(bytes.clone()),
         }
     }
 }
@@ -108,6 +123,8 @@ pub(super) struct Files {
     bytes: u64,
     /// The folders that are being read now, without links: meeting one again is a loop.
     open: Vec<PathBuf>,
+    /// Whether what Python compiled is kept.
+    keeps_compiled: bool,
 }
 
 impl Files {
@@ -122,6 +139,21 @@ impl Files {
     pub(super) fn add_path(&mut self, name: &str, path: &Path) -> Result<(), ProjectError> {
         let found = path.metadata().map_err(|source| ProjectError::io("read", path, source))?;
         self.take(path.to_owned(), &found, name.to_owned())
+    }
+
+    /// Adds folders of packages that were installed for this package.
+    fn add_installed(&mut self, added: &[Added]) -> Result<(), ProjectError> {
+        self.keeps_compiled = true;
+        for (name, folder) in added {
+            self.add_path(name, folder)?;
+        }
+        self.keeps_compiled = false;
+        Ok(())
+    }
+
+    /// Adds all that is in a folder of the project, at the root.
+    pub(super) fn add_folder(&mut self, folder: &Path) -> Result<(), ProjectError> {
+        self.collect(folder, "")
     }
 
     /// The names of the files.
@@ -167,7 +199,9 @@ impl Files {
                 // It describes the app, may hold settings of other functions, and is no part of any.
                 continue;
             }
-            if let Some(reason) = left_out(&name) {
+            if let Some(reason) = left_out(&name)
+                && !(self.keeps_compiled && name == "__pycache__")
+            {
                 self.ignored.push((path, reason));
                 continue;
             }
@@ -183,16 +217,44 @@ impl Files {
 
     fn take(&mut self, path: PathBuf, found: &Metadata, name: String) -> Result<(), ProjectError> {
         if found.is_dir() {
-            return self.collect(&path, &format!("{name}/"));
+            let prefix = if name.is_empty() { name } else { format!("{name}/") };
+            return self.collect(&path, &prefix);
         }
         if !found.is_file() {
             self.ignored.push((path, "not a file"));
+            return Ok(());
+        }
+        if let Some(script) = launcher(&path, &name) {
+            let length = script.len() as u64;
+            self.put(name, Content::Program(script), length);
             return Ok(());
         }
         let executable = found.permissions().mode() & 0o111 != 0;
         self.put(name, Content::File { path, executable }, found.len());
         Ok(())
     }
+}
+
+/// What takes the place of a program that package managers put up to be called by its name, where that would not survive
+/// the move: npm's are links to modules, which load others beside them, and pip's name the interpreter that installed
+/// them.
+fn launcher(path: &Path, name: &str) -> Option<Bytes> {
+    if name.starts_with("node_modules/.bin/") {
+        let target = fs::read_link(path).ok()?;
+        let target = target.to_str()?.strip_prefix("../")?;
+        let script = fs::read(path).ok()?;
+        let first = String::from_utf8_lossy(script.split(|byte| *byte == b'\n').next()?).into_owned();
+        let node = first.starts_with("#!") && first.contains("node");
+        return node
+            .then(|| format!("#!/bin/sh\nexec node \"$(dirname \"$0\")/../{target}\" \"$@\"\n").into());
+    }
+    if name.starts_with(&format!("{PYTHON_PACKAGES}/bin/")) {
+        let script = fs::read_to_string(path).ok()?;
+        let (first, rest) = script.split_once('\n')?;
+        let python = first.starts_with("#!/") && first.contains("python");
+        return python.then(|| format!("#!/usr/bin/env python3\n{rest}").into());
+    }
+    None
 }
 
 fn write(files: &BTreeMap<String, Content>) -> Result<Bytes, (PathBuf, std::io::Error)> {
@@ -202,6 +264,7 @@ fn write(files: &BTreeMap<String, Content>) -> Result<Bytes, (PathBuf, std::io::
         let (path, executable) = match content {
             Content::File { path, executable } => (path.clone(), *executable),
             Content::Bytes(_) => (PathBuf::from(name), false),
+            Content::Program(_) => (PathBuf::from(name), true),
         };
         let failed = |source| (path.clone(), source);
         // Only whether a file may be run is kept of its mode: the rest differs from checkout to checkout.
@@ -214,4 +277,34 @@ fn write(files: &BTreeMap<String, Content>) -> Result<Bytes, (PathBuf, std::io::
     }
     let finished = writer.finish().map_err(|error| (PathBuf::new(), error.into()))?;
     Ok(finished.into_inner().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_of_package_managers_can_be_called_where_they_are_packed() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(&path, text).unwrap();
+            path
+        };
+        write("node_modules/tool/cli.js", "#!/usr/bin/env node\nrequire('./other')\n");
+        fs::create_dir_all(folder.path().join("node_modules/.bin")).unwrap();
+        let link = folder.path().join("node_modules/.bin/tool");
+        std::os::unix::fs::symlink("../tool/cli.js", link).unwrap();
+        write(&format!("{PYTHON_PACKAGES}/bin/serve"), "#!/root/x/python3.11\nprint(1)\n");
+        let mut files = Files::default();
+        files.add_folder(folder.path()).unwrap();
+        let of = |name: &str| match &files.found[name] {
+            Content::Program(script) => String::from_utf8(script.to_vec()).unwrap(),
+            _ => panic!("{name} is no program"),
+        };
+        assert!(of("node_modules/.bin/tool").contains("exec node \"$(dirname \"$0\")/../tool/cli.js\""));
+        assert_eq!(of(&format!("{PYTHON_PACKAGES}/bin/serve")), "#!/usr/bin/env python3\nprint(1)\n");
+        assert!(matches!(files.found["node_modules/tool/cli.js"], Content::File { .. }));
+    }
 }

@@ -7,7 +7,10 @@ use std::path::{Path, PathBuf};
 
 use super::description::{Description, SourceFunction};
 use super::error::ProjectError;
-use super::{MANIFEST, handler, manifest, netlify, next, serverless, stack, vercel, workers};
+use super::{
+    MANIFEST, azure, deno, google, handler, manifest, netlify, next, server, serverless, stack, supabase,
+    vercel, workers,
+};
 
 /// Looks at a folder, and finds the file that makes it a project of the platform.
 type Find = fn(&Path) -> Option<PathBuf>;
@@ -35,12 +38,13 @@ const PLATFORMS: &[Platform] = &[
     platform("a Serverless Framework project in JavaScript", serverless_script, None),
     platform("a Cloudflare Workers project", wrangler, Some(workers::describe)),
     platform("a Netlify project", netlify_project, Some(netlify::describe)),
-    platform("a Supabase project", |folder| first(folder, &["supabase/functions"]), None),
-    platform("an Azure Functions project", |folder| first(folder, &["host.json"]), None),
+    platform("a Supabase project", |folder| first(folder, &["supabase/functions"]), Some(supabase::describe)),
+    platform("an Azure Functions project", |folder| first(folder, &["host.json"]), Some(azure::describe)),
     platform("a Spin project", |folder| first(folder, &["spin.toml"]), None),
     platform("a Next.js project", next_project, Some(next::describe)),
     platform("a Vercel project", |folder| first(folder, &["vercel.json", "api"]), Some(vercel::describe)),
-    platform("a Google Cloud function", google, None),
+    platform("a Google Cloud function", google_project, Some(google::describe)),
+    platform("a Deno program", deno::find, Some(deno::describe)),
     platform("a WebAssembly component", wasm, None),
 ];
 
@@ -53,8 +57,10 @@ pub(super) fn describe(folder: &Path) -> Result<Description, ProjectError> {
             None => Err(ProjectError::NotBuilt { platform: is, marker }),
         };
     }
-    // The handler is the proof that there is a function at all.
-    handler::infer(folder, None, None)?;
+    // The handler is the proof that there is a function at all; where there is none, the folder may be a server.
+    if let Err(error) = handler::infer(folder, None, None) {
+        return server::describe(folder).ok_or(error);
+    }
     Ok(Description { functions: vec![SourceFunction::only(folder)], ..Description::default() })
 }
 
@@ -93,7 +99,7 @@ fn has_route_file(folder: &Path, depth: u32) -> bool {
     })
 }
 
-fn google(folder: &Path) -> Option<PathBuf> {
+fn google_project(folder: &Path) -> Option<PathBuf> {
     if let Some(package) = depends_on(folder, "@google-cloud/functions-framework") {
         return Some(package);
     }

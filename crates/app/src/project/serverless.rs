@@ -15,6 +15,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::description::Description;
 use super::error::ProjectError;
+use super::install::Added;
 use super::{Package, Packed, Project, pack, sdk};
 use crate::plan::{Ignored, Plan, app_name_of};
 use crate::stack::StackInput;
@@ -85,11 +86,12 @@ fn pack(project: &Project, path: &Path, progress: &mut dyn FnMut(&str)) -> Resul
     let (mut ignored, mut sdks) = (Vec::new(), BTreeSet::new());
     for function in service.root.get("functions").into_iter().flat_map(Node::entries) {
         progress(&format!("packing {}", function.key));
-        let pack::Zipped { zip, ignored: left_out } =
-            service.package(folder, function.value.get("package"))?;
-        let package = Package { digest: Digest::of(&zip), zip };
         let runtime =
             service.own(&function.value, "runtime").and_then(|node| node.scalar()).unwrap_or_default();
+        let added = project.dependencies(folder, &runtime, progress)?;
+        let pack::Zipped { zip, ignored: left_out } =
+            service.package(folder, function.value.get("package"), &added)?;
+        let package = Package { digest: Digest::of(&zip), zip };
         sdks.extend(sdk::wanted(folder, &runtime));
         packages.insert(logical(&function.key, "LambdaFunction"), package.digest);
         if !made.iter().any(|known| known.digest == package.digest) {
@@ -301,7 +303,12 @@ impl Service<'_> {
     }
 
     /// The zip of a function: the project's folder, without what patterns exclude; or the artifact that it names.
-    fn package(&self, folder: &Path, own: Option<&Node>) -> Result<pack::Zipped, ProjectError> {
+    fn package(
+        &self,
+        folder: &Path,
+        own: Option<&Node>,
+        added: &[Added],
+    ) -> Result<pack::Zipped, ProjectError> {
         let artifact = own.and_then(|own| own.get("artifact")).and_then(Node::as_str);
         if let Some(artifact) = artifact {
             let path = folder.join(artifact);
@@ -318,7 +325,7 @@ impl Service<'_> {
             .filter_map(|text| pattern(&text))
             .collect();
         // The last pattern that matches decides; what none matches is in.
-        pack::zip_some(folder, &|name| {
+        pack::zip_some(folder, added, &|name| {
             let decided = patterns.iter().rev().find(|(_, regex)| regex.is_match(name));
             decided.is_none_or(|(included, _)| *included)
         })

@@ -8,6 +8,7 @@ use ebb_model::Digest;
 
 use super::description::Description;
 use super::error::ProjectError;
+use super::install::Added;
 use super::{Package, Packed, Project, pack, sdk};
 use crate::plan::{Ignored, Plan};
 use crate::stack::StackInput;
@@ -53,6 +54,7 @@ fn pack(project: &Project, path: &Path, progress: &mut dyn FnMut(&str)) -> Resul
         let properties = entry.value.get("Properties").unwrap_or(&nothing);
         let Some((local, line)) = local_code(kind, property, properties, globals) else { continue };
         let code = root_folder.join(&local);
+        let own = |name: &str| properties.get(name).or_else(|| globals.and_then(|globals| globals.get(name)));
         let package =
             match by_path.get(&code) {
                 Some(package) => package.clone(),
@@ -67,7 +69,9 @@ fn pack(project: &Project, path: &Path, progress: &mut dyn FnMut(&str)) -> Resul
                     if !code.exists() {
                         return Err(fault(format!("there is no {}", code.display())));
                     }
-                    let pack::Zipped { zip, ignored: left_out } = zipped(&code)?;
+                    let runtime = own("Runtime").and_then(Node::as_str).unwrap_or_default();
+                    let added = project.dependencies(&code, runtime, progress)?;
+                    let pack::Zipped { zip, ignored: left_out } = zipped(&code, &added)?;
                     ignored.extend(left_out.into_iter().map(|(path, reason)| Ignored {
                         path: project.shown(&path),
                         reason: reason.to_owned(),
@@ -77,7 +81,6 @@ fn pack(project: &Project, path: &Path, progress: &mut dyn FnMut(&str)) -> Resul
                     package
                 }
             };
-        let own = |name: &str| properties.get(name).or_else(|| globals.and_then(|globals| globals.get(name)));
         if let Some(runtime) = own("Runtime").and_then(Node::as_str)
             && code.is_dir()
         {
@@ -116,11 +119,11 @@ fn local_code(
 }
 
 /// A folder is zipped, a zip goes as it is.
-fn zipped(code: &Path) -> Result<pack::Zipped, ProjectError> {
+fn zipped(code: &Path, added: &[Added]) -> Result<pack::Zipped, ProjectError> {
     let is_zip = code.extension().is_some_and(|extension| extension == "zip" || extension == "jar");
     if code.is_file() && is_zip {
         let zip = fs::read(code).map_err(|source| ProjectError::io("read", code, source))?;
         return Ok(pack::Zipped { zip: zip.into(), ignored: Vec::new() });
     }
-    pack::zip(code, &BTreeMap::new())
+    pack::zip(code, &BTreeMap::new(), added)
 }

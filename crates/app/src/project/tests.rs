@@ -78,14 +78,17 @@ fn what_cannot_be_deployed_is_named() {
         (&[("serverless.ts", ""), ("index.mjs", HANDLER)], "Serverless Framework"),
         (&[("serverless.yml", "service: x\nprovider: {name: azure}")], "line 2: the provider must be aws"),
         (&[("wrangler.jsonc", "{}")], "main: a worker needs an entry point"),
-        (&[("supabase/functions/a/index.ts", "")], "Supabase"),
-        (&[("host.json", "{}")], "Azure"),
+        (&[("supabase/functions/_shared/a.ts", "")], "found nothing to deploy"),
+        (&[("host.json", "{}")], "an Azure Functions app in a language other than"),
         (&[("spin.toml", "")], "Spin"),
         (&[("netlify/edge-functions/a.ts", ""), ("netlify.toml", "")], "Netlify Edge"),
         (&[("api/a.go", "package handler")], "a.go"),
         (&[("api/a.js", ""), ("api/a.py", "")], "/api/a"),
-        (&[("package.json", r#"{"dependencies":{"@google-cloud/functions-framework":"1"}}"#)], "Google"),
-        (&[("requirements.txt", "functions-framework==3\n"), ("main.py", "")], "Google"),
+        (
+            &[("package.json", r#"{"dependencies":{"@google-cloud/functions-framework":"1"}}"#)],
+            "found nothing",
+        ),
+        (&[("requirements.txt", "functions-framework==3\n"), ("main.py", "")], "found nothing"),
         (&[("x.wasm", "")], "WebAssembly"),
     ] {
         let said = packed(files).unwrap_err().to_string();

@@ -19,6 +19,7 @@ use self::config::{Binding, Service, Worker};
 use self::modules::Modules;
 use self::wrangler::{Assets, Described};
 use super::description::{Description, Source, SourceFunction};
+use super::dotenv;
 use super::error::ProjectError;
 use super::pack::{Files, Zipped};
 use crate::plan::PlannedSchedule;
@@ -258,20 +259,6 @@ fn secrets(folder: &Path, environment: Option<&str>) -> Result<BTreeMap<String, 
         return Ok(BTreeMap::new());
     }
     let text = fs::read_to_string(&path).map_err(|source| ProjectError::io("read", &path, source))?;
-    let mut secrets = BTreeMap::new();
-    for (number, line) in text.lines().enumerate() {
-        let line = line.trim();
-        if line.is_empty() || line.starts_with('#') {
-            continue;
-        }
-        let line = line.strip_prefix("export ").unwrap_or(line);
-        let Some((name, value)) = line.split_once('=') else {
-            let message = format!("line {}: no NAME=value", number + 1);
-            return Err(ProjectError::Manifest { path, message });
-        };
-        let value = value.trim();
-        let quoted = ['"', '\'', '`'].into_iter().find_map(|q| value.strip_prefix(q)?.strip_suffix(q));
-        secrets.insert(name.trim().to_owned(), quoted.unwrap_or(value).to_owned());
-    }
-    Ok(secrets)
+    dotenv::parse(&text)
+        .map_err(|line| ProjectError::Manifest { path, message: format!("line {line}: no NAME=value") })
 }

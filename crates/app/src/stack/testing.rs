@@ -12,6 +12,7 @@ use ebb_sources::http_api::{HttpApis, HttpApisParts};
 use ebb_sources::mapping::{MappingParts, Mappings};
 use ebb_sources::queue::{QueueParts, Queues};
 use ebb_sources::schedule::Scheduler;
+use ebb_sources::topic::{TopicParts, Topics};
 use ebb_store::Store;
 
 use super::{StackServices, Stacks, StacksConfig};
@@ -39,6 +40,9 @@ pub(crate) async fn stacks(store: &Store, catalog: &Catalog, scheduler: Schedule
     let buckets = BucketParts { store: store_, clock: clock_, account: account_, region: region_ };
     let (store_, clock_, account_, region_) = parts();
     let http_apis = HttpApisParts { store: store_, clock: clock_, account: account_, region: region_ };
+    let (store_, clock_, account_, region_) = parts();
+    let url = "http://127.0.0.1:9440".to_owned();
+    let topics = TopicParts { store: store_, clock: clock_, account: account_, region: region_, url };
     let (store_, clock_, ..) = parts();
     let mappings = MappingParts { store: store_, clock: clock_, invoker, queues: queues.clone() };
     let services = StackServices {
@@ -47,6 +51,7 @@ pub(crate) async fn stacks(store: &Store, catalog: &Catalog, scheduler: Schedule
         buses: EventBuses::open(buses).await.unwrap(),
         scheduler,
         buckets: Buckets::open(buckets).await.unwrap(),
+        topics: Topics::open(topics).await.unwrap(),
         mappings: Mappings::open(mappings).await.unwrap(),
         http_apis: HttpApis::open(http_apis).await.unwrap(),
     };

@@ -37,6 +37,12 @@ pub(crate) struct DeployArgs {
     /// Leave out resources that ebb does not have, rather than refuse the template
     #[arg(long)]
     skip_unsupported: bool,
+    /// What invokes a function: a bucket, queue, topic or schedule
+    #[arg(long = "trigger", value_name = "FUNCTION=KIND:NAME")]
+    triggers: Vec<String>,
+    /// Install nothing that package.json or requirements.txt name
+    #[arg(long)]
+    no_install: bool,
     /// Say what would change, and change nothing
     #[arg(long)]
     dry_run: bool,
@@ -49,12 +55,17 @@ pub(crate) struct DeployArgs {
 
 pub(crate) async fn run(args: DeployArgs) -> Result<ExitCode, Failure> {
     let (output, begun) = (Output::new(), Instant::now());
-    let project = open(&args.folder, args.name.as_deref())?;
+    let mut project = open(&args.folder, args.name.as_deref())?;
+    project.install = !args.no_install;
     let client = Client::connect(&args.client).await?;
     let progress = output.progress();
     let mut packed = pack(&project, BTreeMap::new(), &progress).await?;
     add_environment(&mut packed, args.env_file.as_deref())?;
     set_parameters(&mut packed, &args)?;
+    for trigger in &args.triggers {
+        let added = packed.plan.add_trigger(trigger);
+        added.map_err(|error| Failure::new(error.to_string(), "--trigger"))?;
+    }
     if !args.dry_run {
         progress.end();
         sdk::offer(output, &packed, &client, args.yes).await?;
@@ -177,6 +188,9 @@ fn show(output: Output, deployment: &Deployment, json: bool, begun: Instant) -> 
     output.line(&format!("{} {verb}{took}", output.paint(Style::Bold, &deployment.app)));
     for step in &deployment.steps {
         output.line(&format!("  {}", describe(output, step)));
+    }
+    for key in &deployment.keys {
+        output.line(&format!("  {} ({}): {}", key.name, key.variable, key.value));
     }
     if !deployment.dry_run {
         show_urls(output, deployment);

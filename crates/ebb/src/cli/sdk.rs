@@ -51,6 +51,7 @@ pub(crate) async fn offer(
 
 fn why(name: &str) -> String {
     match name {
+        "deno" => "Functions run on deno, which the server does not have".to_owned(),
         "workerd" => "Workers run on workerd, which the server does not have".to_owned(),
         _ => "A function imports the AWS SDK and does not package it".to_owned(),
     }

@@ -122,7 +122,7 @@ impl Modules {
         let mut arguments = arguments(worker);
         arguments.push(entry.display().to_string());
         arguments.push(format!("--outdir={}", out.0.display()));
-        esbuild::run(folder, &arguments, progress)?;
+        esbuild::run(folder, &arguments, None, progress)?;
         let stem = entry.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let bundled = out.0.join(format!("{stem}.js"));
         Self::collect(&out.0, &bundled, worker, files)

@@ -1,0 +1,56 @@
+use super::*;
+
+fn project(files: &[(&str, &str)]) -> (tempfile::TempDir, Result<Description, ProjectError>) {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    let description = describe(folder.path(), &folder.path().join("host.json"));
+    (folder, description)
+}
+
+#[test]
+fn an_app_has_the_settings_of_its_files() {
+    let (_folder, description) = project(&[
+        ("host.json", "{ \"version\": \"2.0\", // the version\n \"functionTimeout\": \"00:01:30\" }"),
+        (
+            "local.settings.json",
+            r#"{ "IsEncrypted": false, "Values": { "FUNCTIONS_WORKER_RUNTIME": "node", "GREETING": "hi", "N": 1 } }"#,
+        ),
+        ("package.json", r#"{ "main": "src/functions/*.js" }"#),
+    ]);
+    let function = &description.unwrap().functions[0];
+    assert_eq!(function.timeout, 90);
+    assert_eq!((function.environment["GREETING"].as_str(), function.environment["N"].as_str()), ("hi", "1"));
+    assert_eq!(function.runtime.as_deref(), Some("http"));
+}
+
+#[test]
+fn the_language_is_what_settings_and_files_say() {
+    let check = |files: &[(&str, &str)], expected: Option<&str>| {
+        let mut all = vec![("host.json", "{}")];
+        all.extend_from_slice(files);
+        let found = project(&all).1.map(|it| it.functions[0].environment["FUNCTIONS_WORKER_RUNTIME"].clone());
+        assert_eq!(found.ok().as_deref(), expected, "{files:?}");
+    };
+    check(&[("package.json", "{}")], Some("node"));
+    check(&[("function_app.py", ""), ("package.json", "{}")], Some("python"));
+    check(&[("local.settings.json", r#"{ "Values": { "FUNCTIONS_WORKER_RUNTIME": "dotnet" } }"#)], None);
+    check(&[], None);
+}
+
+#[test]
+fn a_build_is_run_where_its_result_is_not_there() {
+    let check = |files: &[(&str, &str)], expected: Option<&str>| {
+        let mut all = vec![("host.json", "{}")];
+        all.extend_from_slice(files);
+        let description = project(&all).1.unwrap();
+        assert_eq!(description.functions[0].build.as_deref(), expected, "{files:?}");
+    };
+    let package = r#"{ "main": "dist/src/{index,functions/*}.js", "scripts": { "build": "tsc" } }"#;
+    check(&[("package.json", package)], Some("npm run build"));
+    check(&[("package.json", package), ("dist/src/index.js", "")], None);
+    check(&[("package.json", r#"{ "main": "src/functions/*.js" }"#)], None);
+}

@@ -1,0 +1,75 @@
+// Runs a program of Deno: whatever it serves, it serves on the platform's port; a module that exports `fetch` by default
+// is served too. Of functions of Supabase it is the gateway that verifies tokens, and the runtime that work goes on in
+// after an answer.
+//
+//   deno run serve.js MODULE
+//
+// Sources: the Deno manual, "Deno.serve" and "deno serve"; the Supabase documentation, "Edge Functions", "Authorization
+// headers" and "Background tasks" (2026-11).
+
+import { verify } from './token.js';
+
+const port = Number(Deno.env.get('PORT') ?? 8000);
+const verifies = take('EBB_VERIFY_JWT') === 'true';
+const secret = take('EBB_JWT_SECRET') ?? '';
+const serve = Deno.serve;
+
+/// Work that goes on after its answer.
+const going = new Set();
+
+globalThis.EdgeRuntime ??= {
+  waitUntil(promise) {
+    const work = Promise.resolve(promise).catch((error) => console.error(error)).finally(() => going.delete(work));
+    going.add(work);
+    return promise;
+  },
+};
+
+let served = false;
+Deno.serve = (...args) => {
+  const handler = args.find((arg) => typeof arg === 'function') ?? args.find((arg) => typeof arg?.handler === 'function')?.handler;
+  const options = args.find((arg) => typeof arg === 'object' && arg !== null) ?? {};
+  if (handler === undefined) throw new TypeError('Deno.serve was given no handler');
+  served = true;
+  const { path, ...kept } = options;
+  return serve({
+    onListen() {},
+    onError: failed,
+    ...kept,
+    port,
+    hostname: '0.0.0.0',
+    handler: (request, info) => answer(request, info, handler),
+  });
+};
+
+const module = await import(new URL(Deno.args[0], `file://${Deno.cwd()}/`).href);
+const exported = module.default;
+if (!served && typeof exported?.fetch === 'function') Deno.serve((request, info) => exported.fetch(request, info));
+else if (!served && typeof exported === 'function') Deno.serve(exported);
+
+async function answer(request, info, handler) {
+  if (request.headers.get('ebb-event') === 'settled') {
+    // What was begun meanwhile is waited for too.
+    while (going.size > 0) await Promise.all(going);
+    return new Response(null, { status: 204 });
+  }
+  // A preflight has no token. Source: the platform's own gateway.
+  if (verifies && request.method !== 'OPTIONS') {
+    const refused = await verify(request.headers.get('authorization'), secret);
+    if (refused !== null) return Response.json({ code: 401, message: refused, msg: refused }, { status: 401 });
+  }
+  return handler(request, info);
+}
+
+function failed(error) {
+  // The text of an error is for the log, never for the public.
+  console.error(error);
+  return new Response('Internal Server Error', { status: 500 });
+}
+
+/// A variable that is the platform's business.
+function take(name) {
+  const value = Deno.env.get(name);
+  Deno.env.delete(name);
+  return value;
+}
