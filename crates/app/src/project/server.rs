@@ -158,11 +158,11 @@ fn dockerfile(folder: &Path) -> Option<String> {
     let joined = text.replace("\\\n", " ");
     let last = |instruction: &str| {
         let lines = joined.lines().map(str::trim);
-        let arguments = lines.filter_map(|line| {
+        let mut arguments = lines.filter_map(|line| {
             let (word, arguments) = line.split_once(char::is_whitespace)?;
             word.eq_ignore_ascii_case(instruction).then(|| arguments.trim().to_owned())
         });
-        arguments.last().map(|arguments| match serde_json::from_str::<Vec<String>>(&arguments) {
+        arguments.next_back().map(|arguments| match serde_json::from_str::<Vec<String>>(&arguments) {
             Ok(list) => list.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" "),
             Err(_) => arguments,
         })

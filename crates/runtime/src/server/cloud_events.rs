@@ -100,7 +100,7 @@ fn of_topic(record: &Value, message: &Value) -> Option<CloudEvent> {
     let id = text(message, "MessageId")?;
     let subscription = text(record, "EventSubscriptionArn").and_then(|arn| arn.rsplit(':').next());
     let time = text(message, "Timestamp");
-    Some(published(topic, id, text(message, "Message")?, attributes, time, subscription))
+    Some(published(topic, id, text(message, "Message")?, &attributes, time, subscription))
 }
 
 fn of_queue(record: &Value, event: &Event) -> Option<CloudEvent> {
@@ -110,7 +110,7 @@ fn of_queue(record: &Value, event: &Event) -> Option<CloudEvent> {
     let sent = record.pointer("/attributes/SentTimestamp").and_then(Value::as_str)?.parse().ok()?;
     let time = ebb_model::Timestamp(sent).to_rfc3339();
     let name = event.arn.name.to_string();
-    Some(published(queue, id, text(record, "body")?, attributes, Some(&time), Some(&name)))
+    Some(published(queue, id, text(record, "body")?, &attributes, Some(&time), Some(&name)))
 }
 
 /// A message of Pub/Sub.
@@ -118,7 +118,7 @@ fn published(
     topic: &str,
     id: &str,
     body: &str,
-    attributes: Map<String, Value>,
+    attributes: &Map<String, Value>,
     time: Option<&str>,
     subscription: Option<&str>,
 ) -> CloudEvent {

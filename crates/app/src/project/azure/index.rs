@@ -318,6 +318,7 @@ fn run(program: &str, mut command: Command, folder: &Path) -> Result<(), Project
 }
 
 /// Whether it succeeded; none where it took too long.
+#[expect(clippy::disallowed_methods, reason = "packing blocks, on a thread of its own")]
 fn wait(child: &mut Child) -> Option<bool> {
     let begun = Instant::now();
     while begun.elapsed() < PATIENCE {
