@@ -29,6 +29,7 @@ mod warm;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
+use ebb_sandbox::LauncherOptions;
 
 use crate::row::Row;
 
@@ -91,7 +92,7 @@ fn main() -> Result<()> {
         ebb_sandbox::Launcher::run();
     }
     let options = options()?;
-    let launcher = ebb_sandbox::Launcher::start()?;
+    let launcher = ebb_sandbox::Launcher::start_with(&LauncherOptions::default())?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let rows = runtime.block_on(measure(&options, &launcher))?;
     print!("{}", row::table(&rows));
@@ -106,7 +107,7 @@ fn main() -> Result<()> {
 }
 
 async fn measure(options: &Options, launcher: &ebb_sandbox::Launcher) -> Result<Vec<Row>> {
-    ours::build().await?;
+    ours::check()?;
     let effort = options.effort;
     let mut rows = Vec::new();
     for section in &options.sections {

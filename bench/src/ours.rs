@@ -114,17 +114,19 @@ async fn end(mut process: Child) -> Result<()> {
     Ok(())
 }
 
-/// Makes the release build of the binary.
-pub(crate) async fn build() -> Result<()> {
-    let status =
-        Command::new("cargo").args(["build", "--release", "--quiet", "--package", "ebb"]).status().await?;
-    if !status.success() {
-        bail!("the release build failed");
+/// Whether there is a binary to measure.
+///
+/// # Errors
+/// Where it was not built.
+pub(crate) fn check() -> Result<()> {
+    let binary = binary()?;
+    if !binary.exists() {
+        bail!("{} is not there; `cargo xtask bench` builds both", binary.display());
     }
     Ok(())
 }
 
-/// The benchmark itself is a release build, so its neighbour is the binary.
+/// Built together with the benchmark, so its neighbour.
 fn binary() -> Result<PathBuf> {
     Ok(std::env::current_exe()?.with_file_name("ebb"))
 }

@@ -16,7 +16,7 @@ use crate::{Effort, median, peers};
 const PAUSE: Duration = Duration::from_secs(1);
 
 pub(crate) async fn measure(effort: Effort) -> Result<Vec<Row>> {
-    let count = effort.rounds * 2;
+    let count = effort.rounds;
     let ebb = Ebb::start("").await?;
     let app = App::new("second").several(BOTO3, count);
     ebb.deploy(&app).await?;

@@ -44,16 +44,22 @@ pub(crate) fn run(config: &Config) -> Result<()> {
         disk: Some(config.data.clone()),
         outbound: config.network == NetworkSetting::Outbound,
     };
-    let launcher = Launcher::start_with(&options).context("the sandbox launcher does not start")?;
+    let launcher = Launcher::begin(&options).context("the sandbox launcher does not start")?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let outcome = runtime.block_on(async {
         // Signals that come while it starts must not kill it half-way.
         let stop = stop_signal()?;
-        let platform = Platform::start(config, launcher).await?;
-        stop.cancelled().await;
+        let platform = Platform::start(config, launcher.clone()).await?;
+        let served = match support(launcher).await {
+            Ok(()) => {
+                stop.cancelled().await;
+                Ok(())
+            }
+            failed => failed,
+        };
         tracing::info!("stopping");
         platform.stop().await;
-        Ok(())
+        served
     });
     // Work that blocks (unpacking, say) is not waited for any longer: nothing of it was acknowledged.
     runtime.shutdown_timeout(LAST_WORDS);
@@ -86,10 +92,6 @@ impl Platform {
             blobs: config.blobs.clone(),
         })
         .await?;
-        // Not before: a second server for this folder has one thing to say.
-        for warning in launcher.support().warnings {
-            tracing::warn!("{warning}");
-        }
         let api_listener = listen(config.api).await?;
         let edge_listener = listen(config.edge).await?;
         let addresses = (api_listener.local_addr()?, edge_listener.local_addr()?);
@@ -201,6 +203,19 @@ impl Port {
         });
         Self { serving, stop }
     }
+}
+
+/// Says what sandboxes lack on this machine. Not before the store is open, since a second server for its folder has one
+/// thing to say; and the launcher looks at the machine while the rest starts: who invokes a function meanwhile waits.
+///
+/// # Errors
+/// Where there are no sandboxes at all.
+async fn support(launcher: Launcher) -> Result<()> {
+    let support = tokio::task::spawn_blocking(move || launcher.support()).await?;
+    for warning in support.context("the sandbox launcher does not start")?.warnings {
+        tracing::warn!("{warning}");
+    }
+    Ok(())
 }
 
 /// The data folder, which the launcher is told of before the store opens it; the owner's alone.

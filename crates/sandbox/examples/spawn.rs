@@ -21,7 +21,7 @@ fn main() -> Result<(), SandboxError> {
     let args: Vec<String> = args.collect();
     let launcher =
         Launcher::start_with(&LauncherOptions { disk: Some(std::env::temp_dir()), outbound: true })?;
-    println!("{:#?}", launcher.support());
+    println!("{:#?}", launcher.support()?);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime =
         runtime.map_err(|source| SandboxError::System { action: "start a runtime".into(), source })?;

@@ -10,7 +10,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout};
 
@@ -19,7 +19,7 @@ use crate::sandbox::Sandbox;
 use crate::spec::{SandboxSpec, Support};
 use crate::sys::packet;
 
-/// The single-threaded process that forks every sandbox. Start it before any thread exists.
+/// The single-threaded process that forks every sandbox. Begin it before any thread exists.
 ///
 /// A cheap handle: clones share the one process, which ends when the last is dropped, and every sandbox with it. It
 /// is bound to no tokio runtime; each sandbox is, to the one that it was created in.
@@ -31,7 +31,7 @@ pub struct Launcher {
 #[derive(Debug)]
 struct Shared {
     socket: OwnedFd,
-    support: Support,
+    greeting: Mutex<Option<Result<Support, Fault>>>,
 }
 
 /// What sandboxes have beyond what they always have, where the machine can; [`Launcher::support`] tells whether.
@@ -71,22 +71,23 @@ impl Launcher {
     /// What makes this program the launcher: its first argument.
     pub const ARGUMENT: &str = "sandbox-launcher";
 
-    /// As [`Launcher::start_with`] nothing beyond what sandboxes always have.
+    /// As [`Launcher::begin`], and waits for the launcher: blocks for some 50 ms.
     ///
     /// # Errors
-    /// As [`Launcher::start_with`].
-    pub fn start() -> Result<Self, SandboxError> {
-        Self::start_with(&LauncherOptions::default())
+    /// As [`Launcher::begin`] and [`Launcher::support`].
+    pub fn start_with(options: &LauncherOptions) -> Result<Self, SandboxError> {
+        let launcher = Self::begin(options)?;
+        launcher.support()?;
+        Ok(launcher)
     }
 
     /// Starts the launcher: this program again with the argument [`Launcher::ARGUMENT`], whose `main` must call
-    /// [`Launcher::run`] first of all. Blocks for some 50 ms, in which the launcher looks at the machine and tries
-    /// out one sandbox.
+    /// [`Launcher::run`] first of all. It looks at the machine and tries out one sandbox before it makes those that it
+    /// is asked for; [`Launcher::support`] waits for what it found.
     ///
     /// # Errors
-    /// When the machine does not let this user make sandboxes at all; the text says what forbids it.
-    pub fn start_with(options: &LauncherOptions) -> Result<Self, SandboxError> {
-        let system = |action: &str, source: io::Error| SandboxError::System { action: action.into(), source };
+    /// When the process cannot be started.
+    pub fn begin(options: &LauncherOptions) -> Result<Self, SandboxError> {
         let (near, far) = packet::pair().map_err(|error| system("make the launcher's socket", error))?;
         let child = Command::new("/proc/self/exe")
             .arg(Self::ARGUMENT)
@@ -99,22 +100,39 @@ impl Launcher {
             .map_err(|error| system("start the sandbox launcher", error))?;
         // It ends by itself when the socket closes, and is reaped by whoever reaps this process.
         drop(child);
-        let greeting = packet::receive::<Result<Support, Fault>>(near.as_fd())
-            .map_err(|error| system("hear from the sandbox launcher", error))?;
-        let Some((greeting, _)) = greeting else { return Err(SandboxError::Gone) };
         packet::set_nonblocking(&near).map_err(|error| system("prepare the launcher's socket", error))?;
-        Ok(Self { shared: Arc::new(Shared { socket: near, support: greeting? }) })
+        Ok(Self { shared: Arc::new(Shared { socket: near, greeting: Mutex::default() }) })
     }
 
-    /// The launcher's whole life; never returns. Only for a process that [`Launcher::start`] started, before it has
+    /// The launcher's whole life; never returns. Only for a process that [`Launcher::begin`] started, before it has
     /// threads.
     pub fn run() -> ! {
         process::run()
     }
 
-    /// What this machine lets sandboxes have, and warnings about what it does not.
-    pub fn support(&self) -> Support {
-        self.shared.support.clone()
+    /// What this machine lets sandboxes have, and warnings about what it does not. Blocks until the launcher has looked.
+    ///
+    /// # Errors
+    /// When the machine does not let this user make sandboxes at all; the text says what forbids it.
+    pub fn support(&self) -> Result<Support, SandboxError> {
+        // Held while waiting, so that one reads the greeting and the others what it said; a panic leaves it unread.
+        let mut greeting = self.shared.greeting.lock().unwrap_or_else(PoisonError::into_inner);
+        let told = match &*greeting {
+            Some(told) => told.clone(),
+            None => greeting.insert(self.hear()?).clone(),
+        };
+        Ok(told?)
+    }
+
+    /// Waits for the first and only thing that the launcher says by itself.
+    fn hear(&self) -> Result<Result<Support, Fault>, SandboxError> {
+        let socket = self.shared.socket.as_fd();
+        let mut polled = [PollFd::new(socket, PollFlags::POLLIN)];
+        let heard = nix::poll::poll(&mut polled, PollTimeout::NONE)
+            .map_err(io::Error::from)
+            .and_then(|_| packet::receive::<Result<Support, Fault>>(socket));
+        let heard = heard.map_err(|error| system("hear from the sandbox launcher", error))?;
+        heard.map(|(greeting, _)| greeting).ok_or(SandboxError::Gone)
     }
 
     /// Makes a sandbox with nothing running in it. Many may be created at once. Dropping the future abandons the
@@ -152,6 +170,10 @@ impl Launcher {
         // Whatever ended the wait, the next send tells how things stand.
         tokio::task::spawn_blocking(wait).await.map(|_| ()).map_err(|_| SandboxError::Gone)
     }
+}
+
+fn system(action: &str, source: io::Error) -> SandboxError {
+    SandboxError::System { action: action.into(), source }
 }
 
 fn check_targets(spec: &SandboxSpec) -> Result<(), SandboxError> {

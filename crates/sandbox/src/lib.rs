@@ -18,7 +18,7 @@
 //!
 //! Closing a socket ends what is behind it, so nothing survives the server, however it dies.
 //!
-//! Entry point: [`Launcher::start`]. Start reading at `launcher/process.rs`, then `supervisor.rs`; who says what to whom
+//! Entry point: [`Launcher::begin`]. Start reading at `launcher/process.rs`, then `supervisor.rs`; who says what to whom
 //! is in `message.rs`.
 #![expect(
     unsafe_code,

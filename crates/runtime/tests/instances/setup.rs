@@ -19,7 +19,7 @@ use ebb_model::{
     UpdateState, Version,
 };
 use ebb_runtime::{ControlApi, Engine, EngineConfig, StockLimits, StockUse};
-use ebb_sandbox::{Launcher, Network};
+use ebb_sandbox::{Launcher, LauncherOptions, Network};
 use ebb_store::logs::{Direction, LogStore, ReadRequest, StreamChoice};
 use tempfile::TempDir;
 use tokio::io::AsyncWriteExt;
@@ -53,7 +53,8 @@ impl ControlApi for Greeter {
 impl Machine {
     /// `empty` where only the names of the cases are wanted.
     pub(crate) fn new(empty: bool) -> Self {
-        let launcher = (!empty).then(|| Launcher::start().expect("a launcher"));
+        let launcher =
+            (!empty).then(|| Launcher::start_with(&LauncherOptions::default()).expect("a launcher"));
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
         let data = tempfile::tempdir().expect("a folder");
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);

@@ -94,8 +94,8 @@ fn tmp_is_limited_and_empty_each_time(machine: &Machine) {
 
 /// As on Lambda, where `/tmp` is storage of its own.
 fn tmp_is_no_memory(machine: &Machine) {
-    if !machine.launcher().support().disk_for_tmp {
-        eprintln!("skipped, /tmp is memory here: {:?}", machine.launcher().support().warnings);
+    if !machine.launcher().support().unwrap().disk_for_tmp {
+        eprintln!("skipped, /tmp is memory here: {:?}", machine.launcher().support().unwrap().warnings);
         return;
     }
     let limits = Limits { memory_bytes: 64 << 20, ..spec().limits };

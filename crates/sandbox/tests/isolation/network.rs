@@ -19,7 +19,7 @@ pub(crate) const CASES: &[Case] = &[
 
 /// Where the machine gives no outbound network there is nothing to try, and it says why.
 fn lacks_outbound(machine: &Machine) -> bool {
-    let support = machine.launcher().support();
+    let support = machine.launcher().support().unwrap();
     if !support.outbound_network {
         eprintln!("skipped, no outbound network: {:?}", support.warnings);
     }
