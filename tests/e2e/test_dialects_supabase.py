@@ -39,7 +39,7 @@ def test_tokens_are_verified(deploy):
     assert get(locked, headers={"apikey": token()}).status_code == 401, "it is the Authorization header that counts"
     assert get(locked, "OPTIONS").text == "inside OPTIONS", "a preflight has no token"
     environment = get("/functions/v1/open").json()
-    assert "EBB_JWT_SECRET" not in environment
+    assert "SUPABASE_JWT_SECRET" not in environment
     for key in ("SUPABASE_ANON_KEY", "SUPABASE_SERVICE_ROLE_KEY"):
         assert environment[key] in get.output
         assert get(locked, headers=bearer(environment[key])).status_code == 200
@@ -71,6 +71,8 @@ def test_modules_maps_and_paths(deploy, server):
             enabled = false
             [functions.exported]
             verify_jwt = false
+            [functions.packaged]
+            verify_jwt = false
             """,
         "supabase/functions/.env": "GREETING=hi there\n",
         "supabase/functions/import_map.json": '{"imports": {"shared/": "./_shared/"}}',
@@ -100,11 +102,13 @@ def test_modules_maps_and_paths(deploy, server):
             });
             """,
         "supabase/functions/off/index.ts": "Deno.serve(() => new Response('off'));",
+        "supabase/functions/packaged/package.json": '{"dependencies": {"left-pad": "1.3.0"}}',
+        "supabase/functions/packaged/index.ts": "import pad from 'left-pad';\nDeno.serve(() => new Response(pad('x', 3)));",
         "supabase/functions/exported/index.ts": "export default { fetch: (req: Request) => new Response('exported') };",
     })
     assert get("/functions/v1/mapped/x").text == "/MAPPED/X HI THERE"
     assert get("/functions/v1/own/items/5").json() == {"id": "5", "chunks": [[1, 2], [3]]}
-    assert get("/functions/v1/exported").text == "exported"
+    assert get("/functions/v1/exported").text == "exported" and get("/functions/v1/packaged").text == "  x"
     assert get("/functions/v1/off").status_code == 404
     boom = get("/functions/v1/elsewhere/boom")
     assert boom.status_code == 500 and "private detail" not in boom.text

@@ -125,7 +125,13 @@ impl ServerInstance {
             // What was answered before the end counts.
             biased;
             answered = self.answer(exchange, sink) => answered,
-            () = reader_gone => return Ending::Disconnected,
+            () = reader_gone => {
+                // What the request began goes on without the client.
+                if let Err(error) = self.settled().await {
+                    tracing::debug!(%error, "a server could not be asked whether work goes on");
+                }
+                return Ending::Disconnected;
+            }
         };
         let Err(broken) = answered else { return answered.unwrap_or(Ending::Answered) };
         // The connection broke off: with the server, whose end is known in a moment, or by itself.
@@ -152,11 +158,7 @@ impl ServerInstance {
                 let answer = if sink.wants_whole() { Answer::Whole } else { Answer::Streamed };
                 let ending = answer.pass(response, sink).await?;
                 self.connections.give_back(connection);
-                if self.settings.settles {
-                    let (response, connection) = self.connections.send(request::settled()).await?;
-                    answer::drain(response).await?;
-                    self.connections.give_back(connection);
-                }
+                self.settled().await?;
                 Ok(ending)
             }
             Exchange::Events(requests) => {
@@ -172,6 +174,16 @@ impl ServerInstance {
                 Ok(ending)
             }
         }
+    }
+
+    /// Waits until the server says that nothing goes on in it, where it is one that does.
+    async fn settled(&self) -> Result<(), connections::Broken> {
+        if self.settings.settles {
+            let (response, connection) = self.connections.send(request::settled()).await?;
+            answer::drain(response).await?;
+            self.connections.give_back(connection);
+        }
+        Ok(())
     }
 
     fn flush_logs(&self) {

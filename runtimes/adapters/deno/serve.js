@@ -11,7 +11,7 @@ import { verify } from './token.js';
 
 const port = Number(Deno.env.get('PORT') ?? 8000);
 const verifies = take('EBB_VERIFY_JWT') === 'true';
-const secret = take('EBB_JWT_SECRET') ?? '';
+const secret = take('SUPABASE_JWT_SECRET') ?? '';
 const serve = Deno.serve;
 
 /// Work that goes on after its answer.

@@ -64,7 +64,8 @@ impl Apps {
             steps: steps.iter().cloned().chain(gone.iter().map(deleted)).collect(),
             urls: self.urls(&plan),
             ignored: plan.ignored.clone(),
-            keys: shown.clone(),
+            // Random ones are not kept by a dry run.
+            keys: if dry_run { Vec::new() } else { shown.clone() },
         };
         if dry_run {
             return Ok(deployment(true));
@@ -75,10 +76,7 @@ impl Apps {
         let revision = record::save(&self.inner.store, &plan.app, &record, expect).await?;
         let mut made = self.converge(&plan, &held).await;
         if made.is_ok() {
-            made = self.schedule(&plan, old.as_ref()).await;
-        }
-        if made.is_ok() {
-            made = self.set_triggers(&plan, old.as_ref(), &mut record.made).await;
+            made = self.connect(&plan, old.as_ref(), &mut record.made).await;
         }
         if let Err(error) = made {
             self.give_up(&plan.app, record, revision).await;
@@ -92,16 +90,44 @@ impl Apps {
         Ok(deployment(false))
     }
 
-    /// Sets the schedules of a plan, or leaves those of the old one.
-    async fn schedule(&self, plan: &Plan, old: Option<&Plan>) -> Result<(), AppError> {
-        let result = self.set_schedules(plan).await;
-        if result.is_err() {
-            let nothing = Plan::new(&plan.app);
-            if let Err(error) = self.set_schedules(old.unwrap_or(&nothing)).await {
-                tracing::error!(app = plan.app, %error, "schedules of a failed deploy could not be taken back");
-            }
+    /// Sets the schedules and triggers of a plan whose functions are there, or brings back all that was before.
+    async fn connect(
+        &self,
+        plan: &Plan,
+        old: Option<&Plan>,
+        made: &mut BTreeSet<String>,
+    ) -> Result<(), AppError> {
+        let mut result = self.set_schedules(plan).await;
+        if result.is_ok() {
+            result = self.set_triggers(plan, old, made).await;
+        }
+        if result.is_err()
+            && let Err(error) = self.disconnect(plan, old, made).await
+        {
+            tracing::error!(app = plan.app, %error, "a failed deploy could not be taken back");
         }
         result
+    }
+
+    /// Brings back what was before a plan.
+    async fn disconnect(
+        &self,
+        plan: &Plan,
+        old: Option<&Plan>,
+        made: &mut BTreeSet<String>,
+    ) -> Result<(), AppError> {
+        if let Some(old) = old {
+            let before: BTreeSet<_> = names(old).collect();
+            let new: Vec<_> = names(plan).filter(|name| !before.contains(name)).collect();
+            self.converge(old, &HashMap::new()).await?;
+            self.delete_functions(&new).await?;
+            self.set_schedules(old).await?;
+            return self.set_triggers(old, Some(plan), made).await;
+        }
+        self.delete_schedules(&plan.app).await?;
+        self.remove_triggers(plan, made).await?;
+        let functions: Vec<_> = names(plan).collect();
+        self.delete_functions(&functions).await
     }
 
     /// The plan is now what the app is.

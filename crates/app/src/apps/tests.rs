@@ -11,7 +11,7 @@ use ebb_store::{Expect, StoreConfig};
 use tempfile::TempDir;
 
 use super::*;
-use crate::plan::{PlannedFunction, PlannedSchedule};
+use crate::plan::{PlannedFunction, PlannedSchedule, PlannedTrigger, TriggerSource};
 
 async fn open(data: &Path) -> Apps {
     let store = StoreConfig { data: data.to_owned(), database: None, blobs: None };
@@ -269,4 +269,78 @@ async fn files_and_schedules_come_and_go_with_the_app() {
     assert_eq!(schedules(&apps), ["ebb-app-site rate(2 hours)"]);
     apps.remove("site").await.unwrap();
     assert_eq!(schedules(&apps), Vec::<String>::new());
+}
+
+/// What there is of the services that triggers need, and what leads to functions.
+fn connected(apps: &Apps) -> Vec<String> {
+    let services = apps.inner.stacks.services();
+    let mut all: Vec<String> = services.queues.list("").iter().map(|queue| queue.name.clone()).collect();
+    all.extend(services.topics.topics().iter().map(|topic| topic.name.clone()));
+    for bucket in services.buckets.buckets() {
+        all.push(format!("{} {}", bucket.name, bucket.notifications.len()));
+    }
+    all.extend(services.mappings.list(None, None).unwrap().iter().map(|one| {
+        let short = |arn: &str| arn.rsplit(':').next().unwrap_or_default().to_owned();
+        format!("{} to {}", short(&one.source_arn), short(&one.function_arn))
+    }));
+    all.extend(services.buses.rules("default", "").iter().map(|rule| rule.name.clone()));
+    all.sort();
+    all
+}
+
+#[tokio::test]
+async fn triggers_come_and_go_with_the_app() {
+    let (_data, apps) = fresh().await;
+    let (mut first, packages) = plan("shop", &[("f", "1", "/f")]);
+    let trigger = |on: TriggerSource| PlannedTrigger { function: "f".to_owned(), on };
+    let queue = |name: &str| TriggerSource::Queue {
+        name: name.to_owned(),
+        batch: 10,
+        reports_failures: true,
+        attempts: Some(5),
+        dead_letter: Some(format!("{name}-poison")),
+    };
+    let bucket = TriggerSource::Bucket {
+        name: "uploads".to_owned(),
+        events: vec!["s3:ObjectCreated:*".to_owned()],
+        prefix: "in/".to_owned(),
+        suffix: String::new(),
+    };
+    let topic = TriggerSource::Topic { name: "orders".to_owned() };
+    let bus = TriggerSource::Bus { pattern: r#"{"source":["shop"]}"#.to_owned() };
+    first.triggers = [queue("jobs"), bucket.clone(), topic, bus].into_iter().map(trigger).collect();
+    deploy(&apps, (first.clone(), packages.clone())).await.unwrap();
+    let all = ["ebb-app-shop-f", "jobs", "jobs to shop-f", "jobs-poison", "orders", "uploads 1"];
+    assert_eq!(connected(&apps), all);
+    deploy(&apps, (first.clone(), packages.clone())).await.unwrap();
+    assert_eq!(connected(&apps), all, "nothing is made twice");
+
+    let mut broken = first.clone();
+    broken.triggers.push(trigger(queue("no name for a queue")));
+    let said = deploy(&apps, (broken, packages.clone())).await.unwrap_err().to_string();
+    assert!(said.contains("no name for a queue"), "{said}");
+    assert_eq!(connected(&apps), all, "a deploy that fails changes nothing");
+
+    let mut second = first;
+    second.triggers = vec![trigger(bucket)];
+    deploy(&apps, (second, packages)).await.unwrap();
+    assert!(!connected(&apps).contains(&"ebb-app-shop-f".to_owned()), "its rule is gone");
+    apps.remove("shop").await.unwrap();
+    // A mapping ends with the events that it started.
+    while !connected(&apps).is_empty() {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_first_deploy_that_fails_leaves_nothing() {
+    let (_data, apps) = fresh().await;
+    let (mut plan, packages) = plan("shop", &[("f", "1", "/f")]);
+    for name in ["orders", "no name for a topic"] {
+        let on = TriggerSource::Topic { name: name.to_owned() };
+        plan.triggers.push(PlannedTrigger { function: "f".to_owned(), on });
+    }
+    assert!(deploy(&apps, (plan, packages)).await.is_err());
+    assert_eq!(connected(&apps), Vec::<String>::new());
+    assert!(functions(&apps).is_empty());
 }

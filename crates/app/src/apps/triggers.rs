@@ -60,7 +60,11 @@ impl Apps {
             self.remove_trigger(&plan.app, &gone).await?;
         }
         let services = self.inner.stacks.services();
+        let own: Vec<String> = self.wanted_triggers(plan).into_iter().map(|wanted| wanted.arn).collect();
         for arn in made {
+            if is_used(services, arn, &own) {
+                continue;
+            }
             let name = arn.rsplit(':').next().unwrap_or_default();
             let removed = match arn.split(':').nth(2) {
                 Some("sqs") => match services.queues.delete(name).await {
@@ -171,6 +175,21 @@ impl Apps {
             TriggerSource::Bus { .. } => remove_rule(services, &rule_name(&gone.function)).await,
         };
         removed.map_err(|error| failed(app, &gone.function, &error))
+    }
+}
+
+/// Whether something that an app made is of use to others by now, than to functions with these ARNs.
+fn is_used(services: &StackServices, arn: &str, own: &[String]) -> bool {
+    let name = arn.rsplit(':').next().unwrap_or_default();
+    let foreign = |function: &String| !own.contains(function);
+    match arn.split(':').nth(2) {
+        Some("sqs") => {
+            let mappings = services.mappings.list(Some(arn), None).unwrap_or_default();
+            mappings.iter().any(|mapping| foreign(&mapping.function_arn))
+        }
+        Some("sns") => services.topics.subscriptions(Some(arn)).is_ok_and(|list| !list.is_empty()),
+        Some("s3") => services.buckets.bucket(name).is_ok_and(|bucket| !bucket.notifications.is_empty()),
+        _ => false,
     }
 }
 

@@ -50,6 +50,22 @@ const CORE_MANIFEST: &str =
 struct Host {
     function_timeout: Option<String>,
     extensions: Extensions,
+    custom_handler: Option<CustomHandler>,
+}
+
+/// A server of any language that answers for the app. Source: "Azure Functions custom handlers".
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct CustomHandler {
+    description: HandlerProgram,
+    enable_forwarding_http_request: bool,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct HandlerProgram {
+    default_executable_path: String,
+    arguments: Vec<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -89,6 +105,9 @@ enum Language {
 pub(super) fn describe(folder: &Path, marker: &Path) -> Result<Description, ProjectError> {
     let host: Host = read(marker)?;
     let settings = settings(folder)?;
+    if let Some(handler) = &host.custom_handler {
+        return custom(folder, marker, handler, settings);
+    }
     let language = language(folder, &settings).ok_or_else(|| ProjectError::NotBuilt {
         platform: "an Azure Functions app in a language other than JavaScript and Python v2",
         marker: marker.to_owned(),
@@ -109,6 +128,31 @@ pub(super) fn describe(folder: &Path, marker: &Path) -> Result<Description, Proj
         completion: Some(Completion::AzureFunctions),
         ..Description::default()
     })
+}
+
+/// An app with a custom handler, which gets requests as they are.
+fn custom(
+    folder: &Path,
+    marker: &Path,
+    handler: &CustomHandler,
+    settings: BTreeMap<String, String>,
+) -> Result<Description, ProjectError> {
+    if !handler.enable_forwarding_http_request {
+        return Err(ProjectError::NotBuilt {
+            platform: "an Azure Functions app with a custom handler that does not take requests as they are",
+            marker: marker.to_owned(),
+        });
+    }
+    let HandlerProgram { default_executable_path: program, arguments } = &handler.description;
+    // One of the app itself is named without a path.
+    let own = folder.join(program).is_file() && !program.starts_with('.');
+    let program = if own { format!("./{program}") } else { program.clone() };
+    let words: Vec<String> =
+        std::iter::once(&program).chain(arguments).map(|word| server::quoted(word)).collect();
+    let mut function =
+        server::function(folder, &format!("FUNCTIONS_CUSTOMHANDLER_PORT=$PORT {}", words.join(" ")));
+    function.environment = settings;
+    Ok(Description { functions: vec![function], ..Description::default() })
 }
 
 /// `local.settings.json`: what the app finds in its environment.

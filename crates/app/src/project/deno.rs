@@ -103,7 +103,7 @@ impl Package {
         files.add(".ebb/start.sh", START);
         let imports = Imports::scan(&self.folder)?;
         for program in &self.programs {
-            let map = imports.map(&self.folder, program, &Location::Packed)?;
+            let map = imports.map(&self.folder, program, Location::Packed)?;
             files.add(format!(".ebb/deno/maps/{}.json", program.name), map);
         }
         if imports.needs_fetching(&self.folder, &self.programs)? {
@@ -130,7 +130,7 @@ impl Package {
         fs::create_dir_all(&work).map_err(|source| ProjectError::io("write", &work, source))?;
         progress("fetching what the functions import");
         for own in &self.programs {
-            let map = imports.map(&self.folder, own, &Location::Here)?;
+            let map = imports.map(&self.folder, own, Location::Here)?;
             let path = work.join(format!("{}.json", own.name));
             fs::write(&path, map).map_err(|source| ProjectError::io("write", &path, source))?;
             let mut command = std::process::Command::new(&program);

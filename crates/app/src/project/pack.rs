@@ -87,6 +87,7 @@ fn left_out(name: &str) -> Option<&'static str> {
         ".git" | ".hg" | ".svn" => Some("version control"),
         "__pycache__" => Some("made again by Python"),
         ".DS_Store" => Some("made by the desktop"),
+        "local.settings.json" => Some("may hold secrets: its values are the environment of the app"),
         _ if name == ".env" || name.starts_with(".env.") => Some("may hold secrets: pass it with --env-file"),
         _ => None,
     }
@@ -205,6 +206,10 @@ impl Files {
                 self.ignored.push((path, reason));
                 continue;
             }
+            if path.join("pyvenv.cfg").is_file() {
+                self.ignored.push((path, "a virtual environment: name its packages in requirements.txt"));
+                continue;
+            }
             let Ok(found) = path.metadata() else {
                 self.ignored.push((path, "a link that leads nowhere"));
                 continue;
@@ -306,5 +311,26 @@ mod tests {
         assert!(of("node_modules/.bin/tool").contains("exec node \"$(dirname \"$0\")/../tool/cli.js\""));
         assert_eq!(of(&format!("{PYTHON_PACKAGES}/bin/serve")), "#!/usr/bin/env python3\nprint(1)\n");
         assert!(matches!(files.found["node_modules/tool/cli.js"], Content::File { .. }));
+    }
+
+    #[test]
+    fn what_is_no_part_of_a_function_is_left_out() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in [
+            "app.py",
+            ".venv/pyvenv.cfg",
+            ".venv/bin/python",
+            "local.settings.json",
+            ".env",
+            "a/__pycache__/x.pyc",
+        ] {
+            let path = folder.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "x").unwrap();
+        }
+        let mut files = Files::default();
+        files.add_folder(folder.path()).unwrap();
+        assert_eq!(files.names().collect::<Vec<_>>(), ["app.py"]);
+        assert_eq!(files.ignored.len(), 4);
     }
 }

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use ebb_model::ServerSettings;
@@ -69,6 +70,7 @@ fn command(folder: &Path) -> Option<String> {
         .or_else(|| node(folder))
         .or_else(|| python(folder))
         .or_else(|| go(folder))
+        .or_else(|| usual(folder))
         .or_else(|| dockerfile(folder))
 }
 
@@ -152,6 +154,23 @@ fn go(folder: &Path) -> Option<String> {
 /// What a program of Go is built into.
 const GO_PROGRAM: &str = "bin/server";
 
+/// Programs and files of a usual name: an executable, an application of Rack, a page of PHP.
+fn usual(folder: &Path) -> Option<String> {
+    let executable = |name: &&&str| {
+        let found = folder.join(name).metadata();
+        found.is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+    };
+    if let Some(name) = ["server", "main", "app"].iter().find(executable) {
+        return Some(format!("./{name}"));
+    }
+    if folder.join("config.ru").is_file() {
+        return Some("rackup --host 0.0.0.0 --port $PORT".to_owned());
+    }
+    let pages = ["public/index.php", "index.php"].iter().find(|name| folder.join(name).is_file())?;
+    let root = if pages.starts_with("public") { "public" } else { "." };
+    Some(format!("php -S 0.0.0.0:$PORT -t {root}"))
+}
+
 /// The last command of a Dockerfile. Its image is not built: what it starts must be in the folder, or on the machine.
 fn dockerfile(folder: &Path) -> Option<String> {
     let text = fs::read_to_string(folder.join("Dockerfile")).ok()?;
@@ -172,7 +191,7 @@ fn dockerfile(folder: &Path) -> Option<String> {
 }
 
 /// A word of a command, for the shell.
-fn quoted(word: &str) -> String {
+pub(super) fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         return word.to_owned();
@@ -237,6 +256,9 @@ mod tests {
             &[("Dockerfile", "FROM node\nENTRYPOINT [\"node\"]\nCMD [\"a b.js\", \"--x=1\"]\n")],
             Some("node 'a b.js' --x=1"),
         );
+        check(&[("config.ru", "run app")], Some("rackup --host 0.0.0.0 --port $PORT"));
+        check(&[("index.php", "<?php")], Some("php -S 0.0.0.0:$PORT -t ."));
+        check(&[("server", "not executable")], None);
         check(&[], None);
     }
 

@@ -101,7 +101,7 @@ pub(super) fn describe(folder: &Path, marker: &Path) -> Result<Description, Proj
 }
 
 /// The key that tokens are signed with.
-const SECRET: &str = "EBB_JWT_SECRET";
+const SECRET: &str = "SUPABASE_JWT_SECRET";
 
 /// The key that the project names; one is made where it names none.
 fn secret(config: &Config, environment: &BTreeMap<String, String>) -> Option<String> {
@@ -124,7 +124,7 @@ fn keys() -> Vec<PlannedKey> {
         claims: format!(r#"{{"iss":"supabase","role":"{role}","iat":1700000000,"exp":{EXPIRES}}}"#),
     };
     vec![
-        key(SECRET, KeyValue::Random, None),
+        key(SECRET, KeyValue::Random, Some("JWT secret")),
         key("SUPABASE_ANON_KEY", token("anon"), Some("anon key")),
         key("SUPABASE_SERVICE_ROLE_KEY", token("service_role"), Some("service role key")),
         key("SUPABASE_URL", KeyValue::Url, None),

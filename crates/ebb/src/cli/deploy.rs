@@ -189,10 +189,10 @@ fn show(output: Output, deployment: &Deployment, json: bool, begun: Instant) -> 
     for step in &deployment.steps {
         output.line(&format!("  {}", describe(output, step)));
     }
-    for key in &deployment.keys {
-        output.line(&format!("  {} ({}): {}", key.name, key.variable, key.value));
-    }
     if !deployment.dry_run {
+        for key in &deployment.keys {
+            output.line(&format!("  {} ({}): {}", key.name, key.variable, key.value));
+        }
         show_urls(output, deployment);
     }
     Ok(())

@@ -18,6 +18,8 @@ pub(crate) const CASES: &[Case] = &[
     ("servers_that_end_before_they_listen_failed", servers_that_end_early_failed),
     ("servers_that_end_during_an_event_are_told_of", servers_that_end_are_told_of),
     ("servers_go_on_after_a_freeze", servers_go_on_after_a_freeze),
+    ("an_answer_ends_when_the_server_has_settled", an_answer_ends_when_settled),
+    ("events_come_with_a_header_that_requests_cannot_have", events_are_marked),
 ];
 
 const SERVER: &str = r#"
@@ -234,5 +236,48 @@ fn servers_go_on_after_a_freeze(machine: &Machine) {
             instance.freeze().await;
             instance.thaw().await;
         }
+    });
+}
+
+fn an_answer_ends_when_settled(machine: &Machine) {
+    let source = r#"
+        let going = 0, done = 0;
+        require('node:http').createServer((req, res) => {
+          if (req.headers['ebb-event'] === 'settled') {
+            const wait = () => (going > 0 ? setTimeout(wait, 5) : res.end());
+            return wait();
+          }
+          going += 1;
+          setTimeout(() => { going -= 1; done += 1; console.log('done', done); }, 50);
+          res.end(String(done));
+        }).listen(process.env.PORT);
+    "#;
+    let function = Function::new("http", &[("s.js", source)]).with(|settings| {
+        settings.handler = "node s.js".into();
+        settings.server = Some(ServerSettings { settles: true, ..ServerSettings::default() });
+    });
+    machine.run(async {
+        let instance = machine.start(&function).await.expect("it starts");
+        for expected in ["0", "1"] {
+            let answered = object(&answer(&*instance, function.event(&request("/"))).await);
+            assert_eq!(answered["body"], expected);
+        }
+    });
+}
+
+fn events_are_marked(machine: &Machine) {
+    let source =
+        "require('http').createServer((q, s) => s.end(JSON.stringify(q.headers))).listen(process.env.PORT)";
+    let function =
+        Function::new("http", &[("s.js", source)]).with(|settings| settings.handler = "node s.js".into());
+    machine.run(async {
+        let instance = machine.start(&function).await.expect("it starts");
+        let told = object(&answer(&*instance, function.event("{}")).await);
+        assert_eq!(told["ebb-event"], "1");
+        let mut forged = object(&request("/"));
+        forged["headers"]["EBB-Event"] = json!("1");
+        let answered = object(&answer(&*instance, function.event(&forged.to_string())).await);
+        let headers = object(answered["body"].as_str().expect("text"));
+        assert_eq!(headers["ebb-event"], Value::Null);
     });
 }

@@ -54,3 +54,16 @@ fn a_build_is_run_where_its_result_is_not_there() {
     check(&[("package.json", package), ("dist/src/index.js", "")], None);
     check(&[("package.json", r#"{ "main": "src/functions/*.js" }"#)], None);
 }
+
+#[test]
+fn a_custom_handler_is_a_server() {
+    let host = r#"{ "customHandler": {
+        "description": { "defaultExecutablePath": "handler", "arguments": ["--port", "a b"] },
+        "enableForwardingHttpRequest": true } }"#;
+    let (_folder, description) = project(&[("host.json", host), ("handler", "#!/bin/sh\n")]);
+    let description = description.unwrap();
+    let Source::Files(generated) = &description.functions[0].source else { panic!("files") };
+    assert!(generated[".ebb/start.sh"].contains("FUNCTIONS_CUSTOMHANDLER_PORT=$PORT ./handler --port 'a b'"));
+    let (_folder, refused) = project(&[("host.json", r#"{ "customHandler": { "description": {} } }"#)]);
+    assert!(refused.unwrap_err().to_string().contains("custom handler"));
+}

@@ -66,8 +66,7 @@ impl Imports {
             if targets.filter_map(|(_, target)| target.as_str()).any(elsewhere) {
                 return Ok(true);
             }
-            let beside = program.module.parent().unwrap_or(Path::new(""));
-            if folder.join(beside).join("package.json").is_file() {
+            if !dependencies(folder, program).is_empty() {
                 return Ok(true);
             }
         }
@@ -79,20 +78,20 @@ impl Imports {
         &self,
         folder: &Path,
         program: &Program,
-        location: &Location,
+        location: Location,
     ) -> Result<String, ProjectError> {
         let given = document(folder, program)?;
         let base = base(program);
-        let place = |target: &str| placed(target, folder, &base, *location);
+        let place = |target: &str| placed(target, folder, &base, location);
         let mut imports = Map::new();
         for (name, target) in given.get("imports").and_then(Value::as_object).into_iter().flatten() {
             if let Some(target) = target.as_str() {
-                imports.insert(place(name), place(target).into());
-                // Deno reads `"std/": "..."` out of `"std": "jsr:..."` by itself in a deno.json, not in an import map.
-                if target.starts_with("npm:") || target.starts_with("jsr:") {
-                    let below = format!("{}/", target.replacen(':', ":/", 1));
-                    imports.entry(format!("{name}/")).or_insert_with(|| below.into());
-                }
+                add(&mut imports, place(name), &place(target));
+            }
+        }
+        for (name, version) in dependencies(folder, program) {
+            if !imports.contains_key(&name) {
+                add(&mut imports, name.clone(), &format!("npm:{name}@{version}"));
             }
         }
         let mut scopes = Map::new();
@@ -112,6 +111,23 @@ impl Imports {
         }
         Ok(json!({ "imports": imports, "scopes": scopes }).to_string())
     }
+}
+
+/// Adds a module. Deno reads `"std/": "..."` out of `"std": "jsr:..."` by itself in a deno.json, not in an import map.
+fn add(imports: &mut Map<String, Value>, name: String, target: &str) {
+    if target.starts_with("npm:") || target.starts_with("jsr:") {
+        let below = format!("{}/", target.replacen(':', ":/", 1));
+        imports.entry(format!("{name}/")).or_insert_with(|| below.into());
+    }
+    imports.insert(name, target.into());
+}
+
+/// What a package.json beside a program names: Deno itself only reads the one that it starts in.
+fn dependencies(folder: &Path, program: &Program) -> Vec<(String, String)> {
+    let path = folder.join(program.module.parent().unwrap_or(Path::new(""))).join("package.json");
+    let document: Value = serde_json::from_slice(&fs::read(path).unwrap_or_default()).unwrap_or_default();
+    let named = document.get("dependencies").and_then(Value::as_object).into_iter().flatten();
+    named.filter_map(|(name, version)| Some((name.clone(), version.as_str()?.to_owned()))).collect()
 }
 
 /// The module of ebb's that takes the place of one: types of the platform's runtime, and the server that Deno has
@@ -179,7 +195,7 @@ mod tests {
         let imports = Imports::scan(folder.path()).unwrap();
         let programs = std::slice::from_ref(program);
         assert_eq!(imports.needs_fetching(folder.path(), programs).unwrap(), fetching, "{files:?}");
-        let map = imports.map(folder.path(), program, &Location::Packed).unwrap();
+        let map = imports.map(folder.path(), program, Location::Packed).unwrap();
         assert_eq!(&serde_json::from_str::<Value>(&map).unwrap()["imports"], expected, "{files:?}");
     }
 
@@ -224,6 +240,19 @@ mod tests {
             &program(None, None),
             true,
             &json!({}),
+        );
+    }
+
+    #[test]
+    fn a_package_json_beside_a_function_counts() {
+        check(
+            &[
+                ("functions/a/index.ts", "import _ from 'lodash'"),
+                ("functions/a/package.json", r#"{ "dependencies": { "lodash": "^4.0.0" } }"#),
+            ],
+            &program(None, None),
+            true,
+            &json!({ "lodash": "npm:lodash@^4.0.0", "lodash/": "npm:/lodash@^4.0.0/" }),
         );
     }
 
