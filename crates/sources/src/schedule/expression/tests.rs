@@ -183,3 +183,23 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn schedules_of_apps_go_to_the_second() {
+    let check = |text: &str, expected: &[&str]| {
+        let expression = Expression::parse(text, Grammar::App).expect(text);
+        let mut after = time("2026-11-25T12:34:56Z");
+        for expected in expected {
+            after = expression.next(after, time("2026-11-25T12:34:50Z"), &TimeZone::UTC).expect(text);
+            assert_eq!(after.format("%H:%M:%S"), *expected, "{text}");
+        }
+        assert!(Expression::parse(text, Grammar::Schedule).is_err(), "{text}");
+    };
+    check("cron(*/10 * * * * ? *)", &["12:35:00", "12:35:10"]);
+    check("cron(5,10 0 13 * * ? *)", &["13:00:05", "13:00:10", "13:00:05"]);
+    check("rate(10 seconds)", &["12:35:00", "12:35:10"]);
+    assert!(
+        Expression::parse("cron(0 10 * * ? *)", Grammar::App).is_ok(),
+        "six fields begin with the minutes"
+    );
+}
