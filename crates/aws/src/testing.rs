@@ -50,6 +50,7 @@ pub(crate) fn keys() -> KeyRing {
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
+    pub(crate) headers: http::HeaderMap,
     pub(crate) text: String,
 }
 
@@ -119,8 +120,8 @@ impl Client {
         sign(&mut parts, body.as_bytes(), &self.key, scope, Timestamp(NOW));
         let body = Full::new(Bytes::copy_from_slice(body.as_bytes()));
         let response = self.service.handle(Request::from_parts(parts, body)).await;
-        let status = response.status().as_u16();
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let body = response.into_body().collect().await.unwrap().to_bytes();
-        Answer { status, text: String::from_utf8(body.to_vec()).unwrap() }
+        Answer { status, headers, text: String::from_utf8(body.to_vec()).unwrap() }
     }
 }

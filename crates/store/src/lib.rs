@@ -48,8 +48,8 @@ pub use blobs::Blobs;
 pub use bodies::{Bodies, BodyWriter};
 pub use error::{Fault, StoreError};
 pub use messages::{
-    Attempt, DeadLetters, Messages, NewMessage, QueueDepth, Receipt, Receive, ReceivedMessage, SentMessage,
-    VisibilityChange,
+    Attempt, DeadLetters, Messages, NewMessage, QueueDepth, Receipt, ReceiptUse, ReceiptValidity, Receive,
+    ReceivedMessage, SentMessage,
 };
 pub use packages::{PackageError, PackageInfo, Packages};
 pub use records::{Change, Changes, Expect, Record, Records, Write};

@@ -120,14 +120,26 @@ pub struct DeadLetters {
     pub source: String,
 }
 
-/// How an attempt to change the visibility of a message went.
+/// How long a receipt counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum VisibilityChange {
-    /// It was changed.
-    Changed,
-    /// The message is there, but nobody holds it.
+pub enum ReceiptValidity {
+    /// While the message is invisible.
+    WhileHeld,
+    /// Also after that, until somebody receives the message again.
+    UntilReceivedAgain,
+    /// As long as there is the message. For changes of visibility only; a message is deleted as
+    /// [`UntilReceivedAgain`](Self::UntilReceivedAgain) says.
+    WhileThere,
+}
+
+/// What came of the use of a receipt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReceiptUse {
+    /// What was asked for was done.
+    Done,
+    /// The message is there, and the receipt does not hold it any more.
     NotInFlight,
-    /// There is no such message, or it was received again.
+    /// There is no such message; for a change of visibility, also where it was received again.
     Gone,
 }
 
@@ -176,17 +188,21 @@ impl Messages {
         }
     }
 
-    /// Deletes messages; tells for each whether it was there with this receipt.
+    /// Deletes messages, as far as their receipts count; tells for each what came of it.
     ///
     /// # Errors
     /// [`StoreError::Database`], [`StoreError::Closed`].
-    pub async fn delete(&self, queue: &str, receipts: Vec<Receipt>) -> Result<Vec<bool>, StoreError> {
-        let change = MessageChange::Delete { queue: queue.to_owned(), receipts };
-        let numbers = self.change(change).await?.numbers();
-        Ok(numbers.into_iter().map(|deleted| deleted > 0).collect())
+    pub async fn delete(
+        &self,
+        queue: &str,
+        receipts: Vec<Receipt>,
+        valid: ReceiptValidity,
+    ) -> Result<Vec<ReceiptUse>, StoreError> {
+        let change = MessageChange::Delete { queue: queue.to_owned(), receipts, valid };
+        Ok(receipt_uses(self.change(change).await?.numbers()))
     }
 
-    /// Sets how long from now each message stays invisible.
+    /// Sets how long from now each message stays invisible, as far as their receipts count.
     ///
     /// # Errors
     /// [`StoreError::Database`], [`StoreError::Closed`].
@@ -194,15 +210,10 @@ impl Messages {
         &self,
         queue: &str,
         changes: Vec<(Receipt, Duration)>,
-    ) -> Result<Vec<VisibilityChange>, StoreError> {
-        let change = MessageChange::SetVisibility { queue: queue.to_owned(), changes };
-        let numbers = self.change(change).await?.numbers();
-        let read = |number| match number {
-            0 => VisibilityChange::Gone,
-            1 => VisibilityChange::NotInFlight,
-            _ => VisibilityChange::Changed,
-        };
-        Ok(numbers.into_iter().map(read).collect())
+        valid: ReceiptValidity,
+    ) -> Result<Vec<ReceiptUse>, StoreError> {
+        let change = MessageChange::SetVisibility { queue: queue.to_owned(), changes, valid };
+        Ok(receipt_uses(self.change(change).await?.numbers()))
     }
 
     /// Moves up to `limit` visible messages to another queue; gives how many were moved. `source` picks those dead
@@ -344,6 +355,15 @@ const DEPTH: &str = "SELECT COUNT(*) FILTER (WHERE visible <= $2),
         COUNT(*) FILTER (WHERE visible > $2 AND receives > 0),
         COUNT(*) FILTER (WHERE visible > $2 AND receives = 0)
     FROM messages WHERE queue = $1";
+
+fn receipt_uses(numbers: Vec<i64>) -> Vec<ReceiptUse> {
+    let read = |number| match number {
+        0 => ReceiptUse::Gone,
+        1 => ReceiptUse::NotInFlight,
+        _ => ReceiptUse::Done,
+    };
+    numbers.into_iter().map(read).collect()
+}
 
 fn depth(row: &Row) -> Result<QueueDepth, sqlx::Error> {
     let count = |column| row.int(column).map(|count| u64::try_from(count).unwrap_or(0));

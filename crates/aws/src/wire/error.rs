@@ -35,6 +35,8 @@ pub struct AwsError {
     pub extra: Map<String, Value>,
     /// Further headers, such as `Retry-After`.
     pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// What the query protocol says instead of `message`, where the service says something else there.
+    pub query_message: Option<&'static str>,
     /// What went wrong inside; logged with the request id and never sent.
     pub detail: Option<Box<str>>,
 }
@@ -50,6 +52,7 @@ impl AwsError {
             fault: if status.is_server_error() { Fault::Service } else { Fault::Client },
             extra: Map::new(),
             headers: Vec::new(),
+            query_message: None,
             detail: None,
         }
     }
@@ -100,6 +103,13 @@ impl AwsError {
             Ok(value) => self.with_header(QUERY_ERROR, value),
             Err(_) => self,
         }
+    }
+
+    /// Sets what the query protocol says instead of the message.
+    #[must_use]
+    pub fn with_query_message(mut self, message: &'static str) -> Self {
+        self.query_message = Some(message);
+        self
     }
 
     /// Adds a header.
@@ -165,11 +175,13 @@ impl AwsError {
             .find(|(name, _)| *name == QUERY_ERROR)
             .and_then(|(_, value)| value.to_str().ok());
         let code = named.and_then(|named| named.split(';').next()).unwrap_or(&self.code);
+        // The services that came to speak JSON later have kept this element, empty (recorded 2025).
+        let detail = if named.is_some() { "<Detail/>" } else { "" };
         format!(
             "<ErrorResponse xmlns=\"{namespace}\"><Error><Type>{kind}</Type><Code>{}</Code><Message>{}</Message>\
-             </Error><RequestId>{request_id}</RequestId></ErrorResponse>",
+             {detail}</Error><RequestId>{request_id}</RequestId></ErrorResponse>",
             escape_xml(code),
-            escape_xml(&self.message)
+            escape_xml(self.query_message.unwrap_or(&self.message))
         )
     }
 

@@ -47,10 +47,12 @@ pub(crate) fn identify(method: &Method, path: &str, headers: &HeaderMap, scope: 
         let json_1_0 = content_type.starts_with("application/x-amz-json-1.0");
         let content_type = if json_1_0 { "application/x-amz-json-1.0" } else { "application/x-amz-json-1.1" };
         Protocol::Json { content_type }
-    } else if content_type.starts_with("application/x-www-form-urlencoded")
+    } else if (content_type.starts_with("application/x-www-form-urlencoded")
         && method == Method::POST
         // The URL of a queue is the path of older clients.
-        && (path == "/" || service == "sqs")
+        && (path == "/" || service == "sqs"))
+        // Queues take the form from the query too; nothing else of theirs is a GET.
+        || (method == Method::GET && service == "sqs")
     {
         Protocol::Query { namespace: "https://ebb.invalid/doc/" }
     } else if service == "s3" {

@@ -11,10 +11,12 @@ use super::body::{Body, full_body};
 /// Escapes text for XML.
 #[must_use]
 pub fn escape_xml(text: &str) -> Cow<'_, str> {
-    if !text.contains(['&', '<', '>', '"', '\'']) {
+    if !text.contains(['&', '<', '>', '"', '\'', '\r']) {
         return Cow::Borrowed(text);
     }
     let escaped = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    // A reader would make a line feed of a carriage return.
+    let escaped = escaped.replace('\r', "&#xD;");
     Cow::Owned(escaped.replace('"', "&quot;").replace('\'', "&apos;"))
 }
 

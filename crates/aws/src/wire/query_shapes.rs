@@ -54,7 +54,20 @@ impl QueryShapes {
     pub(crate) fn read(&self, form: &QueryString) -> Value {
         let mut root = Map::new();
         for (name, value) in form.iter().filter(|(name, _)| !matches!(*name, "Action" | "Version")) {
-            insert(&mut root, name.split('.'), value);
+            // A list or a map without members has its name only, in some clients the one of other protocols.
+            let names = |input: &&Input| [input.form, input.member].contains(&name);
+            match self.inputs.iter().find(names).filter(|_| value.is_empty()) {
+                Some(Input { member, map: None, .. }) => {
+                    root.insert((*member).to_owned(), Value::Array(Vec::new()))
+                }
+                Some(Input { member, map: Some(_), .. }) => {
+                    root.insert((*member).to_owned(), Map::new().into())
+                }
+                None => {
+                    insert(&mut root, name.split('.'), value);
+                    continue;
+                }
+            };
         }
         self.members(Value::Object(root))
     }
@@ -221,6 +234,8 @@ mod tests {
         };
         check("Action=X&Version=1&A=b+c", json!({"A": "b c"}));
         check("Name.2=b&Name.10=c&Name.1=a", json!({"Names": ["a", "b", "c"]}));
+        check("Name=&Attribute=", json!({"Names": [], "Attributes": {}}));
+        check("Names=&Attributes=", json!({"Names": [], "Attributes": {}}));
         check(
             "Attribute.1.Name=n&Attribute.1.Value.DataType=String&Attribute.1.Value.StringValue=v",
             json!({"Attributes": {"n": {"DataType": "String", "StringValue": "v"}}}),

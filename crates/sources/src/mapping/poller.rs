@@ -104,7 +104,7 @@ impl Poller {
             let missing = self.mapping.batch_size - u32::try_from(messages.len()).unwrap_or(0);
             let limit = missing.min(RECEIVE);
             let request = ReceiveRequest {
-                limit: Some(limit),
+                limit: Some(limit.into()),
                 wait_seconds: Some(0),
                 max_bytes: Some(room(bytes, limit)),
                 ..ReceiveRequest::default()

@@ -58,7 +58,7 @@ impl Attributes {
             if value.is_empty() {
                 self.0.remove(name);
             } else {
-                self.0.insert(name.clone(), value.trim().to_owned());
+                self.0.insert(name.clone(), normal(name, value));
             }
         }
         if self.0.get("FifoThroughputLimit").is_some_and(|limit| limit == "perMessageGroupId")
@@ -82,7 +82,9 @@ impl Attributes {
             let default = if encrypted_otherwise { "false" } else { choices[0] };
             shown.entry((*name).to_owned()).or_insert_with(|| default.to_owned());
         }
-        if self.0.contains_key(KMS_KEY) {
+        if !self.0.contains_key(KMS_KEY) {
+            shown.remove("KmsDataKeyReusePeriodSeconds");
+        } else {
             shown.entry("KmsDataKeyReusePeriodSeconds".to_owned()).or_insert_with(|| "300".to_owned());
         }
         shown
@@ -91,7 +93,8 @@ impl Attributes {
     /// The first attribute that is asked for with another value than it has.
     pub(super) fn difference(&self, asked: &BTreeMap<String, String>, fifo: bool) -> Option<String> {
         let shown = self.shown(fifo);
-        let same = |name: &String, value: &String| shown.get(name).is_some_and(|own| same_value(own, value));
+        let same =
+            |name: &String, value: &String| shown.get(name).is_some_and(|own| same_value(name, own, value));
         asked.iter().find(|(name, value)| !same(name, value)).map(|(name, _)| name.clone())
     }
 
@@ -179,10 +182,16 @@ fn check(name: &str, value: &str, fifo: bool) -> Result<(), QueueError> {
     }
     if let Some((_, choices)) = WORDS.iter().find(|(other, _)| *other == name) {
         // Only of FIFO queues; that a queue is none is said by leaving the attribute away.
-        if (!fifo && name != "SqsManagedSseEnabled") || (name == FIFO && value != "true") {
-            return Err(QueueError::UnknownAttribute(name.to_owned()));
+        match name {
+            "SqsManagedSseEnabled" => {}
+            "DeduplicationScope" | "FifoThroughputLimit" if !fifo => {
+                return Err(QueueError::FifoAttribute(name.to_owned()));
+            }
+            _ if !fifo => return Err(QueueError::UnknownAttribute(name.to_owned())),
+            _ => {}
         }
-        return if choices.contains(&value) { Ok(()) } else { Err(wrong(name, None)) };
+        let known = choices.iter().any(|choice| is_word(choice, value));
+        return if known { Ok(()) } else { Err(wrong(name, None)) };
     }
     match name {
         POLICY => match serde_json::from_str::<Value>(value) {
@@ -241,10 +250,37 @@ fn check_redrive_allow(value: &str) -> Result<(), QueueError> {
     }
 }
 
-/// Whether two values are the same, as JSON where they are.
-fn same_value(one: &str, other: &str) -> bool {
+/// A value as it is kept and shown.
+fn normal(name: &str, value: &str) -> String {
+    let value = value.trim();
+    if name == REDRIVE {
+        return normal_redrive(value);
+    }
+    let choices = WORDS.iter().find(|(other, _)| *other == name).map(|(_, choices)| *choices);
+    let choice = choices.into_iter().flatten().find(|choice| is_word(choice, value));
+    choice.map_or(value, |choice| *choice).to_owned()
+}
+
+/// The service makes a number of a count that is a text.
+fn normal_redrive(value: &str) -> String {
+    match (serde_json::from_str::<Value>(value), read_redrive(value)) {
+        (Ok(mut policy), Some(redrive)) if policy["maxReceiveCount"].is_string() => {
+            policy["maxReceiveCount"] = redrive.max_receives.into();
+            policy.to_string()
+        }
+        _ => value.to_owned(),
+    }
+}
+
+/// The service takes `True` for `true` (recorded 2025); other words as they are only.
+fn is_word(choice: &str, value: &str) -> bool {
+    choice == value || (matches!(choice, "true" | "false") && choice.eq_ignore_ascii_case(value))
+}
+
+/// Whether what is asked for is what there is, as JSON where it is that.
+fn same_value(name: &str, own: &str, asked: &str) -> bool {
     let json = |text: &str| serde_json::from_str::<Value>(text).ok();
-    one == other || json(one).is_some_and(|one| Some(one) == json(other))
+    own == normal(name, asked) || json(own).is_some_and(|own| Some(own) == json(asked))
 }
 
 fn wrong(name: &str, reason: Option<&str>) -> QueueError {

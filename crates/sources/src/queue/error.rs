@@ -14,6 +14,9 @@ pub enum QueueError {
     /// No attribute is called so.
     #[error("Unknown Attribute {0}.")]
     UnknownAttribute(String),
+    /// An attribute is of FIFO queues only.
+    #[error("You can specify the {0} only when FifoQueue is set to true.")]
+    FifoAttribute(String),
     /// An attribute cannot have this value.
     #[error("Invalid value for the parameter {name}.{}", reason.as_ref().map_or_else(String::new, |reason| format!(" Reason: {reason}")))]
     AttributeValue {
@@ -36,11 +39,17 @@ pub enum QueueError {
     /// It is no receipt handle.
     #[error("The input receipt handle \"{0}\" is not a valid receipt handle.")]
     ReceiptHandle(String),
+    /// The receipt of a FIFO queue does not hold its message any more.
+    #[error("Value {0} for parameter ReceiptHandle is invalid. Reason: The receipt handle has expired.")]
+    ReceiptExpired(String),
     /// Nobody holds the message.
+    #[error("The specified message isn't in flight.")]
+    NotInFlight,
+    /// The message was deleted, or somebody else received it.
     #[error(
         "Value {0} for parameter ReceiptHandle is invalid. Reason: Message does not exist or is not available for visibility timeout change."
     )]
-    NotInFlight(String),
+    MessageGone(String),
     /// A batch has no entries.
     #[error("There should be at least one {0} in the request.")]
     EmptyBatch(&'static str),

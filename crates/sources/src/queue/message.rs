@@ -22,7 +22,7 @@ pub struct QueueMessage {
     /// Attributes of the system, such as `AWSTraceHeader`.
     pub system_attributes: BTreeMap<String, MessageAttribute>,
     /// How long it waits, in seconds; as the queue says where absent.
-    pub delay_seconds: Option<u32>,
+    pub delay_seconds: Option<i64>,
     /// Its group, in FIFO queues (and for fairness in others).
     pub group: Option<String>,
     /// What tells that it was sent already, in FIFO queues.
@@ -91,8 +91,7 @@ impl QueueMessage {
         if self.body.is_empty() {
             return Err(QueueError::Missing("MessageBody".to_owned()));
         }
-        let texts = self.attributes.values().filter(|attribute| !attribute.is_binary());
-        if !is_valid_text(&self.body) || !texts.into_iter().all(|attribute| is_valid_text(&attribute.value)) {
+        if !is_valid_text(&self.body) {
             return Err(QueueError::MessageContents);
         }
         if self.attributes.len() > ATTRIBUTES {
@@ -112,7 +111,8 @@ impl QueueMessage {
 /// Source: SQS developer guide, "Amazon SQS message metadata" (2026-11).
 fn check_attribute(name: &str, attribute: &MessageAttribute) -> Result<(), QueueError> {
     let wrong = |message: String| Err(QueueError::Parameter(message));
-    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    // Letters of all alphabets, although the guide names the Latin ones only (recorded 2025).
+    let legal = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
     let lower = name.to_ascii_lowercase();
     if name.is_empty() || name.len() > 256 || !name.chars().all(legal) {
         return wrong(format!(
@@ -140,9 +140,12 @@ fn check_attribute(name: &str, attribute: &MessageAttribute) -> Result<(), Queue
     }
     if attribute.value.is_empty() {
         return wrong(format!(
-            "Message attribute '{name}' must contain a non-empty value of type '{}'.",
+            "Message (user) attribute '{name}' must contain a non-empty value of type '{}'.",
             if kind == "Binary" { "Binary" } else { "String" }
         ));
+    }
+    if kind != "Binary" && !is_valid_text(&attribute.value) {
+        return wrong(format!("Invalid characters found in the value of message (user) attribute '{name}'."));
     }
     if kind == "Number" && attribute.value.parse::<f64>().is_err() {
         return wrong(format!("Can't cast the value of message (user) attribute '{name}' to a number."));

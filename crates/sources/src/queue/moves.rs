@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use ebb_model::{RequestId, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -16,7 +18,7 @@ const REMEMBERED: usize = 10;
 /// A task that moves messages. Kept in the store: fields may be added with a default, never changed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MoveTask {
-    /// Names it.
+    /// Names it within the server.
     pub handle: String,
     /// The ARN of the dead-letter queue.
     pub source_arn: String,
@@ -53,8 +55,42 @@ pub enum MoveTaskState {
 }
 
 impl MoveTask {
+    /// Names it to clients: with its source, as the service's handles do.
+    #[must_use]
+    pub fn task_handle(&self) -> String {
+        let handle = TaskHandle { task_id: self.handle.clone(), source_arn: self.source_arn.clone() };
+        STANDARD.encode(serde_json::to_vec(&handle).expect("texts always serialise"))
+    }
+
     fn is_over(&self) -> bool {
         !matches!(self.state, MoveTaskState::Running | MoveTaskState::Cancelling)
+    }
+}
+
+/// What a handle says, in base64.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct TaskHandle {
+    task_id: String,
+    source_arn: String,
+}
+
+fn read_task_handle(text: &str) -> Option<(String, String)> {
+    let handle: TaskHandle = serde_json::from_slice(&STANDARD.decode(text).ok()?).ok()?;
+    Some((handle.task_id, handle.source_arn))
+}
+
+fn no_source() -> QueueError {
+    QueueError::NotFound(
+        "The resource that you specified for the SourceArn parameter doesn't exist.".to_owned(),
+    )
+}
+
+/// What is said of a task that failed.
+fn failure(error: &QueueError) -> String {
+    match error {
+        QueueError::NoSuchQueue => "AWS.SimpleQueueService.NonExistentQueue".to_owned(),
+        error => error.to_string(),
     }
 }
 
@@ -62,20 +98,14 @@ impl Queues {
     /// Starts to move the messages of a dead-letter queue.
     ///
     /// # Errors
-    /// [`QueueError::NotFound`] for a queue, [`QueueError::Unsupported`] where one runs already,
-    /// [`QueueError::Parameter`].
+    /// [`QueueError::NotFound`] for a queue, [`QueueError::Parameter`], also where one runs already.
     pub async fn start_move(
         &self,
         source_arn: &str,
         destination_arn: Option<&str>,
         per_second: Option<u32>,
     ) -> Result<Arc<MoveTask>, QueueError> {
-        let missing = || {
-            QueueError::NotFound(
-                "The resource that you specified for the SourceArn parameter doesn't exist.".to_owned(),
-            )
-        };
-        let source = self.find(source_arn).map_err(|_| missing())?;
+        let source = self.find(source_arn).map_err(|_| no_source())?;
         if self.dead_letter_sources(&source.name).is_empty() {
             return Err(QueueError::Parameter(
                 "Source queue must be configured as a Dead Letter Queue.".to_owned(),
@@ -96,7 +126,7 @@ impl Queues {
             ));
         }
         if self.moves(source_arn).iter().any(|task| !task.is_over()) {
-            return Err(QueueError::Unsupported(
+            return Err(QueueError::Parameter(
                 "There is already a task running. Only one active task is allowed for a source queue arn at a given \
                  time."
                     .to_owned(),
@@ -118,7 +148,7 @@ impl Queues {
         let made = self.inner.moves.edit(&handle, |_| Ok::<_, QueueError>(Some(task.clone()))).await?;
         self.forget_moves(source_arn).await?;
         self.run_move(handle);
-        made.ok_or_else(missing)
+        made.ok_or_else(no_source)
     }
 
     /// The tasks of a dead-letter queue, the newest first.
@@ -131,12 +161,16 @@ impl Queues {
         of_source
     }
 
-    /// Stops a task; gives how many messages it moved.
+    /// Stops the task of this handle; gives how many messages it moved.
     ///
     /// # Errors
-    /// [`QueueError::NotFound`], [`QueueError::Unsupported`] where it is over.
+    /// [`QueueError::Parameter`] for what is no handle, [`QueueError::NotFound`] for the queue or
+    /// the task, [`QueueError::Unsupported`] where it is over.
     pub async fn cancel_move(&self, handle: &str) -> Result<u64, QueueError> {
-        let cancelled = self.inner.moves.edit(handle, |before| {
+        let (id, source_arn) = read_task_handle(handle)
+            .ok_or_else(|| QueueError::Parameter("Value for parameter TaskHandle is invalid.".to_owned()))?;
+        self.find(&source_arn).map_err(|_| no_source())?;
+        let cancelled = self.inner.moves.edit(&id, |before| {
             let task = before.ok_or_else(|| QueueError::NotFound("Task does not exist.".to_owned()))?;
             if task.is_over() {
                 return Err(QueueError::Unsupported("Only active tasks can be cancelled.".to_owned()));
@@ -166,7 +200,7 @@ impl Queues {
                 let failed = queues.inner.moves.edit(&handle, |before| {
                     let failed = |task: &MoveTask| MoveTask {
                         state: MoveTaskState::Failed,
-                        failure: Some(error.to_string()),
+                        failure: Some(failure(&error)),
                         ..task.clone()
                     };
                     Ok::<_, QueueError>(before.map(failed))

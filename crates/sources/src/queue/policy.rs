@@ -7,6 +7,22 @@ use crate::delivery::Undelivered;
 
 /// The action that a delivery needs.
 const SEND: &str = "sqs:SendMessage";
+/// What cannot be granted to other accounts. Source: SQS developer guide, "Limitations of Amazon SQS custom policies"
+/// (2026-11).
+const OF_THE_OWNER: [&str; 12] = [
+    "AddPermission",
+    "CancelMessageMoveTask",
+    "CreateQueue",
+    "DeleteQueue",
+    "ListMessageMoveTasks",
+    "ListQueues",
+    "ListQueueTags",
+    "RemovePermission",
+    "SetQueueAttributes",
+    "StartMessageMoveTask",
+    "TagQueue",
+    "UntagQueue",
+];
 
 impl Queues {
     /// Whether a service may send to a queue: where the queue has a policy, the policy must let it. A queue without
@@ -31,7 +47,7 @@ impl Queues {
     /// Adds a statement to the policy of a queue.
     ///
     /// # Errors
-    /// [`QueueError::Parameter`] where the label is taken.
+    /// [`QueueError::Parameter`] where the label is taken or an action not to be granted.
     pub async fn add_permission(
         &self,
         name: &str,
@@ -40,6 +56,12 @@ impl Queues {
         actions: &[String],
     ) -> Result<(), QueueError> {
         let arn = self.arn(name);
+        if let Some(action) = actions.iter().find(|action| OF_THE_OWNER.contains(&action.as_str())) {
+            return Err(QueueError::Parameter(format!(
+                "Value SQS:{action} for parameter ActionName is invalid. Reason: Only the queue owner is allowed to \
+                 invoke this action."
+            )));
+        }
         let grant = Grant { label, accounts, service: "SQS", actions, resource: &arn };
         self.edit(name, |queue| {
             let mut policy = queue.attributes.policy().unwrap_or_else(|| {

@@ -10,6 +10,10 @@ use super::{Attributes, QueueError, Queues};
 
 /// How long after a purge another is refused, in milliseconds.
 const PURGE_PAUSE: i64 = 60_000;
+/// The most tags of a queue. Source: SQS developer guide, "Amazon SQS cost allocation tags" (2026-11).
+const TAGS: usize = 50;
+/// What is said of the keys of tags.
+const TAG_KEYS: &str = "Tag keys must be between 1 and 128 characters in length.";
 
 /// A queue. Kept in the store: fields may be added with a default, never changed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -49,11 +53,12 @@ impl Queues {
         attributes: &BTreeMap<String, String>,
         tags: &BTreeMap<String, String>,
     ) -> Result<Arc<Queue>, QueueError> {
-        let fifo = attributes.get("FifoQueue").is_some_and(|value| value == "true");
+        let fifo = attributes.get("FifoQueue").is_some_and(|value| value.eq_ignore_ascii_case("true"));
         check_name(name, fifo)?;
         let mut checked = Attributes::default();
         checked.set(attributes, fifo)?;
         self.check_dead_letters(name, &checked)?;
+        check_tags(name, tags)?;
         let now = self.inner.clock.now();
         let made = self.inner.queues.edit(name, |before| match before {
             Some(queue) => match queue.attributes.difference(attributes, fifo) {
@@ -134,10 +139,13 @@ impl Queues {
         name: &str,
         attributes: &BTreeMap<String, String>,
     ) -> Result<(), QueueError> {
-        if attributes.contains_key("FifoQueue") {
-            return Err(QueueError::UnknownAttribute("FifoQueue".to_owned()));
-        }
         self.edit(name, |queue| {
+            if queue.is_fifo()
+                && attributes.get("FifoQueue").is_some_and(|value| !value.eq_ignore_ascii_case("true"))
+            {
+                let reason = Some("Modifying queue type is not supported.".to_owned());
+                return Err(QueueError::AttributeValue { name: "FifoQueue".to_owned(), reason });
+            }
             queue.attributes.set(attributes, queue.is_fifo())?;
             self.check_dead_letters(name, &queue.attributes)?;
             queue.modified = self.inner.clock.now();
@@ -149,7 +157,7 @@ impl Queues {
     /// Changes the tags of a queue.
     ///
     /// # Errors
-    /// [`QueueError::NoSuchQueue`].
+    /// [`QueueError::NoSuchQueue`], [`QueueError::Parameter`] where they would be too many.
     pub async fn change_tags(
         &self,
         name: &str,
@@ -157,7 +165,7 @@ impl Queues {
     ) -> Result<(), QueueError> {
         self.edit(name, |queue| {
             change(&mut queue.tags);
-            Ok(())
+            check_tags(name, &queue.tags)
         })
         .await
     }
@@ -243,6 +251,16 @@ impl Queues {
             Err(wrong("Queue does not have permission to use it as a dead-letter queue."))
         }
     }
+}
+
+fn check_tags(queue: &str, tags: &BTreeMap<String, String>) -> Result<(), QueueError> {
+    if tags.len() > TAGS {
+        return Err(QueueError::Parameter(format!("Too many tags added for queue {queue}.")));
+    }
+    if tags.keys().any(|key| !(1..=128).contains(&key.chars().count())) {
+        return Err(QueueError::Parameter(TAG_KEYS.to_owned()));
+    }
+    Ok(())
 }
 
 fn is_fifo(name: &str) -> bool {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ebb_model::Timestamp;
-use ebb_store::{Attempt, DeadLetters, Receipt, Receive, VisibilityChange};
+use ebb_store::{Attempt, DeadLetters, Receipt, ReceiptUse, ReceiptValidity, Receive};
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -14,11 +14,11 @@ use super::{Batch, Queue, QueueError, Queues, ReceiptHandle, StoredMessage};
 #[derive(Debug, Clone, Default)]
 pub struct ReceiveRequest {
     /// At most so many: 1 to 10; one where absent.
-    pub limit: Option<u32>,
+    pub limit: Option<i64>,
     /// How long they are invisible then, in seconds; as the queue says where absent.
-    pub visibility_seconds: Option<u32>,
+    pub visibility_seconds: Option<i64>,
     /// How long to wait for the first, in seconds; as the queue says where absent.
-    pub wait_seconds: Option<u32>,
+    pub wait_seconds: Option<i64>,
     /// No more bytes of stored messages than this; for receivers within the server.
     pub max_bytes: Option<usize>,
     /// Names the attempt, for FIFO queues: a second one within five minutes is given the same messages, while nothing
@@ -79,15 +79,15 @@ impl Queues {
         queue: &Queue,
         request: &ReceiveRequest,
     ) -> Result<Vec<Received>, QueueError> {
-        let limit = within("MaxNumberOfMessages", request.limit.unwrap_or(1), 1, 10)?;
-        let visibility = request.visibility_seconds.unwrap_or_else(|| queue.attributes.visibility_seconds());
-        let visibility = within("VisibilityTimeout", visibility, 0, 43_200)?;
-        let wait = within(
-            "WaitTimeSeconds",
-            request.wait_seconds.unwrap_or_else(|| queue.attributes.wait_seconds()),
-            0,
-            20,
-        )?;
+        let limit = request.limit.map_or(Ok(1), |limit| within("MaxNumberOfMessages", limit, 1, 10))?;
+        let visibility = match request.visibility_seconds {
+            Some(seconds) => within("VisibilityTimeout", seconds, 0, 43_200)?,
+            None => queue.attributes.visibility_seconds(),
+        };
+        let wait = match request.wait_seconds {
+            Some(seconds) => within("WaitTimeSeconds", seconds, 0, 20)?,
+            None => queue.attributes.wait_seconds(),
+        };
         let attempt = request.attempt.as_deref().filter(|_| queue.is_fifo());
         attempt.map_or(Ok(()), |id| check_id("ReceiveRequestAttemptId", id))?;
         let now = self.inner.clock.now();
@@ -157,14 +157,15 @@ impl Queues {
         })
     }
 
-    /// Deletes a message. One that was received again meanwhile, or is gone, is no error.
+    /// Deletes a message. One that is gone is no error, nor, in standard queues, one that was received again meanwhile.
     ///
     /// # Errors
-    /// [`QueueError::ReceiptHandle`], [`QueueError::Store`].
+    /// [`QueueError::ReceiptHandle`], [`QueueError::ReceiptExpired`] in FIFO queues, [`QueueError::Store`].
     pub async fn delete_message(&self, queue: &Queue, handle: &str) -> Result<(), QueueError> {
         let receipt = ReceiptHandle::read(queue, handle)?;
-        self.inner.store.messages().delete(&queue.uid, vec![receipt]).await?;
-        Ok(())
+        let messages = self.inner.store.messages();
+        let deleted = messages.delete(&queue.uid, vec![receipt], validity(queue)).await?;
+        deleted.first().map_or(Ok(()), |came_of_it| deletion(queue, handle, *came_of_it))
     }
 
     /// Deletes up to ten messages.
@@ -177,30 +178,42 @@ impl Queues {
         entries: Vec<(String, String)>,
     ) -> Result<Batch<()>, QueueError> {
         check_batch("DeleteMessageBatchRequestEntry", entries.iter().map(|(id, _)| id.as_str()))?;
-        let read = |(id, handle): (String, String)| (id, ReceiptHandle::read(queue, &handle));
-        let entries: Vec<(String, Result<Receipt, QueueError>)> = entries.into_iter().map(read).collect();
-        let receipts = entries.iter().filter_map(|(_, receipt)| receipt.as_ref().ok().copied()).collect();
-        self.inner.store.messages().delete(&queue.uid, receipts).await?;
-        Ok(entries.into_iter().map(|(id, receipt)| (id, receipt.map(drop))).collect())
+        let receipts: Vec<Result<Receipt, QueueError>> =
+            entries.iter().map(|(_, handle)| ReceiptHandle::read(queue, handle)).collect();
+        let right = receipts.iter().filter_map(|receipt| receipt.as_ref().ok().copied()).collect();
+        let messages = self.inner.store.messages();
+        let mut deleted = messages.delete(&queue.uid, right, validity(queue)).await?.into_iter();
+        let settle = |((id, handle), receipt): ((String, String), Result<Receipt, QueueError>)| {
+            let result = receipt.and_then(|_| match deleted.next() {
+                Some(came_of_it) => deletion(queue, &handle, came_of_it),
+                None => Ok(()),
+            });
+            (id, result)
+        };
+        Ok(entries.into_iter().zip(receipts).map(settle).collect())
     }
 
     /// Sets how long from now a message stays invisible, in seconds.
     ///
     /// # Errors
-    /// [`QueueError::ReceiptHandle`], [`QueueError::NotInFlight`], [`QueueError::Parameter`].
+    /// [`QueueError::ReceiptHandle`], [`QueueError::MessageGone`], [`QueueError::NotInFlight`] in FIFO queues,
+    /// [`QueueError::Parameter`].
     pub async fn change_visibility(
         &self,
         queue: &Queue,
         handle: &str,
-        seconds: u32,
+        seconds: i64,
     ) -> Result<(), QueueError> {
         let receipt = ReceiptHandle::read(queue, handle)?;
         let seconds = within("VisibilityTimeout", seconds, 0, 43_200)?;
         let changes = vec![(receipt, Duration::from_secs(seconds.into()))];
-        let changed = self.inner.store.messages().set_visibility(&queue.uid, changes).await?;
-        match changed.first() {
-            Some(VisibilityChange::Changed) => Ok(()),
-            _ => Err(QueueError::NotInFlight(handle.to_owned())),
+        let messages = self.inner.store.messages();
+        // In a standard queue every receipt of the message counts here (recorded 2025).
+        let valid = if queue.is_fifo() { ReceiptValidity::WhileHeld } else { ReceiptValidity::WhileThere };
+        match messages.set_visibility(&queue.uid, changes, valid).await?.first() {
+            Some(ReceiptUse::Done) => Ok(()),
+            Some(ReceiptUse::NotInFlight) => Err(QueueError::NotInFlight),
+            _ => Err(QueueError::MessageGone(handle.to_owned())),
         }
     }
 
@@ -211,7 +224,7 @@ impl Queues {
     pub async fn change_visibility_batch(
         &self,
         queue: &Queue,
-        entries: Vec<(String, String, u32)>,
+        entries: Vec<(String, String, i64)>,
     ) -> Result<Batch<()>, QueueError> {
         check_batch("ChangeMessageVisibilityBatchRequestEntry", entries.iter().map(|(id, ..)| id.as_str()))?;
         let mut batch = Vec::with_capacity(entries.len());
@@ -223,11 +236,29 @@ impl Queues {
     }
 }
 
-fn within(name: &str, value: u32, least: u32, most: u32) -> Result<u32, QueueError> {
-    if (least..=most).contains(&value) {
-        return Ok(value);
+/// How long a receipt counts. In a FIFO queue the next of a group follow as soon as a message is visible again, so
+/// that its receipt ends then. Source: SQS API reference, `DeleteMessage` (2026-11); recorded 2025.
+fn validity(queue: &Queue) -> ReceiptValidity {
+    if queue.is_fifo() { ReceiptValidity::WhileHeld } else { ReceiptValidity::UntilReceivedAgain }
+}
+
+fn deletion(queue: &Queue, handle: &str, came_of_it: ReceiptUse) -> Result<(), QueueError> {
+    match came_of_it {
+        ReceiptUse::NotInFlight if queue.is_fifo() => Err(QueueError::ReceiptExpired(handle.to_owned())),
+        _ => Ok(()),
     }
+}
+
+fn within(name: &str, value: i64, least: u32, most: u32) -> Result<u32, QueueError> {
+    if let Some(right) = u32::try_from(value).ok().filter(|value| (least..=most).contains(value)) {
+        return Ok(right);
+    }
+    // The service words the range of a wait otherwise than the others (recorded 2025).
+    let range = match name {
+        "WaitTimeSeconds" => format!(">= {least} and <= {most}"),
+        _ => format!("between {least} and {most}"),
+    };
     Err(QueueError::Parameter(format!(
-        "Value {value} for parameter {name} is invalid. Reason: Must be >= {least} and <= {most}, if provided."
+        "Value {value} for parameter {name} is invalid. Reason: Must be {range}, if provided."
     )))
 }

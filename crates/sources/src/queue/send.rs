@@ -61,6 +61,12 @@ impl Queues {
         }
         let mut batch = Vec::with_capacity(entries.len());
         let (mut prepared, mut ids) = (Vec::new(), Vec::new());
+        if queue.is_fifo() {
+            entries
+                .iter()
+                .try_for_each(|(_, message)| deduplication(queue, message).map(drop))
+                .map_err(whole)?;
+        }
         for (id, message) in entries {
             match self.prepare(queue, message, sender) {
                 Ok(message) => {
@@ -84,12 +90,7 @@ impl Queues {
             )));
         }
         let deduplication = deduplication(queue, &message)?;
-        let delay = message.delay_seconds.unwrap_or_else(|| queue.attributes.delay_seconds());
-        if delay > 900 {
-            return Err(QueueError::Parameter(format!(
-                "Value {delay} for parameter DelaySeconds is invalid. Reason: DelaySeconds must be >= 0 and <= 900."
-            )));
-        }
+        let delay = delay(queue, &message)?;
         let sent = Sent {
             id: RequestId::random().to_string(),
             body_md5: md5_hex(message.body.as_bytes()),
@@ -143,9 +144,21 @@ struct Prepared {
     sent: Sent,
 }
 
+/// How long a message waits, in seconds. In a FIFO queue only the queue's own delay counts.
+fn delay(queue: &Queue, message: &QueueMessage) -> Result<u32, QueueError> {
+    match message.delay_seconds.filter(|_| !queue.is_fifo()) {
+        None => Ok(queue.attributes.delay_seconds()),
+        Some(delay) => u32::try_from(delay).ok().filter(|delay| *delay <= 900).ok_or_else(|| {
+            QueueError::Parameter(format!(
+                "Value {delay} for parameter DelaySeconds is invalid. Reason: DelaySeconds must be >= 0 and <= 900."
+            ))
+        }),
+    }
+}
+
 /// The place of a message in a FIFO queue: 20 digits that grow.
 pub(super) fn sequence(id: i64) -> String {
-    format!("{:020}", 18_000_000_000_000_000_000_u128 + u128::try_from(id).unwrap_or(0))
+    format!("{:020}", 18_849_496_460_467_696_128_u128 + u128::try_from(id).unwrap_or(0))
 }
 
 /// Checks what is said of groups and duplicates, and gives the deduplication id that holds.
@@ -168,7 +181,7 @@ fn deduplication(queue: &Queue, message: &QueueMessage) -> Result<Option<String>
     if message.group.is_none() {
         return Err(QueueError::Missing("MessageGroupId".to_owned()));
     }
-    if let Some(delay) = message.delay_seconds.filter(|delay| *delay > 0) {
+    if let Some(delay) = message.delay_seconds.filter(|delay| *delay != 0) {
         return Err(QueueError::Parameter(format!(
             "Value {delay} for parameter DelaySeconds is invalid. Reason: The request include parameter that is not \
              valid for this queue type."
@@ -184,6 +197,15 @@ fn deduplication(queue: &Queue, message: &QueueMessage) -> Result<Option<String>
              explicitly"
                 .to_owned(),
         )),
+    }
+}
+
+/// What is wrong with the order or the duplicates of one entry is an invalid parameter of the whole batch
+/// (recorded 2025).
+fn whole(error: QueueError) -> QueueError {
+    match error {
+        error @ QueueError::Missing(_) => QueueError::Parameter(error.to_string()),
+        error => error,
     }
 }
 

@@ -129,7 +129,7 @@ async fn a_message_comes_with_its_digests_and_attributes() {
     let handle = received[0].receipt.as_str();
     assert!(matches!(
         world.queues.change_visibility(&queue, handle, 1).await,
-        Err(QueueError::NotInFlight(_))
+        Err(QueueError::MessageGone(_))
     ));
     assert!(matches!(world.queues.delete_message(&queue, "x").await, Err(QueueError::ReceiptHandle(_))));
 }
@@ -260,7 +260,7 @@ async fn dead_letters_are_buried_and_brought_back() {
     assert_eq!(world.queues.moves(&arn)[0].moved, 3);
     assert!(world.receive(&dead).await.is_empty());
     assert_eq!(world.receive(&queue).await.len(), 3);
-    assert!(world.queues.cancel_move(&task.handle).await.is_err());
+    assert!(world.queues.cancel_move(&task.task_handle()).await.is_err());
 }
 
 #[tokio::test]
@@ -307,4 +307,112 @@ async fn what_is_purged_or_deleted_is_gone() {
     assert!(matches!(world.queues.find("http://localhost:1/000000000000/q"), Err(QueueError::NoSuchQueue)));
     let again = world.queue("q", &[]).await;
     assert!(world.receive(&again).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_receipt_of_a_fifo_queue_ends_with_its_visibility_timeout() {
+    let world = World::new().await;
+    let settings = [("FifoQueue", "True"), ("ContentBasedDeduplication", "True"), ("VisibilityTimeout", "1")];
+    let (queue, fifo) = (world.queue("q", &settings[2..]).await, world.queue("q.fifo", &settings).await);
+    assert_eq!(world.queues.attributes(&fifo).await.expect("attributes")["FifoQueue"], "true");
+    let in_group = QueueMessage { group: Some("g".to_owned()), ..text("x") };
+    world.send(&queue, "x").await;
+    world.queues.send(&fifo, in_group, "me").await.expect("sent");
+    let (standard, ordered) = (world.receive(&queue).await, world.receive(&fifo).await);
+    let (standard, ordered) = (standard[0].receipt.as_str(), ordered[0].receipt.as_str());
+    world.clock.0.fetch_add(1000, Ordering::SeqCst);
+    assert!(matches!(world.queues.delete_message(&fifo, ordered).await, Err(QueueError::ReceiptExpired(_))));
+    let entries = vec![("a".to_owned(), "x".to_owned()), ("b".to_owned(), ordered.to_owned())];
+    let batch = world.queues.delete_batch(&fifo, entries).await.expect("a batch");
+    assert!(matches!(batch[0], (_, Err(QueueError::ReceiptHandle(_)))));
+    assert!(matches!(batch[1], (_, Err(QueueError::ReceiptExpired(_)))));
+    assert!(matches!(world.queues.change_visibility(&fifo, ordered, 1).await, Err(QueueError::NotInFlight)));
+    world.queues.change_visibility(&queue, standard, 1).await.expect("held again");
+    assert!(world.receive(&queue).await.is_empty());
+    world.queues.delete_message(&queue, standard).await.expect("deleted");
+}
+
+#[tokio::test]
+async fn a_fifo_queue_refuses_a_whole_batch_and_delays_as_it_says_itself() {
+    let world = World::new().await;
+    let fifo = world.queue("q.fifo", &[("FifoQueue", "true"), ("DelaySeconds", "2")]).await;
+    let message = |group: Option<&str>, id: Option<&str>| QueueMessage {
+        group: group.map(str::to_owned),
+        deduplication: id.map(str::to_owned),
+        delay_seconds: Some(0),
+        ..text("x")
+    };
+    for (wrong, reason) in [
+        (message(None, Some("b")), "The request must contain the parameter MessageGroupId."),
+        (
+            message(Some("g"), None),
+            "The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided \
+             explicitly",
+        ),
+    ] {
+        let entries = vec![("a".to_owned(), message(Some("g"), Some("a"))), ("b".to_owned(), wrong)];
+        match world.queues.send_batch(&fifo, entries, "me").await {
+            Err(QueueError::Parameter(message)) => assert_eq!(message, reason),
+            other => panic!("{other:?}"),
+        }
+    }
+    world.queues.send(&fifo, message(Some("g"), Some("a")), "me").await.expect("sent");
+    assert!(world.receive(&fifo).await.is_empty());
+    world.clock.0.fetch_add(2000, Ordering::SeqCst);
+    assert_eq!(world.receive(&fifo).await.len(), 1);
+}
+
+#[tokio::test]
+async fn what_only_fifo_queues_have_is_refused_by_name() {
+    let world = World::new().await;
+    world.queue("q", &[]).await;
+    world.queue("q.fifo", &[("FifoQueue", "true")]).await;
+    let set = async |name: &str, attribute: &str, value: &str| {
+        world
+            .queues
+            .set_attributes(name, &map(&[(attribute, value)]))
+            .await
+            .map_err(|error| error.to_string())
+    };
+    for (name, attribute, value, reason) in [
+        ("q", "FifoQueue", "true", "Unknown Attribute FifoQueue."),
+        ("q", "ContentBasedDeduplication", "true", "Unknown Attribute ContentBasedDeduplication."),
+        (
+            "q",
+            "FifoThroughputLimit",
+            "perQueue",
+            "You can specify the FifoThroughputLimit only when FifoQueue is set to true.",
+        ),
+        (
+            "q.fifo",
+            "FifoQueue",
+            "false",
+            "Invalid value for the parameter FifoQueue. Reason: Modifying queue type is not supported.",
+        ),
+    ] {
+        assert_eq!(set(name, attribute, value).await, Err(reason.to_owned()));
+    }
+    assert_eq!(set("q.fifo", "FifoQueue", "true").await, Ok(()));
+}
+
+#[tokio::test]
+async fn permissions_and_tags_have_their_limits() {
+    let world = World::new().await;
+    world.queue("q", &[]).await;
+    world.queue("dead", &[]).await;
+    let accounts = ["111111111111".to_owned()];
+    let refused = world.queues.add_permission("q", "l", &accounts, &["RemovePermission".to_owned()]).await;
+    assert_eq!(
+        refused.expect_err("the owner's").to_string(),
+        "Value SQS:RemovePermission for parameter ActionName is invalid. Reason: Only the queue owner is allowed to \
+         invoke this action."
+    );
+    let tags = |count: usize| (0..count).map(|n| (n.to_string(), String::new())).collect::<BTreeMap<_, _>>();
+    world.queues.change_tags("q", |own| own.extend(tags(50))).await.expect("50 tags");
+    let refused = world.queues.change_tags("q", |own| own.extend(tags(51))).await.expect_err("51 tags");
+    assert_eq!(refused.to_string(), "Too many tags added for queue q.");
+    let policy = json!({"deadLetterTargetArn": world.queues.arn("dead"), "maxReceiveCount": "3"}).to_string();
+    world.queues.set_attributes("q", &map(&[("RedrivePolicy", &policy)])).await.expect("set");
+    let shown = world.queues.attributes(&world.queues.queue("q").expect("q")).await.expect("attributes");
+    assert!(shown["RedrivePolicy"].ends_with("\"maxReceiveCount\":3}"), "{}", shown["RedrivePolicy"]);
 }

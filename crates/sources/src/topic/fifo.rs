@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ebb_model::{Digest, Timestamp};
-use ebb_store::{NewMessage, Receipt, Receive, ReceivedMessage};
+use ebb_store::{NewMessage, Receipt, ReceiptValidity, Receive, ReceivedMessage};
 
 use super::message::{Accepted, Published};
 use super::{Topic, TopicError, Topics};
@@ -112,10 +112,11 @@ impl Topics {
             // What follows in a group that is held up waits for what goes before.
             let delivered = !held_up.contains(&group) && self.deliver_one(topic, &taken, targets).await?;
             if delivered {
-                messages.delete(&topic.uid, vec![receipt]).await?;
+                messages.delete(&topic.uid, vec![receipt], ReceiptValidity::UntilReceivedAgain).await?;
             } else {
                 held_up.push(group);
-                messages.set_visibility(&topic.uid, vec![(receipt, PAUSE)]).await?;
+                let pause = vec![(receipt, PAUSE)];
+                messages.set_visibility(&topic.uid, pause, ReceiptValidity::WhileHeld).await?;
             }
         }
         Ok(())

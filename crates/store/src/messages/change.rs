@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use ebb_model::Timestamp;
 
-use super::{Attempt, DeadLetters, NewMessage, Receipt, Receive, ReceivedMessage, SentMessage, bell_name};
+use super::{
+    Attempt, DeadLetters, NewMessage, Receipt, ReceiptValidity, Receive, ReceivedMessage, SentMessage,
+    bell_name,
+};
 use crate::database::{Answer, Arg, Row, Session};
 
 /// Rounds in which a receive makes way through messages that it may not give.
@@ -15,8 +18,8 @@ const ROUNDS: usize = 20;
 pub(crate) enum MessageChange {
     Send { queue: String, messages: Vec<NewMessage> },
     Receive(Receive),
-    Delete { queue: String, receipts: Vec<Receipt> },
-    SetVisibility { queue: String, changes: Vec<(Receipt, Duration)> },
+    Delete { queue: String, receipts: Vec<Receipt>, valid: ReceiptValidity },
+    SetVisibility { queue: String, changes: Vec<(Receipt, Duration)>, valid: ReceiptValidity },
     Move { from: String, to: String, source: Option<String>, limit: u32 },
     Purge { queue: String },
     Expire { queue: String, before: Timestamp, limit: u32 },
@@ -27,9 +30,12 @@ impl MessageChange {
         match self {
             Self::Send { queue, messages } => send(session, queue, messages, now).await.map(Answer::Sent),
             Self::Receive(receive) => self::receive(session, receive, now).await.map(Answer::Received),
-            Self::Delete { queue, receipts } => delete(session, queue, receipts).await.map(Answer::Numbers),
-            Self::SetVisibility { queue, changes } => {
-                set_visibility(session, queue, changes, now).await.map(Answer::Numbers)
+            Self::Delete { queue, receipts, valid } => {
+                let held_after = held_after(*valid, now);
+                delete(session, queue, receipts, held_after).await.map(Answer::Numbers)
+            }
+            Self::SetVisibility { queue, changes, valid } => {
+                set_visibility(session, queue, changes, (*valid, now)).await.map(Answer::Numbers)
             }
             Self::Move { from, to, source, limit } => {
                 let args = [
@@ -137,8 +143,15 @@ async fn send(
 // predecessors waits.
 const CANDIDATES: &str = "SELECT id, receives, sent, CAST(LENGTH(body) AS BIGINT) FROM messages
     WHERE queue = $1 AND visible <= $2 ORDER BY visible, id LIMIT $3";
-const CANDIDATES_IN_ORDER: &str = "SELECT id, receives, sent, CAST(LENGTH(body) AS BIGINT) FROM messages AS m
+const CANDIDATES_IN_ORDER: &str =
+    "SELECT id, receives, sent, CAST(LENGTH(body) AS BIGINT), grp FROM messages AS m
     WHERE queue = $1 AND grp IS NOT NULL AND visible <= $2 AND NOT EXISTS (
+        SELECT 1 FROM messages AS held WHERE held.queue = m.queue AND held.grp = m.grp AND held.visible > $2
+            AND (held.receives > 0 OR held.id < m.id))
+    ORDER BY id LIMIT $3";
+const CANDIDATES_OF_GROUP: &str =
+    "SELECT id, receives, sent, CAST(LENGTH(body) AS BIGINT), grp FROM messages AS m
+    WHERE queue = $1 AND grp = $4 AND visible <= $2 AND NOT EXISTS (
         SELECT 1 FROM messages AS held WHERE held.queue = m.queue AND held.grp = m.grp AND held.visible > $2
             AND (held.receives > 0 OR held.id < m.id))
     ORDER BY id LIMIT $3";
@@ -149,8 +162,8 @@ const LOCK_QUEUE: &str = "SELECT pg_advisory_xact_lock(hashtext($1))";
 const TAKE: &str =
     "UPDATE messages SET visible = $2, receives = receives + 1, received = COALESCE(received, $3)
     WHERE id = $1 RETURNING id, body, receives, sent, received, COALESCE(source, '')";
-const BURY: &str = "UPDATE messages SET queue = $2, source = $3, visible = $4, receives = 0, received = NULL
-    WHERE id = $1";
+// A dead letter goes on counting how often it was received.
+const BURY: &str = "UPDATE messages SET queue = $2, source = $3, visible = $4 WHERE id = $1";
 
 async fn receive(
     session: &mut Session,
@@ -177,7 +190,10 @@ async fn receive(
     'rounds: for _ in 0..ROUNDS {
         let wanted = i64::from(receive.limit) - i64::try_from(taken.len()).unwrap_or(i64::MAX);
         let args = [Arg::Text(&receive.queue), Arg::Int(now.millis()), Arg::Int(wanted)];
-        let candidates = session.rows(sql, &args).await?;
+        let mut candidates = session.rows(sql, &args).await?;
+        if receive.fifo {
+            candidates = by_group(session, candidates, &args).await?;
+        }
         let mut passed_over = false;
         for row in &candidates {
             // What follows one that does not fit would overtake it.
@@ -196,7 +212,9 @@ async fn receive(
             break;
         }
     }
-    taken.sort_by_key(|message| message.id);
+    if !receive.fifo {
+        taken.sort_by_key(|message| message.id);
+    }
     if let Some(attempt) = receive.attempt.as_ref().filter(|_| !taken.is_empty()) {
         let receipts: Vec<String> = taken.iter().map(|one| format!("{}:{}", one.id, one.receives)).collect();
         let receipts = receipts.join(" ");
@@ -209,6 +227,42 @@ async fn receive(
         session.execute(REMEMBER_ATTEMPT, &args).await?;
     }
     Ok(taken)
+}
+
+/// As many as there are of the first group, then of the next, up to the limit in `args`.
+async fn by_group(
+    session: &mut Session,
+    candidates: Vec<Row>,
+    args: &[Arg<'_>; 3],
+) -> Result<Vec<Row>, sqlx::Error> {
+    let of = candidates.iter().map(|row| row.text(4)).collect::<Result<Vec<_>, _>>()?;
+    let mut groups: Vec<&String> = Vec::new();
+    for group in &of {
+        if !groups.contains(&group) {
+            groups.push(group);
+        }
+    }
+    let [queue, now, Arg::Int(wanted)] = *args else { return Ok(candidates) };
+    let mut ordered = Vec::with_capacity(candidates.len());
+    if i64::try_from(candidates.len()).is_ok_and(|all| all < wanted) {
+        // These are all that there are.
+        let mut numbered: Vec<(usize, Row)> = Vec::with_capacity(candidates.len());
+        for (row, group) in candidates.into_iter().zip(&of) {
+            numbered.push((groups.iter().position(|other| *other == group).unwrap_or(0), row));
+        }
+        numbered.sort_by_key(|(group, _)| *group);
+        ordered.extend(numbered.into_iter().map(|(_, row)| row));
+        return Ok(ordered);
+    }
+    for group in groups {
+        let left = wanted - i64::try_from(ordered.len()).unwrap_or(wanted);
+        if left == 0 {
+            break;
+        }
+        let args = [queue, now, Arg::Int(left), Arg::Text(group)];
+        ordered.extend(session.rows(CANDIDATES_OF_GROUP, &args).await?);
+    }
+    Ok(ordered)
 }
 
 const ATTEMPT: &str =
@@ -285,12 +339,32 @@ fn received(row: &Row) -> Result<ReceivedMessage, sqlx::Error> {
     })
 }
 
-async fn delete(session: &mut Session, queue: &str, receipts: &[Receipt]) -> Result<Vec<i64>, sqlx::Error> {
-    let sql = "DELETE FROM messages WHERE id = $1 AND queue = $2 AND receives = $3";
+/// A receipt counts while its message becomes visible only after this.
+fn held_after(valid: ReceiptValidity, now: Timestamp) -> i64 {
+    match valid {
+        ReceiptValidity::WhileHeld => now.millis(),
+        ReceiptValidity::UntilReceivedAgain | ReceiptValidity::WhileThere => i64::MIN,
+    }
+}
+
+/// For each: 2 where it was deleted, 1 where the message is there and not held by this receipt, 0 where it is gone.
+async fn delete(
+    session: &mut Session,
+    queue: &str,
+    receipts: &[Receipt],
+    held_after: i64,
+) -> Result<Vec<i64>, sqlx::Error> {
+    let held = "DELETE FROM messages WHERE id = $1 AND queue = $2 AND receives = $3 AND visible > $4";
+    let there = "SELECT id FROM messages WHERE id = $1 AND queue = $2";
     let mut deleted = Vec::with_capacity(receipts.len());
     for receipt in receipts {
-        let args = [Arg::Int(receipt.id), Arg::Text(queue), Arg::Int(receipt.receives)];
-        deleted.push(i64::from(session.execute(sql, &args).await? > 0));
+        let name = [Arg::Int(receipt.id), Arg::Text(queue)];
+        let args = [name[0], name[1], Arg::Int(receipt.receives), Arg::Int(held_after)];
+        deleted.push(if session.execute(held, &args).await? > 0 {
+            2
+        } else {
+            i64::from(session.row(there, &name).await?.is_some())
+        });
     }
     Ok(deleted)
 }
@@ -299,21 +373,24 @@ async fn set_visibility(
     session: &mut Session,
     queue: &str,
     changes: &[(Receipt, Duration)],
-    now: Timestamp,
+    (valid, now): (ReceiptValidity, Timestamp),
 ) -> Result<Vec<i64>, sqlx::Error> {
     let held =
         "UPDATE messages SET visible = $4 WHERE id = $1 AND queue = $2 AND receives = $3 AND visible > $5";
+    let any = "UPDATE messages SET visible = $4 WHERE id = $1 AND queue = $2 AND receives >= $3";
     let there = "SELECT id FROM messages WHERE id = $1 AND queue = $2 AND receives = $3";
     let mut changed = Vec::with_capacity(changes.len());
     for (receipt, invisible) in changes {
         let until = now.plus(*invisible).millis();
         let name = [Arg::Int(receipt.id), Arg::Text(queue), Arg::Int(receipt.receives)];
-        let args = [name[0], name[1], name[2], Arg::Int(until), Arg::Int(now.millis())];
-        changed.push(if session.execute(held, &args).await? > 0 {
-            2
-        } else {
-            i64::from(session.row(there, &name).await?.is_some())
-        });
+        let args = [name[0], name[1], name[2], Arg::Int(until), Arg::Int(held_after(valid, now))];
+        let rows = match valid {
+            ReceiptValidity::WhileThere => session.execute(any, &args[..4]).await?,
+            ReceiptValidity::WhileHeld | ReceiptValidity::UntilReceivedAgain => {
+                session.execute(held, &args).await?
+            }
+        };
+        changed.push(if rows > 0 { 2 } else { i64::from(session.row(there, &name).await?.is_some()) });
     }
     Ok(changed)
 }

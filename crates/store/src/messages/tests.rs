@@ -1,5 +1,6 @@
 //! One suite for both databases.
 
+use super::ReceiptValidity::{UntilReceivedAgain, WhileHeld, WhileThere};
 use super::*;
 use crate::testing::{TestStore, each_database};
 
@@ -56,14 +57,17 @@ async fn a_message_is_invisible_while_held_and_comes_back_unless_deleted() {
         assert!(got(store, receive(10)).await.is_empty());
         let depth = QueueDepth { visible: 0, in_flight: 3, delayed: 0 };
         assert_eq!(store.messages().depth(QUEUE).await.unwrap(), depth);
-        let deleted = store.messages().delete(QUEUE, vec![receipt(&first[0]); 2]).await.unwrap();
-        assert_eq!(deleted, [true, false]);
+        let deleted = store.messages().delete(QUEUE, vec![receipt(&first[0]); 2], WhileHeld).await.unwrap();
+        assert_eq!(deleted, [ReceiptUse::Done, ReceiptUse::Gone]);
         store.clock.advance(30_000);
         let again = got(store, receive(10)).await;
         assert_eq!(shown(&again), ["b#2", "c#2"]);
         assert_eq!(again[0].first_received, first[0].first_received);
         // The first receipt of b was followed by another.
-        assert_eq!(store.messages().delete(QUEUE, vec![receipt(&first[1])]).await.unwrap(), [false]);
+        assert_eq!(
+            store.messages().delete(QUEUE, vec![receipt(&first[1])], WhileHeld).await.unwrap(),
+            [ReceiptUse::NotInFlight]
+        );
     })
     .await;
 }
@@ -78,15 +82,60 @@ async fn delays_and_changes_of_visibility_hold() {
         assert_eq!(store.messages().depth(QUEUE).await.unwrap().delayed, 1);
         let set = async |receipt, seconds| {
             let changes = vec![(receipt, Duration::from_secs(seconds))];
-            store.messages().set_visibility(QUEUE, changes).await.unwrap()[0]
+            store.messages().set_visibility(QUEUE, changes, WhileHeld).await.unwrap()[0]
         };
-        assert_eq!(set(receipt(&now[0]), 60).await, VisibilityChange::Changed);
+        assert_eq!(set(receipt(&now[0]), 60).await, ReceiptUse::Done);
         store.clock.advance(30_000);
         assert_eq!(shown(&got(store, receive(10)).await), ["late#1"]);
-        assert_eq!(set(receipt(&now[0]), 0).await, VisibilityChange::Changed);
-        assert_eq!(set(receipt(&now[0]), 9).await, VisibilityChange::NotInFlight);
+        assert_eq!(set(receipt(&now[0]), 0).await, ReceiptUse::Done);
+        assert_eq!(set(receipt(&now[0]), 9).await, ReceiptUse::NotInFlight);
         assert_eq!(shown(&got(store, receive(10)).await), ["now#2"]);
-        assert_eq!(set(receipt(&now[0]), 9).await, VisibilityChange::Gone);
+        assert_eq!(set(receipt(&now[0]), 9).await, ReceiptUse::Gone);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn as_many_of_a_group_as_there_are_come_before_the_next_group() {
+    each_database(async |store| {
+        let fifo = |limit| Receive { fifo: true, ..receive(limit) };
+        let sent =
+            [("a1", "a"), ("b1", "b"), ("a2", "a"), ("b2", "b"), ("a3", "a"), ("a4", "a"), ("c1", "c")];
+        send(store, sent.map(|(body, group)| in_group(body, group)).to_vec()).await;
+        let first = got(store, fifo(2)).await;
+        assert_eq!(shown(&first), ["a1#1", "a2#1"]);
+        let receipts = first.iter().map(receipt).collect();
+        store.messages().delete(QUEUE, receipts, WhileHeld).await.unwrap();
+        assert_eq!(shown(&got(store, fifo(10)).await), ["b1#1", "b2#1", "a3#1", "a4#1", "c1#1"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_receipt_counts_while_the_message_is_held_or_until_it_is_received_again() {
+    each_database(async |store| {
+        send(store, vec![message("a"), message("b")]).await;
+        let first = got(store, receive(10)).await;
+        store.clock.advance(30_000);
+        let messages = store.messages();
+        let all: Vec<_> = first.iter().map(receipt).collect();
+        assert_eq!(
+            messages.delete(QUEUE, all.clone(), WhileHeld).await.unwrap(),
+            [ReceiptUse::NotInFlight; 2]
+        );
+        let longer = vec![(all[0], VISIBILITY)];
+        let changed = messages.set_visibility(QUEUE, longer.clone(), UntilReceivedAgain).await.unwrap();
+        assert_eq!(changed, [ReceiptUse::Done]);
+        assert_eq!(shown(&got(store, receive(10)).await), ["b#2"], "a is held again");
+        let of_b = vec![(all[1], Duration::ZERO)];
+        assert_eq!(
+            messages.set_visibility(QUEUE, of_b.clone(), UntilReceivedAgain).await.unwrap(),
+            [ReceiptUse::Gone]
+        );
+        assert_eq!(messages.set_visibility(QUEUE, of_b, WhileThere).await.unwrap(), [ReceiptUse::Done]);
+        assert_eq!(shown(&got(store, receive(10)).await), ["b#3"]);
+        let deleted = messages.delete(QUEUE, all, UntilReceivedAgain).await.unwrap();
+        assert_eq!(deleted, [ReceiptUse::Done, ReceiptUse::NotInFlight]);
     })
     .await;
 }
@@ -100,11 +149,11 @@ async fn groups_keep_their_order_and_are_held_as_a_whole() {
         let first = got(store, fifo(1)).await;
         assert_eq!(shown(&first), ["a1#1"]);
         assert_eq!(shown(&got(store, fifo(10)).await), ["b1#1"], "group a is held");
-        store.messages().delete(QUEUE, vec![receipt(&first[0])]).await.unwrap();
+        store.messages().delete(QUEUE, vec![receipt(&first[0])], WhileHeld).await.unwrap();
         let rest = got(store, fifo(10)).await;
         assert_eq!(shown(&rest), ["a2#1", "a3#1"], "several of a group come together");
         let changes = vec![(receipt(&rest[1]), Duration::ZERO)];
-        store.messages().set_visibility(QUEUE, changes).await.unwrap();
+        store.messages().set_visibility(QUEUE, changes, WhileHeld).await.unwrap();
         assert!(got(store, fifo(10)).await.is_empty(), "a2 is still held");
         store.clock.advance(30_000);
         assert_eq!(shown(&got(store, fifo(10)).await), ["b1#2", "a2#2", "a3#2"]);
@@ -140,7 +189,7 @@ async fn what_is_received_too_often_or_too_old_is_not_given() {
         send(store, vec![message("c")]).await;
         assert_eq!(shown(&got(store, strict.clone()).await), ["c#1"]);
         let buried = got(store, Receive { queue: "dead".to_owned(), ..receive(10) }).await;
-        assert_eq!(shown(&buried), ["a#1", "b#1"]);
+        assert_eq!(shown(&buried), ["a#2", "b#2"], "a dead letter goes on counting");
         assert_eq!(buried[0].source.as_deref(), Some("arn:q"));
         assert_eq!(store.messages().sources("dead").await.unwrap(), [Some("arn:q".to_owned())]);
         store.clock.advance(30_000);
@@ -166,7 +215,7 @@ async fn waiting_ends_when_a_message_is_sent_or_given_back() {
         let messages = store.messages().clone();
         let waiting = tokio::spawn(async move { messages.wait(QUEUE, false).await });
         let changes = vec![(receipt(&held[0]), Duration::ZERO)];
-        store.messages().set_visibility(QUEUE, changes).await.unwrap();
+        store.messages().set_visibility(QUEUE, changes, WhileHeld).await.unwrap();
         waiting.await.unwrap();
     })
     .await;
@@ -217,7 +266,7 @@ async fn a_held_group_has_nothing_until_something_of_it_changes() {
         });
         tokio::task::yield_now().await;
         assert!(!waiting.is_finished());
-        store.messages().delete(QUEUE, vec![receipt(&first[0])]).await.unwrap();
+        store.messages().delete(QUEUE, vec![receipt(&first[0])], WhileHeld).await.unwrap();
         waiting.await.unwrap();
         assert_eq!(shown(&got(store, fifo(10)).await), ["a2#1"]);
         // Another group is not kept back, whatever comes before it.
@@ -244,7 +293,7 @@ async fn no_more_bytes_are_received_than_asked_for() {
             // What is small does not overtake what does not fit.
             let first = got(store, some(7)).await;
             assert_eq!(shown(&first), ["aaaa#1"]);
-            store.messages().delete(&queue, vec![receipt(&first[0])]).await.unwrap();
+            store.messages().delete(&queue, vec![receipt(&first[0])], WhileHeld).await.unwrap();
             assert_eq!(shown(&got(store, some(6)).await), ["bbbb#1", "cc#1"]);
         }
     })
@@ -270,7 +319,7 @@ async fn an_attempt_is_given_the_same_again_while_all_of_it_is_held() {
         store.clock.advance(20_000);
         assert!(got(store, Receive { fifo: true, ..receive(10) }).await.is_empty());
         assert_eq!(got(store, attempt("x")).await, first);
-        store.messages().delete(QUEUE, vec![receipt(&first[0])]).await.unwrap();
+        store.messages().delete(QUEUE, vec![receipt(&first[0])], WhileHeld).await.unwrap();
         assert!(got(store, attempt("x")).await.is_empty(), "one of them is gone, the other is held");
         store.clock.advance(300_000);
         assert_eq!(shown(&got(store, attempt("x")).await), ["a2#2", "a3#1"]);

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::errors::codes;
-use super::messages::{SendRequest, sender, shown_sent, visibility};
+use super::messages::{SendRequest, sender, shown_sent};
 use super::{number, queue};
 use crate::wire::{AwsError, Body, Call, json_response};
 
@@ -50,10 +50,10 @@ pub(super) async fn change_visibility(queues: Queues, call: Call) -> Result<Resp
     let request: Request<Entry> = call.json()?;
     let queue = queue(&queues, &call, request.queue_url.as_deref())?;
     let entry = |entry: Entry| {
-        let seconds = visibility(entry.visibility_timeout.unwrap_or_default())?;
-        Ok((entry.id, entry.receipt_handle, seconds))
+        let seconds = entry.visibility_timeout.unwrap_or_default();
+        (entry.id, entry.receipt_handle, seconds)
     };
-    let entries = request.entries.into_iter().map(entry).collect::<Result<_, AwsError>>()?;
+    let entries = request.entries.into_iter().map(entry).collect();
     let batch = queues.change_visibility_batch(&queue, entries).await?;
     answer(batch, |_| Map::new())
 }

@@ -5,34 +5,57 @@ use http::StatusCode;
 
 use crate::wire::AwsError;
 
-/// Both names of an error.
+/// Both names of an error: the first with the namespace of its shape, as the service has it (recorded 2025).
 pub(super) fn codes(error: &QueueError) -> (&'static str, &'static str) {
     match error {
-        QueueError::NoSuchQueue => ("QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue"),
-        QueueError::Exists(_) => ("QueueNameExists", "QueueAlreadyExists"),
-        QueueError::UnknownAttribute(_) => ("InvalidAttributeName", "InvalidAttributeName"),
-        QueueError::AttributeValue { .. } => ("InvalidAttributeValue", "InvalidAttributeValue"),
-        QueueError::Parameter(_) => ("InvalidParameterValue", "InvalidParameterValue"),
-        QueueError::Missing(_) => ("MissingParameter", "MissingParameter"),
-        QueueError::MessageContents => ("InvalidMessageContents", "InvalidMessageContents"),
-        QueueError::ReceiptHandle(_) => ("ReceiptHandleIsInvalid", "ReceiptHandleIsInvalid"),
-        QueueError::NotInFlight(_) => ("MessageNotInflight", "AWS.SimpleQueueService.MessageNotInflight"),
-        QueueError::EmptyBatch(_) => ("EmptyBatchRequest", "AWS.SimpleQueueService.EmptyBatchRequest"),
-        QueueError::BatchTooLong(_) => {
-            ("TooManyEntriesInBatchRequest", "AWS.SimpleQueueService.TooManyEntriesInBatchRequest")
+        QueueError::NoSuchQueue => {
+            ("com.amazonaws.sqs#QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue")
         }
+        QueueError::Exists(_) => ("com.amazonaws.sqs#QueueNameExists", "QueueAlreadyExists"),
+        QueueError::UnknownAttribute(_) | QueueError::FifoAttribute(_) => {
+            ("com.amazonaws.sqs#InvalidAttributeName", "InvalidAttributeName")
+        }
+        QueueError::AttributeValue { .. } => {
+            ("com.amazonaws.sqs#InvalidAttributeValue", "InvalidAttributeValue")
+        }
+        QueueError::Parameter(_) | QueueError::ReceiptExpired(_) | QueueError::MessageGone(_) => {
+            ("com.amazon.coral.service#InvalidParameterValueException", "InvalidParameterValue")
+        }
+        QueueError::Missing(_) => {
+            ("com.amazon.coral.service#MissingRequiredParameterException", "MissingParameter")
+        }
+        QueueError::MessageContents => ("com.amazonaws.sqs#InvalidMessageContents", "InvalidMessageContents"),
+        QueueError::ReceiptHandle(_) => {
+            ("com.amazonaws.sqs#ReceiptHandleIsInvalid", "ReceiptHandleIsInvalid")
+        }
+        QueueError::NotInFlight => {
+            ("com.amazonaws.sqs#MessageNotInflight", "AWS.SimpleQueueService.MessageNotInflight")
+        }
+        QueueError::EmptyBatch(_) => {
+            ("com.amazonaws.sqs#EmptyBatchRequest", "AWS.SimpleQueueService.EmptyBatchRequest")
+        }
+        QueueError::BatchTooLong(_) => (
+            "com.amazonaws.sqs#TooManyEntriesInBatchRequest",
+            "AWS.SimpleQueueService.TooManyEntriesInBatchRequest",
+        ),
         QueueError::BatchTooLarge { .. } => {
-            ("BatchRequestTooLong", "AWS.SimpleQueueService.BatchRequestTooLong")
+            ("com.amazonaws.sqs#BatchRequestTooLong", "AWS.SimpleQueueService.BatchRequestTooLong")
         }
         QueueError::BatchIdRepeated(_) => {
-            ("BatchEntryIdsNotDistinct", "AWS.SimpleQueueService.BatchEntryIdsNotDistinct")
+            ("com.amazonaws.sqs#BatchEntryIdsNotDistinct", "AWS.SimpleQueueService.BatchEntryIdsNotDistinct")
         }
-        QueueError::BatchId => ("InvalidBatchEntryId", "AWS.SimpleQueueService.InvalidBatchEntryId"),
+        QueueError::BatchId => {
+            ("com.amazonaws.sqs#InvalidBatchEntryId", "AWS.SimpleQueueService.InvalidBatchEntryId")
+        }
         QueueError::PurgeInProgress(_) => {
-            ("PurgeQueueInProgress", "AWS.SimpleQueueService.PurgeQueueInProgress")
+            ("com.amazonaws.sqs#PurgeQueueInProgress", "AWS.SimpleQueueService.PurgeQueueInProgress")
         }
-        QueueError::Unsupported(_) => ("UnsupportedOperation", "AWS.SimpleQueueService.UnsupportedOperation"),
-        QueueError::NotFound(_) => ("ResourceNotFoundException", "ResourceNotFoundException"),
+        QueueError::Unsupported(_) => {
+            ("com.amazonaws.sqs#UnsupportedOperation", "AWS.SimpleQueueService.UnsupportedOperation")
+        }
+        QueueError::NotFound(_) => {
+            ("com.amazonaws.sqs#ResourceNotFoundException", "ResourceNotFoundException")
+        }
         QueueError::Store(_) => ("InternalFailure", "InternalFailure"),
     }
 }
@@ -40,9 +63,17 @@ pub(super) fn codes(error: &QueueError) -> (&'static str, &'static str) {
 impl From<QueueError> for AwsError {
     fn from(error: QueueError) -> Self {
         let (code, query_code) = codes(&error);
+        let status = match error {
+            QueueError::PurgeInProgress(_) => StatusCode::FORBIDDEN,
+            QueueError::NotFound(_) => StatusCode::NOT_FOUND,
+            _ => StatusCode::BAD_REQUEST,
+        };
         match error {
             QueueError::Store(error) => Self::internal(error),
-            error => Self::new(code, StatusCode::BAD_REQUEST, error.to_string()).with_query_code(query_code),
+            QueueError::NoSuchQueue => Self::new(code, status, error.to_string())
+                .with_query_code(query_code)
+                .with_query_message("The specified queue does not exist for this wsdl version."),
+            error => Self::new(code, status, error.to_string()).with_query_code(query_code),
         }
     }
 }

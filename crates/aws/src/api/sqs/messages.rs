@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use ebb_sources::queue::{
-    MessageAttribute, QueueError, QueueMessage, Queues, ReceiveRequest, Received, Sent, attributes_md5,
-    md5_hex,
+    MessageAttribute, QueueMessage, Queues, ReceiveRequest, Received, Sent, attributes_md5, md5_hex,
 };
 use http::{Response, StatusCode};
 use serde::Deserialize;
@@ -21,7 +20,7 @@ pub(super) struct SendRequest {
     queue_url: Option<String>,
     message_body: Option<String>,
     #[serde(default, deserialize_with = "number")]
-    delay_seconds: Option<u32>,
+    delay_seconds: Option<i64>,
     message_attributes: Option<BTreeMap<String, AttributeValue>>,
     message_system_attributes: Option<BTreeMap<String, AttributeValue>>,
     message_deduplication_id: Option<String>,
@@ -64,7 +63,18 @@ impl SendRequest {
 pub(super) async fn send(queues: Queues, call: Call) -> Result<Response<Body>, AwsError> {
     let request: SendRequest = call.json()?;
     let queue = queue(&queues, &call, request.queue_url.as_deref())?;
-    let sent = queues.send(&queue, request.message(), &sender(&call)).await?;
+    let mut message = request.message();
+    // The trace of the request is the message's, unless the message names one.
+    let trace = call.context.header("x-amzn-trace-id").filter(|_| message.system_attributes.is_empty());
+    if let Some(trace) = trace {
+        let trace = MessageAttribute { data_type: "String".to_owned(), value: trace.to_owned() };
+        message.system_attributes.insert("AWSTraceHeader".to_owned(), trace);
+    }
+    let mut sent = queues.send(&queue, message, &sender(&call)).await?;
+    if trace.is_some() {
+        // The client did not send what this is the digest of.
+        sent.system_attributes_md5 = None;
+    }
     json_response(StatusCode::OK, &shown_sent(&sent))
 }
 
@@ -98,11 +108,11 @@ struct Receive {
     #[serde(default)]
     message_attribute_names: Vec<String>,
     #[serde(default, deserialize_with = "number")]
-    max_number_of_messages: Option<u32>,
+    max_number_of_messages: Option<i64>,
     #[serde(default, deserialize_with = "number")]
-    visibility_timeout: Option<u32>,
+    visibility_timeout: Option<i64>,
     #[serde(default, deserialize_with = "number")]
-    wait_time_seconds: Option<u32>,
+    wait_time_seconds: Option<i64>,
     receive_request_attempt_id: Option<String>,
 }
 
@@ -192,16 +202,6 @@ pub(super) async fn change_visibility(queues: Queues, call: Call) -> Result<Resp
     let request: Receipt = call.json()?;
     let queue = queue(&queues, &call, request.queue_url.as_deref())?;
     let seconds = required(request.visibility_timeout, "VisibilityTimeout")?;
-    let seconds = visibility(seconds)?;
     queues.change_visibility(&queue, &required(request.receipt_handle, "ReceiptHandle")?, seconds).await?;
     done()
-}
-
-pub(super) fn visibility(seconds: i64) -> Result<u32, QueueError> {
-    u32::try_from(seconds).map_err(|_| {
-        QueueError::Parameter(format!(
-            "Value {seconds} for parameter VisibilityTimeout is invalid. Reason: Must be between 0 and 43200, if \
-             provided."
-        ))
-    })
 }

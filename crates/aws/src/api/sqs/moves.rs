@@ -1,6 +1,6 @@
 //! Moving dead letters back.
 
-use ebb_sources::queue::{MoveTask, MoveTaskState, Queues};
+use ebb_sources::queue::{MoveTask, MoveTaskState, QueueError, Queues};
 use http::{Response, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -25,7 +25,7 @@ pub(super) async fn start(queues: Queues, call: Call) -> Result<Response<Body>, 
     let source = required(request.source_arn, "SourceArn")?;
     let rate = request.max_number_of_messages_per_second;
     let task = queues.start_move(&source, request.destination_arn.as_deref(), rate).await?;
-    json_response(StatusCode::OK, &json!({ "TaskHandle": task.handle }))
+    json_response(StatusCode::OK, &json!({ "TaskHandle": task.task_handle() }))
 }
 
 pub(super) async fn cancel(queues: Queues, call: Call) -> Result<Response<Body>, AwsError> {
@@ -38,9 +38,8 @@ pub(super) async fn list(queues: Queues, call: Call) -> Result<Response<Body>, A
     let request: Request = call.json()?;
     let source = required(request.source_arn, "SourceArn")?;
     queues.find(&source).map_err(|_| {
-        AwsError::client(
-            "ResourceNotFoundException",
-            "The resource that you specified for the SourceArn parameter doesn't exist.",
+        QueueError::NotFound(
+            "The resource that you specified for the SourceArn parameter doesn't exist.".to_owned(),
         )
     })?;
     let limit = request.max_results.unwrap_or(1).clamp(1, 10);
@@ -58,7 +57,7 @@ fn shown(task: &MoveTask) -> Value {
     });
     // Only a task that runs can be named.
     if task.state == MoveTaskState::Running {
-        shown["TaskHandle"] = task.handle.as_str().into();
+        shown["TaskHandle"] = task.task_handle().into();
     }
     let members = [
         ("DestinationArn", task.destination_arn.clone().map(Value::from)),

@@ -176,7 +176,11 @@ pub(super) async fn tag(queues: Queues, call: Call) -> Result<Response<Body>, Aw
 pub(super) async fn untag(queues: Queues, call: Call) -> Result<Response<Body>, AwsError> {
     let request: Request = call.json()?;
     let queue = queue(&queues, &call, request.queue_url.as_deref())?;
-    let keys = required(request.tag_keys.filter(|keys| !keys.is_empty()), "TagKeys")?;
+    let keys = required(request.tag_keys, "TagKeys")?;
+    if keys.is_empty() {
+        let message = "Tag keys must be between 1 and 128 characters in length.";
+        return Err(QueueError::Parameter(message.to_owned()).into());
+    }
     queues.change_tags(&queue.name, |own| own.retain(|key, _| !keys.contains(key))).await?;
     done()
 }

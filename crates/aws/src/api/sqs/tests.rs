@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use ebb_model::{Clock, Region};
 use ebb_sources::queue::{QueueParts, Queues};
 use ebb_store::{Store, StoreConfig};
@@ -98,26 +100,53 @@ async fn errors_have_the_names_of_the_service() {
     let folder = tempfile::tempdir().unwrap();
     let client = client(&folder).await;
     for (operation, body, code) in [
-        ("GetQueueUrl", json!({"QueueName": "none"}), "QueueDoesNotExist"),
-        ("CreateQueue", json!({"QueueName": "q", "Attributes": {"DelaySeconds": "1"}}), "QueueNameExists"),
-        ("CreateQueue", json!({"QueueName": "no spaces"}), "InvalidParameterValue"),
-        ("CreateQueue", json!({"QueueName": "a", "Attributes": {"Nope": "1"}}), "InvalidAttributeName"),
+        ("GetQueueUrl", json!({"QueueName": "none"}), "com.amazonaws.sqs#QueueDoesNotExist"),
+        (
+            "CreateQueue",
+            json!({"QueueName": "q", "Attributes": {"DelaySeconds": "1"}}),
+            "com.amazonaws.sqs#QueueNameExists",
+        ),
+        (
+            "CreateQueue",
+            json!({"QueueName": "no spaces"}),
+            "com.amazon.coral.service#InvalidParameterValueException",
+        ),
+        (
+            "CreateQueue",
+            json!({"QueueName": "a", "Attributes": {"Nope": "1"}}),
+            "com.amazonaws.sqs#InvalidAttributeName",
+        ),
         (
             "CreateQueue",
             json!({"QueueName": "a", "Attributes": {"DelaySeconds": "901"}}),
-            "InvalidAttributeValue",
+            "com.amazonaws.sqs#InvalidAttributeValue",
         ),
-        ("GetQueueAttributes", json!({"QueueUrl": URL, "AttributeNames": ["Nope"]}), "InvalidAttributeName"),
-        ("SendMessage", json!({ "QueueUrl": URL }), "MissingParameter"),
-        ("SendMessageBatch", json!({"QueueUrl": URL, "Entries": []}), "EmptyBatchRequest"),
-        ("ReceiveMessage", json!({"QueueUrl": URL, "MaxNumberOfMessages": 11}), "InvalidParameterValue"),
-        ("DeleteMessage", json!({"QueueUrl": URL, "ReceiptHandle": "x"}), "ReceiptHandleIsInvalid"),
+        (
+            "GetQueueAttributes",
+            json!({"QueueUrl": URL, "AttributeNames": ["Nope"]}),
+            "com.amazonaws.sqs#InvalidAttributeName",
+        ),
+        (
+            "SendMessage",
+            json!({ "QueueUrl": URL }),
+            "com.amazon.coral.service#MissingRequiredParameterException",
+        ),
+        ("SendMessageBatch", json!({"QueueUrl": URL, "Entries": []}), "com.amazonaws.sqs#EmptyBatchRequest"),
+        (
+            "ReceiveMessage",
+            json!({"QueueUrl": URL, "MaxNumberOfMessages": 11}),
+            "com.amazon.coral.service#InvalidParameterValueException",
+        ),
+        (
+            "DeleteMessage",
+            json!({"QueueUrl": URL, "ReceiptHandle": "x"}),
+            "com.amazonaws.sqs#ReceiptHandleIsInvalid",
+        ),
         (
             "StartMessageMoveTask",
             json!({"SourceArn": "arn:aws:sqs:us-east-1:000000000000:q"}),
-            "InvalidParameterValue",
+            "com.amazon.coral.service#InvalidParameterValueException",
         ),
-        ("ListMessageMoveTasks", json!({"SourceArn": "arn:x"}), "ResourceNotFoundException"),
         ("Nope", json!({}), "UnknownOperationException"),
     ] {
         let answer = client.json(&format!("AmazonSQS.{operation}"), &body).await;
@@ -127,4 +156,100 @@ async fn errors_have_the_names_of_the_service() {
             "{operation} {body}"
         );
     }
+}
+
+/// Recorded of the service, 2025.
+#[tokio::test]
+async fn errors_have_the_status_and_the_words_of_the_service() {
+    let folder = tempfile::tempdir().unwrap();
+    let client = client(&folder).await;
+    let arn = "arn:aws:sqs:us-east-1:000000000000:q";
+    call(&client, "PurgeQueue", json!({ "QueueUrl": URL })).await;
+    for (operation, body, status, query_code, message) in [
+        (
+            "PurgeQueue",
+            json!({ "QueueUrl": URL }),
+            403,
+            "AWS.SimpleQueueService.PurgeQueueInProgress",
+            "Only one PurgeQueue operation on q is allowed every 60 seconds.",
+        ),
+        (
+            "ReceiveMessage",
+            json!({"QueueUrl": URL, "MaxNumberOfMessages": -1}),
+            400,
+            "InvalidParameterValue",
+            "Value -1 for parameter MaxNumberOfMessages is invalid. Reason: Must be between 1 and 10, if provided.",
+        ),
+        (
+            "ReceiveMessage",
+            json!({"QueueUrl": URL, "WaitTimeSeconds": 21}),
+            400,
+            "InvalidParameterValue",
+            "Value 21 for parameter WaitTimeSeconds is invalid. Reason: Must be >= 0 and <= 20, if provided.",
+        ),
+        (
+            "CreateQueue",
+            json!({"QueueName": "a", "Attributes": {"DeduplicationScope": "queue"}}),
+            400,
+            "InvalidAttributeName",
+            "You can specify the DeduplicationScope only when FifoQueue is set to true.",
+        ),
+        (
+            "ListMessageMoveTasks",
+            json!({"SourceArn": "arn:x"}),
+            404,
+            "ResourceNotFoundException",
+            "The resource that you specified for the SourceArn parameter doesn't exist.",
+        ),
+        (
+            "CancelMessageMoveTask",
+            json!({"TaskHandle": "x"}),
+            400,
+            "InvalidParameterValue",
+            "Value for parameter TaskHandle is invalid.",
+        ),
+        (
+            "CancelMessageMoveTask",
+            json!({"TaskHandle": STANDARD.encode(json!({"taskId": "t", "sourceArn": arn}).to_string())}),
+            404,
+            "ResourceNotFoundException",
+            "Task does not exist.",
+        ),
+    ] {
+        let answer = client.json(&format!("AmazonSQS.{operation}"), &body).await;
+        let named = answer.headers["x-amzn-query-error"].to_str().unwrap();
+        assert_eq!((answer.status, named), (status, format!("{query_code};Sender").as_str()), "{body}");
+        assert_eq!(answer.json()["message"], message);
+    }
+    let missing = client.form("Action=GetQueueUrl&QueueName=none").await;
+    assert_eq!(
+        missing.element("Message"),
+        "The specified queue does not exist for this wsdl version.",
+        "{}",
+        missing.text
+    );
+}
+
+#[tokio::test]
+async fn forms_have_empty_lists_and_xml_keeps_carriage_returns() {
+    let folder = tempfile::tempdir().unwrap();
+    let client = client(&folder).await;
+    let empty = client.form("Action=SendMessageBatch&QueueUrl=q&SendMessageBatchRequestEntry=").await;
+    assert_eq!(empty.element("Code"), "AWS.SimpleQueueService.EmptyBatchRequest");
+    let empty = client.form("Action=SendMessageBatch&QueueUrl=q&Entries=").await;
+    assert_eq!(empty.element("Code"), "AWS.SimpleQueueService.EmptyBatchRequest");
+    let message = json!({"QueueUrl": URL, "MessageBody": "a\r\nb"});
+    call(&client, "SendMessage", message).await;
+    let received = client.form("Action=ReceiveMessage&QueueUrl=q&MessageAttributeName=").await;
+    assert_eq!(received.element("Body"), "a&#xD;\nb");
+}
+
+#[tokio::test]
+async fn forms_may_stand_in_the_query() {
+    let folder = tempfile::tempdir().unwrap();
+    let client = client(&folder).await;
+    let found = client.rest("GET", "/?Action=GetQueueUrl&QueueName=q", &Value::Null).await;
+    assert_eq!(found.element("QueueUrl"), URL);
+    let missing = client.rest("GET", "/?Action=GetQueueUrl&QueueName=none", &Value::Null).await;
+    assert_eq!(missing.element("Code"), "AWS.SimpleQueueService.NonExistentQueue");
 }
