@@ -7,6 +7,10 @@ use serde_json::{Value, json};
 /// The longest that retries may take altogether, in seconds.
 const LONGEST: u64 = 3600;
 
+/// What the policy of a subscription may say. Sick endpoints and guarantees are read and do nothing, as on the service.
+const MEMBERS: [&str; 5] =
+    ["healthyRetryPolicy", "sicklyRetryPolicy", "throttlePolicy", "requestPolicy", "guaranteed"];
+
 /// What a topic or a subscription says of deliveries over HTTP.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct DeliveryPolicy {
@@ -66,9 +70,7 @@ impl DeliveryPolicy {
     pub(super) fn of_subscription(text: &str) -> Result<Self, String> {
         let document = object(text)?;
         for name in document.as_object().into_iter().flat_map(serde_json::Map::keys) {
-            if !["healthyRetryPolicy", "throttlePolicy", "requestPolicy", "sicklyRetryPolicy"]
-                .contains(&name.as_str())
-            {
+            if !MEMBERS.contains(&name.as_str()) {
                 return Err(wrong(&format!("{name} is unknown")));
             }
         }

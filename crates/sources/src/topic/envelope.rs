@@ -6,7 +6,6 @@
 use std::collections::BTreeMap;
 
 use ebb_model::{RequestId, Timestamp};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value, json};
 
 use super::message::Accepted;
@@ -139,11 +138,7 @@ impl Topics {
             "You have chosen to subscribe to the topic {arn}.\nTo confirm the subscription, visit the SubscribeURL \
              included in this message."
         );
-        let url = format!(
-            "{}/?Action=ConfirmSubscription&TopicArn={}&Token={token}",
-            self.inner.url,
-            utf8_percent_encode(&arn, NON_ALPHANUMERIC)
-        );
+        let url = format!("{}/?Action=ConfirmSubscription&TopicArn={arn}&Token={token}", self.inner.url);
         let kind = "SubscriptionConfirmation";
         let lines = [
             ("Message", text.as_str()),
@@ -171,8 +166,8 @@ impl Topics {
     }
 
     fn unsubscribe_url(&self, subscription: &Subscription) -> String {
+        // An ARN has no character that a query must not have, and the service leaves it as it is.
         let arn = self.subscription_arn(subscription);
-        let arn = utf8_percent_encode(&arn, NON_ALPHANUMERIC);
         format!("{}/?Action=Unsubscribe&SubscriptionArn={arn}", self.inner.url)
     }
 }

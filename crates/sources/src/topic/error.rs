@@ -14,6 +14,9 @@ pub enum TopicError {
     /// A parameter makes no sense.
     #[error("Invalid parameter: {0}")]
     Invalid(String),
+    /// What shall confirm a subscription is nothing of the kind.
+    #[error("Invalid token")]
+    Token,
     /// The value of a parameter makes no sense.
     #[error("{0}")]
     Value(String),
@@ -39,8 +42,11 @@ pub enum TopicError {
     #[error("Two or more batch entries in the request have the same Id.")]
     BatchIdRepeated,
     /// The id of an entry has other characters than it may.
-    #[error("The Id of a batch entry in a batch request doesn't abide by the specification.")]
-    BatchId,
+    #[error("The Id of a batch entry in the batch request contains an impermissible character: {0}")]
+    BatchId(String),
+    /// The id of an entry is too long.
+    #[error("The Id of a batch entry in the batch request is too long: {0}")]
+    BatchIdTooLong(String),
     /// The entries of a batch are too large together.
     #[error("The length of all the messages put together is more than the limit.")]
     BatchTooLong,
@@ -63,5 +69,15 @@ impl TopicError {
 
     pub(super) fn invalid(reason: impl Into<String>) -> Self {
         Self::Invalid(reason.into())
+    }
+
+    /// The same of an attribute among others, as the operations say it that set several at once.
+    pub(super) fn among_attributes(self) -> Self {
+        match self {
+            Self::Invalid(reason) if reason.contains(": ") => {
+                Self::Invalid(format!("Attributes Reason: {reason}"))
+            }
+            error => error,
+        }
     }
 }

@@ -63,7 +63,7 @@ impl Filter {
         if object.is_empty() {
             return Ok(Self { pattern: None, scope });
         }
-        let pattern = Pattern::from_value(&policy).map_err(|error| invalid(&error.to_string()))?;
+        let pattern = Pattern::from_value(&rounded(policy)).map_err(|error| invalid(&error.to_string()))?;
         Ok(Self { pattern: Some(pattern), scope })
     }
 
@@ -71,11 +71,28 @@ impl Filter {
     pub(super) fn wants(&self, message: &Accepted, text: &str) -> bool {
         let Some(pattern) = &self.pattern else { return true };
         match self.scope {
-            Scope::Attributes => pattern.matches(&as_document(&message.attributes)),
+            Scope::Attributes => pattern.matches(&rounded(as_document(&message.attributes))),
             // A body that is no object passes no test.
             Scope::Body => serde_json::from_str::<Value>(text)
-                .is_ok_and(|body| body.is_object() && pattern.matches(&body)),
+                .is_ok_and(|body| body.is_object() && pattern.matches(&rounded(body))),
         }
+    }
+}
+
+/// The same with no more than five digits after the decimal point, which is what counts here.
+/// Source: Amazon SNS developer guide, "Filter policy constraints" (2026-11).
+fn rounded(value: Value) -> Value {
+    match value {
+        Value::Number(number) if number.is_f64() => {
+            let exact = number.as_f64().unwrap_or_default();
+            serde_json::Number::from_f64((exact * 1e5).round() / 1e5)
+                .map_or(Value::Number(number), Value::Number)
+        }
+        Value::Array(list) => list.into_iter().map(rounded).collect(),
+        Value::Object(members) => {
+            Value::Object(members.into_iter().map(|(name, value)| (name, rounded(value))).collect())
+        }
+        value => value,
     }
 }
 
@@ -131,16 +148,16 @@ fn check_level(
                 // Names on the way to a leaf weigh, and so do its tests.
                 totals.combinations = totals.combinations.saturating_mul(list.len() * depth);
             }
-            Value::Object(below) if scope == Scope::Body => {
+            Value::Object(below) => {
                 if below.is_empty() {
                     return Err(invalid("Empty objects are not allowed"));
                 }
                 check_level(below, scope, depth + 1, totals)?;
-            }
-            Value::Object(_) => {
-                return Err(invalid(
-                    "Filter policy scope MessageAttributes does not support nested filter policy",
-                ));
+                if scope == Scope::Attributes {
+                    return Err(TopicError::invalid(
+                        "Filter policy scope MessageAttributes does not support nested filter policy",
+                    ));
+                }
             }
             _ => return Err(invalid(&format!("\"{name}\" must be an object or an array"))),
         }
@@ -167,39 +184,76 @@ fn check_test(test: &Value) -> Result<(), TopicError> {
     };
     match name.as_str() {
         "exists" if !value.is_boolean() => Err(invalid("exists match pattern must be either true or false.")),
-        "prefix" | "suffix" | "equals-ignore-case" | "wildcard" | "cidr" if !value.is_string() => {
+        // The service speaks of a prefix here (recorded 2025).
+        "cidr" => value
+            .as_str()
+            .ok_or_else(|| invalid("prefix match pattern must be a string"))
+            .and_then(check_cidr),
+        "prefix" | "suffix" | "equals-ignore-case" | "wildcard" if !value.is_string() => {
             Err(invalid(&format!("{name} match pattern must be a string")))
         }
         "numeric" => check_numeric(value),
+        "anything-but" => check_anything_but(value),
         other if !OPERATORS.contains(&other) => Err(invalid(&format!("Unrecognized match type {other}"))),
         _ => Ok(()),
     }
 }
 
+/// `anything-but` takes values, and of the tests the one for a prefix.
+fn check_anything_but(value: &Value) -> Result<(), TopicError> {
+    let Some((name, value)) = value.as_object().and_then(|test| test.iter().next()) else { return Ok(()) };
+    match name.as_str() {
+        "prefix" | "wildcard" if value.is_string() => Ok(()),
+        "prefix" | "wildcard" => Err(invalid(&format!("{name} match pattern must be a string"))),
+        other => Err(invalid(&format!("Unsupported anything-but pattern: {other}"))),
+    }
+}
+
+fn check_cidr(text: &str) -> Result<(), TopicError> {
+    let Some((address, bits)) = text.split_once('/') else {
+        return Err(invalid("Malformed CIDR, one '/' required"));
+    };
+    if bits.parse::<u8>().is_err() {
+        return Err(invalid("Malformed CIDR, mask bits must be an integer"));
+    }
+    if address.parse::<std::net::IpAddr>().is_err() {
+        return Err(invalid(&format!("Nonstandard IP address: {address}")));
+    }
+    Ok(())
+}
+
+/// One comparison, or a lower bound and an upper one.
 fn check_numeric(value: &Value) -> Result<(), TopicError> {
     let list = value.as_array().ok_or_else(|| invalid("Value of numeric must be an array."))?;
-    let mut members = list.iter();
-    let mut next = members.next().ok_or_else(|| invalid("Invalid member in numeric match: ]"))?;
-    let mut operators: Vec<&str> = Vec::new();
-    loop {
-        let operator =
-            next.as_str().ok_or_else(|| invalid(&format!("Invalid member in numeric match: {next}")))?;
-        if !["=", ">", ">=", "<", "<="].contains(&operator) {
-            return Err(invalid(&format!("Unrecognized numeric range operator: {operator}")));
-        }
-        if !members.next().is_some_and(Value::is_number) {
-            let what = if operator == "=" { "equals" } else { operator };
-            return Err(invalid(&format!("Value of {what} must be numeric")));
-        }
-        operators.push(operator);
-        match members.next() {
-            None => return Ok(()),
-            Some(_) if operators.len() == 2 || operator == "=" => {
-                return Err(invalid("Too many elements in numeric expression"));
-            }
-            Some(after) => next = after,
-        }
+    let first = list.first().ok_or_else(|| invalid("Invalid member in numeric match: ]"))?;
+    let operator =
+        first.as_str().ok_or_else(|| invalid(&format!("Invalid member in numeric match: {first}")))?;
+    if !["=", ">", ">=", "<", "<="].contains(&operator) {
+        return Err(invalid(&format!("Unrecognized numeric range operator: {operator}")));
     }
+    let bottom = bound(operator, list.get(1))?;
+    let Some(second) = list.get(2) else { return Ok(()) };
+    if !matches!(operator, ">" | ">=") {
+        return Err(invalid("Too many elements in numeric expression"));
+    }
+    let operator =
+        second.as_str().ok_or_else(|| invalid(&format!("Bad value in numeric range: {second}")))?;
+    if !matches!(operator, "<" | "<=") {
+        return Err(invalid(&format!("Bad numeric range operator: {operator}")));
+    }
+    let top = bound(operator, list.get(3))?;
+    if top <= bottom {
+        return Err(invalid("Bottom must be less than top"));
+    }
+    if list.len() > 4 {
+        return Err(invalid("Too many terms in numeric range expression"));
+    }
+    Ok(())
+}
+
+fn bound(operator: &str, value: Option<&Value>) -> Result<f64, TopicError> {
+    let what = if operator == "=" { "equals" } else { operator };
+    value.and_then(Value::as_f64).ok_or_else(|| invalid(&format!("Value of {what} must be numeric")))
 }
 
 fn invalid(reason: &str) -> TopicError {

@@ -87,12 +87,13 @@ impl TopicMessage {
         for (name, attribute) in &self.attributes {
             check_attribute(name, attribute)?;
         }
-        check_group(topic, &self)?;
-        let (text, texts) = match self.structure.as_deref() {
-            None | Some("") => (self.message, BTreeMap::new()),
-            Some("json") => by_protocol(&self.message)?,
+        let texts = match self.structure.as_deref() {
+            None | Some("") => None,
+            Some("json") => Some(by_protocol(&self.message)?),
             Some(_) => return Err(TopicError::invalid("MessageStructure")),
         };
+        check_group(topic, &self)?;
+        let (text, texts) = texts.unwrap_or_else(|| (self.message, BTreeMap::new()));
         let (subject, attributes) = (self.subject, self.attributes);
         let (group, deduplication) = (self.group, self.deduplication);
         Ok(Accepted { id, texts, text, subject, attributes, group, deduplication, at, sequence: None })
@@ -154,21 +155,17 @@ fn check_group(topic: &Topic, message: &TopicMessage) -> Result<(), TopicError> 
 
 fn check_attribute(name: &str, attribute: &Attribute) -> Result<(), TopicError> {
     let wrong = |message: String| Err(TopicError::Value(message));
-    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    let misplaced = name.starts_with('.') || name.ends_with('.') || name.contains("..");
-    if !(1..=256).contains(&name.len()) || !name.chars().all(legal) || misplaced {
-        return wrong(format!(
-            "The message attribute name '{name}' is invalid. Attribute name can contain A-Z, a-z, 0-9, underscore (_), \
-             hyphen (-), and period (.) characters."
-        ));
-    }
+    check_attribute_name(name)?;
     if attribute.data_type.is_empty() {
         return wrong(format!(
             "The message attribute '{name}' must contain non-empty message attribute type."
         ));
     }
-    let kind = attribute.data_type.split('.').next().unwrap_or_default();
-    if !matches!(kind, "String" | "Number" | "Binary") {
+    let (kind, label) = match attribute.data_type.split_once('.') {
+        Some((kind, label)) => (kind, Some(label)),
+        None => (attribute.data_type.as_str(), None),
+    };
+    if !matches!(kind, "String" | "Number" | "Binary") || label == Some("") {
         return wrong(format!(
             "The message attribute '{name}' has an invalid message attribute type, the set of supported type prefixes \
              is Binary, Number, and String."
@@ -186,6 +183,34 @@ fn check_attribute(name: &str, attribute: &Attribute) -> Result<(), TopicError> 
     }
     if attribute.data_type == "String.Array" && !is_array(&attribute.value) {
         return wrong(format!("The message attribute '{name}' of type String.Array is not a JSON array."));
+    }
+    Ok(())
+}
+
+fn check_attribute_name(name: &str) -> Result<(), TopicError> {
+    let wrong = |message: &str| Err(TopicError::Value(message.to_owned()));
+    let legal = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if name.is_empty() {
+        return wrong("Message attribute name can not be empty.");
+    }
+    if name.len() > 256 {
+        return wrong("Length of message attribute name must be less than 256 bytes.");
+    }
+    if let Some(other) = name.chars().find(|c| !legal(c)) {
+        return wrong(&format!(
+            "Invalid non-alphanumeric character '#x{:X}' was found in the message attribute name. Can only include \
+             alphanumeric characters, hyphens, underscores, or dots.",
+            u32::from(other)
+        ));
+    }
+    if name.starts_with('.') {
+        return wrong("Invalid message attribute name starting with character '.' was found.");
+    }
+    if name.ends_with('.') {
+        return wrong("Invalid message attribute name ending with character '.' was found.");
+    }
+    if name.contains("..") {
+        return wrong("Message attribute name can not have successive '.' character.");
     }
     Ok(())
 }

@@ -15,8 +15,8 @@ use crate::delivery::{DeadLetter, Delivery, Message, ReasonNames, Sender};
 /// The most entries of a batch.
 const ENTRIES: usize = 10;
 
-/// The entries of a batch by their ids, and how each went.
-pub type Batch = Vec<(String, Result<Published, TopicError>)>;
+/// The entries of a batch by their ids, and what became of each.
+pub type Batch = Vec<(String, Published)>;
 
 impl Topics {
     /// Publishes one message; durable when it returns.
@@ -33,28 +33,22 @@ impl Topics {
     /// Publishes up to ten messages at once.
     ///
     /// # Errors
-    /// Those of batches: then none was published. What is wrong with single messages is said of each.
+    /// Those of batches and of messages: then none was published.
     pub async fn publish_batch(
         &self,
         topic_arn: &str,
         entries: Vec<(String, TopicMessage)>,
     ) -> Result<Batch, TopicError> {
         let topic = self.topic(topic_arn)?;
-        check_batch(&topic, &entries)?;
-        let mut batch = Vec::with_capacity(entries.len());
-        let (mut accepted, mut ids) = (Vec::new(), Vec::new());
-        for (id, message) in entries {
-            match self.accept(&topic, message) {
-                Ok(message) => {
-                    accepted.push(message);
-                    ids.push(id);
-                }
-                Err(error) => batch.push((id, Err(error))),
-            }
-        }
+        check_batch(&entries)?;
+        let (ids, messages): (Vec<_>, Vec<_>) = entries.into_iter().unzip();
+        // The service refuses all for what is wrong with one (recorded 2025).
+        let accepted = messages
+            .into_iter()
+            .map(|message| self.accept(&topic, message))
+            .collect::<Result<Vec<_>, TopicError>>()?;
         let published = self.pass_on(&topic, accepted).await?;
-        batch.extend(ids.into_iter().zip(published.into_iter().map(Ok)));
-        Ok(batch)
+        Ok(ids.into_iter().zip(published).collect())
     }
 
     pub(super) fn accept(&self, topic: &Topic, message: TopicMessage) -> Result<Accepted, TopicError> {
@@ -158,7 +152,7 @@ fn dead_letter(subscription: &Subscription, id: RequestId, body: String) -> Opti
     Some(DeadLetter { arn, explained: Some(explained), body: Some(body), names: ReasonNames::Topic })
 }
 
-fn check_batch(topic: &Topic, entries: &[(String, TopicMessage)]) -> Result<(), TopicError> {
+fn check_batch(entries: &[(String, TopicMessage)]) -> Result<(), TopicError> {
     if entries.is_empty() {
         return Err(TopicError::EmptyBatch);
     }
@@ -168,8 +162,11 @@ fn check_batch(topic: &Topic, entries: &[(String, TopicMessage)]) -> Result<(), 
     let mut seen = HashSet::new();
     for (id, _) in entries {
         let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-        if !(1..=80).contains(&id.len()) || !id.chars().all(legal) {
-            return Err(TopicError::BatchId);
+        if id.len() > 80 {
+            return Err(TopicError::BatchIdTooLong(id.clone()));
+        }
+        if id.is_empty() || !id.chars().all(legal) {
+            return Err(TopicError::BatchId(id.clone()));
         }
         if !seen.insert(id) {
             return Err(TopicError::BatchIdRepeated);
@@ -177,9 +174,6 @@ fn check_batch(topic: &Topic, entries: &[(String, TopicMessage)]) -> Result<(), 
     }
     if entries.iter().map(|(_, message)| message.size()).sum::<usize>() > BYTES {
         return Err(TopicError::BatchTooLong);
-    }
-    if topic.is_fifo() && entries.iter().any(|(_, message)| message.group.is_none()) {
-        return Err(TopicError::invalid("The MessageGroupId parameter is required for FIFO topics"));
     }
     Ok(())
 }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use ebb_model::Region;
 use serde_json::{Value, json};
 
-use super::attributes::{boolean, one_of};
 use super::delivery_policy::{DEFAULT, DeliveryPolicy};
 use super::filter::{Filter, Scope};
 use super::subscriptions::of_topic;
@@ -18,12 +17,12 @@ const POLICIES: usize = 200;
 /// Checks all attributes of a subscription together.
 pub(super) fn check(
     topic: &Topic,
-    protocol: Protocol,
+    (protocol, endpoint): (Protocol, &str),
     attributes: &BTreeMap<String, String>,
     region: &Region,
 ) -> Result<(), TopicError> {
     for (name, value) in attributes {
-        check_one(topic, protocol, name, value, region)?;
+        check_one(topic, (protocol, endpoint), (name, value), region)?;
     }
     let policy = attributes.get("FilterPolicy").filter(|policy| !policy.is_empty());
     if let Some(policy) = policy {
@@ -35,31 +34,34 @@ pub(super) fn check(
 
 fn check_one(
     topic: &Topic,
-    protocol: Protocol,
-    name: &str,
-    value: &str,
+    (protocol, endpoint): (Protocol, &str),
+    (name, value): (&str, &str),
     region: &Region,
 ) -> Result<(), TopicError> {
     match name {
         "RawMessageDelivery" => match protocol {
-            _ if !["true", "false", ""].contains(&value.to_ascii_lowercase().as_str()) => {
-                boolean(name, value)
+            _ if !["true", "false"].contains(&value.to_ascii_lowercase().as_str()) => {
+                Err(TopicError::invalid(format!("{name}: Invalid value [{value}]. Must be true or false.")))
             }
             Protocol::Lambda | Protocol::Email | Protocol::EmailJson if value == "true" => {
                 Err(TopicError::invalid(format!(
-                    "Attributes Reason: RawMessageDelivery: Delivery protocol [{}] does not support raw message \
-                     delivery.",
+                    "RawMessageDelivery: Delivery protocol [{}] does not support raw message delivery.",
                     protocol.as_str()
                 )))
             }
             _ => Ok(()),
         },
-        "FilterPolicyScope" => one_of(name, value, &["MessageAttributes", "MessageBody"]),
+        "FilterPolicyScope" if !["MessageAttributes", "MessageBody"].contains(&value) => {
+            Err(TopicError::invalid(format!(
+                "{name}: Invalid value [{value}]. Please use either MessageBody or MessageAttributes"
+            )))
+        }
+        "FilterPolicyScope" => Ok(()),
         "FilterPolicy" => Ok(()),
         "DeliveryPolicy" if value.is_empty() => Ok(()),
         "DeliveryPolicy" => DeliveryPolicy::of_subscription(value).map(drop).map_err(TopicError::Invalid),
         "RedrivePolicy" if value.is_empty() => Ok(()),
-        "RedrivePolicy" => check_redrive(topic, value, region),
+        "RedrivePolicy" => check_redrive(topic, endpoint, value, region),
         "ReplayPolicy" => Err(TopicError::Unsupported(
             "ReplayPolicy: ebb does not keep the messages of topics for replay yet".to_owned(),
         )),
@@ -69,7 +71,25 @@ fn check_one(
     }
 }
 
-fn check_redrive(topic: &Topic, text: &str, region: &Region) -> Result<(), TopicError> {
+/// Attributes as they are kept: the service takes `True` for `true`.
+pub(super) fn normal(mut attributes: BTreeMap<String, String>) -> BTreeMap<String, String> {
+    if let Some(raw) = attributes.get_mut("RawMessageDelivery") {
+        *raw = raw.to_ascii_lowercase();
+    }
+    attributes
+}
+
+/// Whether a subscription has what is asked for, where it says nothing by what holds then.
+pub(super) fn has(subscription: &Subscription, name: &str, asked: &str) -> bool {
+    let default = match name {
+        "RawMessageDelivery" => "false",
+        "FilterPolicyScope" => "MessageAttributes",
+        _ => "",
+    };
+    subscription.attributes.get(name).map_or(default, String::as_str) == asked
+}
+
+fn check_redrive(topic: &Topic, endpoint: &str, text: &str, region: &Region) -> Result<(), TopicError> {
     let invalid = |reason: &str| TopicError::invalid(format!("RedrivePolicy: {reason}"));
     let policy: Value = serde_json::from_str(text).map_err(|_| invalid("failed to parse JSON."))?;
     let queue =
@@ -81,8 +101,8 @@ fn check_redrive(topic: &Topic, text: &str, region: &Region) -> Result<(), Topic
     if *of_region != region.as_str() {
         return Err(invalid("the dead-letter queue must be in the region of the topic"));
     }
-    if topic.is_fifo() && !name.ends_with(".fifo") {
-        return Err(invalid("must use a FIFO queue as DLQ for a FIFO topic"));
+    if topic.is_fifo() && endpoint.ends_with(".fifo") && !name.ends_with(".fifo") {
+        return Err(invalid("must use a FIFO queue as DLQ for a FIFO Subscription to a FIFO Topic."));
     }
     Ok(())
 }
@@ -106,7 +126,9 @@ impl Topics {
         let edit = |before: Option<&Subscription>| {
             let mut subscription = before.cloned().ok_or_else(TopicError::no_subscription)?;
             subscription.attributes.insert(name.to_owned(), value.to_owned());
-            check(&topic, subscription.protocol, &subscription.attributes, &self.inner.region)?;
+            let to = (subscription.protocol, subscription.endpoint.as_str());
+            check(&topic, to, &subscription.attributes, &self.inner.region)?;
+            subscription.attributes = normal(subscription.attributes);
             if value.is_empty() || (name == "FilterPolicy" && value.trim() == "{}") {
                 subscription.attributes.remove(name);
             }
@@ -133,6 +155,8 @@ impl Topics {
     pub fn subscription_attributes(&self, arn: &str) -> Result<BTreeMap<String, String>, TopicError> {
         let subscription = self.subscription(arn)?;
         let mut shown = subscription.attributes.clone();
+        // Shown with a policy only.
+        shown.remove("FilterPolicyScope");
         let mut show = |name: &str, value: String| shown.insert(name.to_owned(), value);
         let flag = |value: bool| value.to_string();
         show("SubscriptionArn", self.subscription_arn(&subscription));
@@ -144,8 +168,8 @@ impl Topics {
         show("PendingConfirmation", flag(subscription.is_pending()));
         show("ConfirmationWasAuthenticated", flag(subscription.authenticated));
         show("RawMessageDelivery", flag(subscription.is_raw()));
+        let scope = subscription.attribute("FilterPolicyScope").unwrap_or("MessageAttributes");
         if subscription.attribute("FilterPolicy").is_some() {
-            let scope = subscription.attribute("FilterPolicyScope").unwrap_or("MessageAttributes");
             show("FilterPolicyScope", scope.to_owned());
         }
         if let Some(effective) = self.effective_delivery_policy(&subscription) {

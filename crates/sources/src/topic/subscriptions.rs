@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::filter::{Filter, Scope};
 use super::message::Accepted;
-use super::subscription_attributes::check;
+use super::subscription_attributes::{check, has, normal};
 use super::{Topic, TopicError, Topics};
 use crate::delivery::{Delivery, Message, Sender};
 use crate::registry::Documents;
@@ -185,13 +185,14 @@ impl Topics {
     ) -> Result<Arc<Subscription>, TopicError> {
         let topic = self.topic(topic_arn)?;
         check_endpoint(&topic, &new)?;
-        check(&topic, new.protocol, &new.attributes, &self.inner.region)?;
+        check(&topic, (new.protocol, &new.endpoint), &new.attributes, &self.inner.region)
+            .map_err(TopicError::among_attributes)?;
+        let new = NewSubscription { attributes: normal(new.attributes), ..new };
         let all = self.inner.subscriptions.all();
         let same = of_topic(&all, &topic.name)
             .find(|one| one.protocol == new.protocol && one.endpoint == new.endpoint);
         if let Some(same) = same {
-            let differs = new.attributes.iter().any(|(name, value)| same.attributes.get(name) != Some(value));
-            if differs {
+            if !new.attributes.iter().all(|(name, value)| has(same, name, value)) {
                 let reason = "Attributes Reason: Subscription already exists with different attributes";
                 return Err(TopicError::invalid(reason));
             }
@@ -257,7 +258,7 @@ impl Topics {
     /// ask that ending the subscription needs a signature too.
     ///
     /// # Errors
-    /// [`TopicError::Invalid`] for the token, [`TopicError::NotFound`].
+    /// [`TopicError::Token`], [`TopicError::Invalid`] for a token of no subscription of the topic.
     pub async fn confirm(
         &self,
         topic_arn: &str,
@@ -265,9 +266,12 @@ impl Topics {
         signed: bool,
         authenticate_unsubscribe: bool,
     ) -> Result<Arc<Subscription>, TopicError> {
-        let topic = self.topic(topic_arn)?;
+        if !token.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Err(TopicError::Token);
+        }
+        let name = self.name_in(topic_arn)?;
         let all = self.inner.subscriptions.all();
-        let asked = of_topic(&all, &topic.name).find(|one| one.token.as_deref() == Some(token));
+        let asked = of_topic(&all, name).find(|one| one.token.as_deref() == Some(token));
         let asked = asked.ok_or_else(|| TopicError::invalid("Token"))?;
         if asked.is_pending() && self.inner.clock.now().since(asked.created) > TOKEN_LIFE {
             return Err(TopicError::invalid("Token Reason: the token has expired"));

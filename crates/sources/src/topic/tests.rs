@@ -302,7 +302,7 @@ async fn an_http_endpoint_confirms_and_then_gets_messages() {
     let link = confirmation["SubscribeURL"].as_str().expect("a link");
     assert!(link.contains("Action=ConfirmSubscription") && link.contains(token), "{link}");
 
-    let unwanted = world.topics.confirm(TOPIC, "other", false, false).await;
+    let unwanted = world.topics.confirm(TOPIC, "0123abcd", false, false).await;
     assert!(matches!(unwanted, Err(TopicError::Invalid(_))), "{unwanted:?}");
     world.topics.publish(TOPIC, message("too early")).await.expect("published");
     world.topics.confirm(TOPIC, token, false, false).await.expect("confirmed");
@@ -418,6 +418,8 @@ fn filter_policies_look_at_attributes() {
         (json!({"kind": [{"anything-but": {"prefix": "x"}}]}), true),
         (json!({"kind": [{"equals-ignore-case": "ORDER"}]}), true),
         (json!({"total": [12.5]}), true),
+        (json!({"total": [12.500_001]}), true),
+        (json!({"total": [12.5001]}), false),
         (json!({"total": ["12.5"]}), false),
         (json!({"total": [{"numeric": [">", 10, "<=", 12.5]}]}), true),
         (json!({"total": [{"numeric": ["=", 12]}]}), false),
@@ -461,7 +463,23 @@ fn filter_policies_that_make_no_sense_are_refused() {
         ("{", Scope::Attributes, "failed to parse JSON"),
         ("[]", Scope::Attributes, "must be an object"),
         (r#"{"a": "b"}"#, Scope::Attributes, "\"a\" must be an object or an array"),
-        (r#"{"a": {"b": ["c"]}}"#, Scope::Attributes, "does not support nested"),
+        (r#"{"a": [{"numeric": [1, "<"]}]}"#, Scope::Body, "Invalid member in numeric match: 1"),
+        (r#"{"a": [{"numeric": ["<", 9, ">", 1]}]}"#, Scope::Body, "Too many elements in numeric expression"),
+        (r#"{"a": [{"numeric": [">", 1, 9]}]}"#, Scope::Body, "Bad value in numeric range: 9"),
+        (r#"{"a": [{"numeric": [">", 1, ">", 9]}]}"#, Scope::Body, "Bad numeric range operator: >"),
+        (r#"{"a": [{"numeric": [">", 9, "<", 1]}]}"#, Scope::Body, "Bottom must be less than top"),
+        (r#"{"a": [{"numeric": [">", 1, "<", 9, "<", 8]}]}"#, Scope::Body, "Too many terms in numeric range"),
+        (r#"{"a": [{"cidr": ["x"]}]}"#, Scope::Body, "prefix match pattern must be a string"),
+        (r#"{"a": [{"cidr": "10.0.0.0"}]}"#, Scope::Body, "Malformed CIDR, one '/' required"),
+        (r#"{"a": [{"cidr": "x/8"}]}"#, Scope::Body, "Nonstandard IP address: x"),
+        (r#"{"a": [{"cidr": "x/y"}]}"#, Scope::Body, "mask bits must be an integer"),
+        (r#"{"a": {"suffix": "b"}}"#, Scope::Attributes, "\"suffix\" must be an object or an array"),
+        (
+            r#"{"a": [{"anything-but": {"exists": true}}]}"#,
+            Scope::Body,
+            "Unsupported anything-but pattern: exists",
+        ),
+        (r#"{"a": [{"anything-but": {"prefix": 1}}]}"#, Scope::Body, "prefix match pattern must be a string"),
         (r#"{"a": [["b"]]}"#, Scope::Attributes, "Match value must be String"),
         (r#"{"a": []}"#, Scope::Body, "Empty arrays"),
         (r#"{"a": [{"near": 1}]}"#, Scope::Body, "Unrecognized match type near"),
@@ -473,6 +491,11 @@ fn filter_policies_that_make_no_sense_are_refused() {
         let error = Filter::parse(policy, scope).expect_err(policy).to_string();
         assert!(error.contains(reason) && error.contains("FilterPolicy: "), "{policy}: {error}");
     }
+    let nested = Filter::parse(r#"{"a": {"b": ["c"]}}"#, Scope::Attributes).expect_err("nested").to_string();
+    assert_eq!(
+        nested,
+        "Invalid parameter: Filter policy scope MessageAttributes does not support nested filter policy"
+    );
     let many: Vec<u32> = (0..151).collect();
     let error = Filter::parse(&json!({ "a": many }).to_string(), Scope::Body).expect_err("too many");
     assert!(error.to_string().contains("too complex"), "{error}");
@@ -505,4 +528,83 @@ fn retries_follow_the_phases_of_the_policy() {
         let text = json!({ "healthyRetryPolicy": wrong }).to_string();
         assert!(DeliveryPolicy::of_subscription(&text).is_err(), "{text}");
     }
+}
+
+#[test]
+fn attributes_of_messages_are_refused_in_the_words_of_the_service() {
+    let topic = Topic {
+        name: "t".to_owned(),
+        uid: String::new(),
+        attributes: BTreeMap::new(),
+        tags: BTreeMap::new(),
+        subscriptions_deleted: 0,
+        created: Timestamp(0),
+    };
+    let long = "a".repeat(257);
+    for (name, kind, value, reason) in [
+        (long.as_str(), "String", "v", "Length of message attribute name must be less than 256 bytes."),
+        (
+            "a^b",
+            "String",
+            "v",
+            "Invalid non-alphanumeric character '#x5E' was found in the message attribute name.",
+        ),
+        (".a", "String", "v", "Invalid message attribute name starting with character '.' was found."),
+        ("a.", "String", "v", "Invalid message attribute name ending with character '.' was found."),
+        ("a..b", "String", "v", "Message attribute name can not have successive '.' character."),
+        ("a", "String.", "v", "The message attribute 'a' has an invalid message attribute type"),
+        ("a", "Stringy", "v", "The message attribute 'a' has an invalid message attribute type"),
+        ("a", "String", "", "The message attribute 'a' must contain non-empty message attribute value"),
+    ] {
+        let attributes = [(name.to_owned(), attribute(kind, value))].into();
+        let message = TopicMessage { attributes, ..message("m") };
+        let refused = message.accept(&topic, String::new(), Timestamp(0)).expect_err(reason).to_string();
+        assert!(refused.starts_with(reason), "{refused}");
+    }
+}
+
+#[tokio::test]
+async fn a_batch_is_refused_whole_for_what_is_wrong_with_one_of_it() {
+    let world = World::new().await;
+    world.topics.create("t", BTreeMap::new(), BTreeMap::new()).await.expect("made");
+    let entries = vec![("a".to_owned(), message("m")), ("b".to_owned(), message(""))];
+    let refused = world.topics.publish_batch(TOPIC, entries).await.expect_err("an empty message");
+    assert_eq!(refused.to_string(), "Invalid parameter: Empty message");
+    world.topics.create("t.fifo", texts(&[("FifoTopic", "true")]), BTreeMap::new()).await.expect("made");
+    let structured = TopicMessage { structure: Some("json".to_owned()), ..message("{}") };
+    for (message, reason) in [
+        (structured, "Message Structure - No default entry in JSON message body"),
+        (message("m"), "The MessageGroupId parameter is required for FIFO topics"),
+    ] {
+        let entries = vec![("a".to_owned(), message)];
+        let refused = world.topics.publish_batch(&format!("{TOPIC}.fifo"), entries).await.expect_err(reason);
+        assert_eq!(refused.to_string(), format!("Invalid parameter: {reason}"));
+    }
+    let long = "x".repeat(81);
+    for (id, reason) in [
+        ("a.b", "The Id of a batch entry in the batch request contains an impermissible character: a.b"),
+        (long.as_str(), "The Id of a batch entry in the batch request is too long: xxxx"),
+    ] {
+        let entries = vec![(id.to_owned(), message("m"))];
+        let refused = world.topics.publish_batch(TOPIC, entries).await.expect_err(reason).to_string();
+        assert!(refused.starts_with(reason), "{refused}");
+    }
+    let attributes = texts(&[("RawMessageDelivery", "maybe")]);
+    let new = NewSubscription {
+        protocol: Protocol::Sqs,
+        endpoint: "arn:aws:sqs:us-east-1:000000000000:q".to_owned(),
+        attributes,
+        principal: String::new(),
+    };
+    let refused = world.topics.subscribe(TOPIC, new).await.expect_err("no boolean").to_string();
+    let reason = "RawMessageDelivery: Invalid value [maybe]. Must be true or false.";
+    assert_eq!(refused, format!("Invalid parameter: Attributes Reason: {reason}"));
+    let arn = world.subscribe(TOPIC, Protocol::Sqs, "arn:aws:sqs:us-east-1:000000000000:q", &[]).await;
+    let refused = world.topics.set_subscription_attribute(&arn, "RawMessageDelivery", "maybe").await;
+    assert_eq!(refused.expect_err("no boolean").to_string(), format!("Invalid parameter: {reason}"));
+    let refused = world.topics.confirm(TOPIC, "no token", true, false).await.expect_err("a token");
+    assert_eq!(refused.to_string(), "Invalid token");
+    let refused = world.topics.confirm(&format!("{TOPIC}x"), "ab12", true, false).await.expect_err("a topic");
+    assert_eq!(refused.to_string(), "Invalid parameter: Token");
+    world.stop().await;
 }

@@ -61,13 +61,21 @@ impl Topics {
         given: BTreeMap<String, String>,
         given_tags: BTreeMap<String, String>,
     ) -> Result<Arc<Topic>, TopicError> {
+        let mut given = given;
+        for attribute in ["FifoTopic", "ContentBasedDeduplication"] {
+            // As the command lines of languages write them.
+            if let Some(value @ ("True" | "False")) = given.get(attribute).map(String::as_str) {
+                let value = value.to_ascii_lowercase();
+                given.insert(attribute.to_owned(), value);
+            }
+        }
         check_name(name, given.get("FifoTopic").map(String::as_str))?;
         for (attribute, value) in &given {
             check_attribute(attribute, value, name.ends_with(".fifo"), true)?;
         }
         tags::check(&given_tags)?;
-        let mut given = given;
-        given.retain(|_, value| !value.is_empty());
+        // That a topic is none with an order is what holds anyway.
+        given.retain(|attribute, value| !value.is_empty() && !(attribute == "FifoTopic" && value == "false"));
         let now = self.inner.clock.now();
         let made = self.inner.topics.edit(name, |before| {
             if let Some(topic) = before {
@@ -203,6 +211,9 @@ impl Topics {
         let pending = of_topic(&all, &topic.name).filter(|subscription| subscription.is_pending()).count();
         let confirmed = of_topic(&all, &topic.name).count() - pending;
         let mut shown = topic.attributes.clone();
+        if !topic.is_fifo() {
+            shown.remove("FifoTopic");
+        }
         let mut show = |name: &str, value: String| shown.insert(name.to_owned(), value);
         show("Owner", self.inner.account.to_string());
         show("TopicArn", arn);
@@ -214,10 +225,8 @@ impl Topics {
         show("Policy", self.policy_of(&topic).into_value().to_string());
         if topic.is_fifo() {
             show("FifoTopic", "true".to_owned());
-            for (name, default) in [("ContentBasedDeduplication", "false"), ("FifoThroughputScope", "Topic")]
-            {
-                show(name, topic.attribute(name).unwrap_or(default).to_owned());
-            }
+            let deduplicates = topic.attribute("ContentBasedDeduplication").unwrap_or("false");
+            show("ContentBasedDeduplication", deduplicates.to_owned());
         }
         Ok(shown)
     }
@@ -258,12 +267,6 @@ fn check_name(name: &str, fifo: Option<&str>) -> Result<(), TopicError> {
     let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
     if (1..=256).contains(&name.len()) && !stem.is_empty() && stem.chars().all(legal) {
         return Ok(());
-    }
-    if fifo && (1..=256).contains(&name.len()) {
-        return Err(TopicError::invalid(
-            "Fifo Topic names must end with .fifo and must be made up of only uppercase and lowercase ASCII letters, \
-             numbers, underscores, and hyphens, and must be between 1 and 256 characters long.",
-        ));
     }
     Err(TopicError::invalid("Topic Name"))
 }

@@ -6,12 +6,12 @@ use http::StatusCode;
 use crate::wire::AwsError;
 
 /// The name of an error and its status.
-pub(super) fn code(error: &TopicError) -> (&'static str, StatusCode) {
+fn code(error: &TopicError) -> (&'static str, StatusCode) {
     let bad = StatusCode::BAD_REQUEST;
     match error {
         TopicError::NotFound(_) => ("NotFound", StatusCode::NOT_FOUND),
         TopicError::NoResource => ("ResourceNotFound", StatusCode::NOT_FOUND),
-        TopicError::Invalid(_) | TopicError::Unsupported(_) => ("InvalidParameter", bad),
+        TopicError::Invalid(_) | TopicError::Token | TopicError::Unsupported(_) => ("InvalidParameter", bad),
         TopicError::Value(_) => ("ParameterValueInvalid", bad),
         TopicError::NotAuthorized(_) => ("AuthorizationError", StatusCode::FORBIDDEN),
         TopicError::FilterPolicyLimit(_) => ("FilterPolicyLimitExceeded", StatusCode::FORBIDDEN),
@@ -20,7 +20,7 @@ pub(super) fn code(error: &TopicError) -> (&'static str, StatusCode) {
         TopicError::EmptyBatch => ("EmptyBatchRequest", bad),
         TopicError::BatchTooMany => ("TooManyEntriesInBatchRequest", bad),
         TopicError::BatchIdRepeated => ("BatchEntryIdsNotDistinct", bad),
-        TopicError::BatchId => ("InvalidBatchEntryId", bad),
+        TopicError::BatchId(_) | TopicError::BatchIdTooLong(_) => ("InvalidBatchEntryId", bad),
         TopicError::BatchTooLong => ("BatchRequestTooLong", bad),
         TopicError::Store(_) => ("InternalError", StatusCode::INTERNAL_SERVER_ERROR),
     }

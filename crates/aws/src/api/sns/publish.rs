@@ -8,7 +8,6 @@ use http::{Response, StatusCode};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::errors::code;
 use super::{list as elements, read, required};
 use crate::wire::{AwsError, Body, Call, json_response};
 
@@ -31,39 +30,58 @@ struct Request {
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "PascalCase", default)]
 struct AttributeValue {
-    data_type: String,
+    data_type: Option<String>,
     string_value: Option<String>,
     binary_value: Option<String>,
 }
 
 impl AttributeValue {
-    fn read(self) -> Attribute {
-        let binary = self.data_type.starts_with("Binary");
-        let value = if binary { self.binary_value } else { self.string_value };
-        Attribute { data_type: self.data_type, value: value.unwrap_or_default() }
+    /// `at` is where the attributes stand in the request.
+    fn read(self, at: &str, name: &str) -> Result<Attribute, AwsError> {
+        let data_type = self.data_type.ok_or_else(|| {
+            let message = format!(
+                "1 validation error detected: Value null at '{at}.{name}.member.dataType' failed to satisfy \
+                 constraint: Member must not be null"
+            );
+            AwsError::client("ValidationError", message)
+        })?;
+        let kind = data_type.split('.').next().unwrap_or_default();
+        let (field, value, other) = match kind {
+            "Binary" => ("Binary", self.binary_value, self.string_value),
+            _ => ("String", self.string_value, self.binary_value),
+        };
+        if value.is_none() && other.is_some() && matches!(kind, "Binary" | "String" | "Number") {
+            let message =
+                format!("The message attribute '{name}' with type '{data_type}' must use field '{field}'.");
+            return Err(TopicError::Value(message).into());
+        }
+        Ok(Attribute { data_type, value: value.unwrap_or_default() })
     }
 }
 
 impl Request {
-    fn message(self) -> TopicMessage {
+    /// The message; `at` is where it stands in the request.
+    fn message(self, at: &str) -> Result<TopicMessage, AwsError> {
+        let at = format!("{at}messageAttributes");
         let attributes = match self.message_attributes {
             Some(Value::Object(members)) => members
                 .into_iter()
                 .map(|(name, value)| {
                     let value: AttributeValue = serde_json::from_value(value).unwrap_or_default();
-                    (name, value.read())
+                    let attribute = value.read(&at, &name)?;
+                    Ok((name, attribute))
                 })
-                .collect(),
+                .collect::<Result<_, AwsError>>()?,
             _ => BTreeMap::new(),
         };
-        TopicMessage {
+        Ok(TopicMessage {
             message: self.message.unwrap_or_default(),
             subject: self.subject,
             structure: self.message_structure,
             attributes,
             group: self.message_group_id,
             deduplication: self.message_deduplication_id,
-        }
+        })
     }
 
     fn target(&self) -> Result<String, AwsError> {
@@ -83,7 +101,7 @@ impl Request {
 pub(super) async fn publish(topics: Topics, call: Call) -> Result<Response<Body>, AwsError> {
     let request: Request = read(&call)?;
     let arn = request.target()?;
-    let published = topics.publish(&arn, request.message()).await?;
+    let published = topics.publish(&arn, request.message("")?).await?;
     json_response(StatusCode::OK, &shown(&published))
 }
 
@@ -98,22 +116,19 @@ struct BatchRequest {
 pub(super) async fn publish_batch(topics: Topics, call: Call) -> Result<Response<Body>, AwsError> {
     let request: BatchRequest = read(&call)?;
     let arn = required(request.topic_arn, "TopicArn")?;
-    let entry = |mut entry: Request| (entry.id.take().unwrap_or_default(), entry.message());
-    let entries = request.publish_batch_request_entries.into_iter().map(entry).collect();
-    let (mut successful, mut failed): (Vec<Value>, Vec<Value>) = (Vec::new(), Vec::new());
-    for (id, result) in topics.publish_batch(&arn, entries).await? {
-        match result {
-            Ok(published) => {
-                let mut shown = shown(&published);
-                shown.insert("Id".to_owned(), id.into());
-                successful.push(shown.into());
-            }
-            Err(error) => failed.push(json!({
-                "Id": id, "Code": code(&error).0, "Message": error.to_string(), "SenderFault": true,
-            })),
-        }
-    }
-    json_response(StatusCode::OK, &json!({ "Successful": successful, "Failed": failed }))
+    let entry = |(index, mut entry): (usize, Request)| {
+        let at = format!("publishBatchRequestEntries.{}.member.", index + 1);
+        Ok((entry.id.take().unwrap_or_default(), entry.message(&at)?))
+    };
+    let entries = request.publish_batch_request_entries.into_iter().enumerate().map(entry);
+    let entries = entries.collect::<Result<_, AwsError>>()?;
+    let show = |(id, published): (String, Published)| {
+        let mut shown = shown(&published);
+        shown.insert("Id".to_owned(), id.into());
+        shown
+    };
+    let successful: Vec<_> = topics.publish_batch(&arn, entries).await?.into_iter().map(show).collect();
+    json_response(StatusCode::OK, &json!({ "Successful": successful, "Failed": [] }))
 }
 
 fn shown(published: &Published) -> Map<String, Value> {

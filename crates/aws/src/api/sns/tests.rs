@@ -64,9 +64,9 @@ async fn topics_and_subscriptions_are_read_from_forms_and_written_as_xml() {
             format!(
                 "Action=PublishBatch&TopicArn={TOPIC}&PublishBatchRequestEntries.member.1.Id=a\
                  &PublishBatchRequestEntries.member.1.Message=m&PublishBatchRequestEntries.member.2.Id=b\
-                 &PublishBatchRequestEntries.member.2.Message="
+                 &PublishBatchRequestEntries.member.2.Message=m"
             ),
-            "<Failed><member><Code>InvalidParameter</Code><Id>b</Id>".to_owned(),
+            "<Successful><member><Id>a</Id><MessageId>".to_owned(),
         ),
     ] {
         let answer = client.form(&form).await;
@@ -119,6 +119,28 @@ async fn errors_have_the_names_and_the_statuses_of_the_service() {
         (format!("{batch}{eleven}"), 400, "TooManyEntriesInBatchRequest"),
         (format!("{batch}{}{}", entry(1, "a"), entry(2, "a")), 400, "BatchEntryIdsNotDistinct"),
         (format!("{batch}{}", entry(1, "no.dots")), 400, "InvalidBatchEntryId"),
+        (
+            format!("{batch}{}&PublishBatchRequestEntries.member.2.Id=b", entry(1, "a")),
+            400,
+            "InvalidParameter",
+        ),
+        (
+            format!(
+                "{batch}{}&PublishBatchRequestEntries.member.1.MessageAttributes.entry.1.Name=n\
+                 &PublishBatchRequestEntries.member.1.MessageAttributes.entry.1.Value.StringValue=x",
+                entry(1, "a")
+            ),
+            400,
+            "ValidationError",
+        ),
+        (
+            format!(
+                "Action=Publish&TopicArn={TOPIC}&Message=m&MessageAttributes.entry.1.Name=n\
+                 &MessageAttributes.entry.1.Value.DataType=Binary&MessageAttributes.entry.1.Value.StringValue=x"
+            ),
+            400,
+            "ParameterValueInvalid",
+        ),
         (format!("{subscribe}&Protocol=carrier-pigeon&Endpoint=x"), 400, "InvalidParameter"),
         (format!("{subscribe}&Protocol=sms&Endpoint=1"), 400, "InvalidParameter"),
         (format!("{subscribe}&Protocol=http&Endpoint=https://x.example"), 400, "InvalidParameter"),
