@@ -59,6 +59,19 @@ fn invalid(message: impl Into<String>) -> AwsError {
     AwsError::client("InvalidParameterException", message)
 }
 
+/// Checks the length of a page.
+fn check_limit(limit: usize, most: usize) -> Result<(), AwsError> {
+    let (bound, value) = match limit {
+        0 => ("greater", 1),
+        limit if limit > most => ("less", most),
+        _ => return Ok(()),
+    };
+    Err(invalid(format!(
+        "1 validation error detected: Value '{limit}' at 'limit' failed to satisfy constraint: Member must have value \
+         {bound} than or equal to {value}"
+    )))
+}
+
 /// A member that must be there.
 fn required(value: Option<String>, name: &str) -> Result<String, AwsError> {
     value.filter(|value| !value.is_empty()).ok_or_else(|| {
@@ -78,8 +91,15 @@ fn done() -> Result<Response<Body>, AwsError> {
 fn group_name(name: Option<String>, identifier: Option<String>) -> Result<String, AwsError> {
     match (name, identifier) {
         (Some(name), None) if !name.is_empty() => Ok(name),
+        (None, Some(identifier)) if identifier.contains('*') => Err(invalid(
+            "1 validation error detected: Value at 'logGroupIdentifier' failed to satisfy constraint: Member must \
+             satisfy regular expression pattern: [\\w#+=/:,.@-]*",
+        )),
         (None, Some(identifier)) => Ok(of_arn(&identifier).to_owned()),
-        (Some(_), Some(_)) => Err(invalid("LogGroup name and identifier cannot both be given")),
+        (Some(_), Some(_)) => Err(AwsError::client(
+            "ValidationException",
+            "LogGroup name and LogGroup ARN are mutually exclusive parameters.",
+        )),
         _ => Err(invalid("Exactly one of logGroupName and logGroupIdentifier must be given")),
     }
 }

@@ -7,7 +7,7 @@ use http::{Response, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{group_name, invalid, log_error, required, token};
+use super::{check_limit, group_name, invalid, log_error, required, token};
 use crate::wire::{AwsError, Body, Call, json_response};
 
 /// The most events in a page. Source: the API reference, `GetLogEvents`.
@@ -39,12 +39,7 @@ impl Request {
     /// What to read; `from_head` says where reading begins unless the request says it.
     fn read(&self, streams: StreamChoice, from_head: bool) -> Result<ReadRequest, AwsError> {
         let max_events = self.limit.unwrap_or(MAX_EVENTS);
-        if !(1..=MAX_EVENTS).contains(&max_events) {
-            return Err(invalid(format!(
-                "1 validation error detected: Value '{max_events}' at 'limit' failed to satisfy constraint: Member \
-                 must have value between 1 and {MAX_EVENTS}"
-            )));
-        }
+        check_limit(max_events, MAX_EVENTS)?;
         let begin = match self.start_from_head.unwrap_or(from_head) {
             true => Direction::Forward,
             false => Direction::Backward,

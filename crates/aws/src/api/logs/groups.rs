@@ -7,7 +7,7 @@ use http::{Response, StatusCode};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{done, group_name, invalid, log_error, of_arn, required};
+use super::{check_limit, done, group_name, invalid, log_error, of_arn, required};
 use crate::wire::{AwsError, Body, Call, RequestContext, json_response};
 
 /// Days that a retention policy may name. Source: the API reference, `PutRetentionPolicy`.
@@ -15,6 +15,8 @@ const RETENTION_DAYS: [u32; 23] = [
     1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
     4383,
 ];
+/// What is said of a long name.
+const TOO_LONG: &str = "Invalid LogGroup or LogStream, both must have length less than or equal to 512.";
 /// The longest page, and the one where none is asked.
 const PAGE: usize = 50;
 
@@ -72,9 +74,7 @@ impl Request {
     /// The page of `all` that is asked for, and the token of the next.
     fn page<T>(&self, all: Vec<T>) -> Result<(Vec<T>, Option<String>), AwsError> {
         let limit = self.limit.unwrap_or(PAGE);
-        if !(1..=PAGE).contains(&limit) {
-            return Err(invalid(format!("limit: {limit} is not between 1 and {PAGE}")));
-        }
+        check_limit(limit, PAGE)?;
         let start: usize = match &self.next_token {
             Some(token) => token.parse().map_err(|_| invalid("The specified nextToken is invalid."))?,
             None => 0,
@@ -88,7 +88,10 @@ pub(super) async fn create_group(logs: LogStore, call: Call) -> Result<Response<
     let request: Request = call.json()?;
     let name = request.group()?;
     let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '/' | '.' | '#');
-    if name.len() > 512 || !name.chars().all(legal) {
+    if name.len() > 512 {
+        return Err(invalid(TOO_LONG));
+    }
+    if !name.chars().all(legal) {
         return Err(invalid(format!(
             "1 validation error detected: Value '{name}' at 'logGroupName' failed to satisfy constraint: \
              Member must satisfy regular expression pattern: [\\.\\-_/#A-Za-z0-9]+"
@@ -142,7 +145,10 @@ fn show_group(group: &GroupInfo, context: &RequestContext) -> serde_json::Value 
 pub(super) async fn create_stream(logs: LogStore, call: Call) -> Result<Response<Body>, AwsError> {
     let request: Request = call.json()?;
     let stream = request.stream()?;
-    if stream.len() > 512 || stream.contains([':', '*']) {
+    if stream.len() > 512 {
+        return Err(invalid(TOO_LONG));
+    }
+    if stream.contains([':', '*']) {
         return Err(invalid(format!(
             "1 validation error detected: Value '{stream}' at 'logStreamName' failed to satisfy constraint: \
              Member must satisfy regular expression pattern: [^:*]*"
@@ -174,7 +180,10 @@ pub(super) async fn describe_streams(logs: LogStore, call: Call) -> Result<Respo
             return Err(invalid("Cannot order by LastEventTime with a logStreamNamePrefix."));
         }
         Some(other) => {
-            return Err(invalid(format!("orderBy: {other} is neither LogStreamName nor LastEventTime")));
+            return Err(invalid(format!(
+                "1 validation error detected: Value '{other}' at 'orderBy' failed to satisfy constraint: Member must \
+                 satisfy enum value set: [LogStreamName, LastEventTime]"
+            )));
         }
     }
     if request.descending {
@@ -192,9 +201,10 @@ fn show_stream(stream: &StreamInfo, group: &str, context: &RequestContext) -> se
         "creationTime": stream.created.millis(),
         "arn": format!("arn:aws:logs:{region}:{account}:log-group:{group}:log-stream:{name}"),
         "storedBytes": 0,
-        "uploadSequenceToken": "1",
     });
     if let Some((first, last)) = stream.events {
+        // Ignored by whoever gets it, and still shown.
+        shown["uploadSequenceToken"] = "1".into();
         shown["firstEventTimestamp"] = first.millis().into();
         shown["lastEventTimestamp"] = last.millis().into();
     }

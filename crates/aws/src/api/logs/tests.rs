@@ -150,6 +150,60 @@ async fn streams_are_listed_by_name_or_by_their_last_event() {
 }
 
 #[tokio::test]
+async fn what_breaks_a_constraint_is_told_in_the_words_of_the_service() {
+    let logs = Logs::ready().await;
+    let constraint = |told: &str| format!("failed to satisfy constraint: Member must {told}");
+    let invalid = "InvalidParameterException";
+    let long = "x".repeat(513);
+    for (operation, body, code, told) in [
+        (
+            "GetLogEvents",
+            json!({ "logGroupName": "g", "logStreamName": "s", "limit": 10_001 }),
+            invalid,
+            constraint("have value less than or equal to 10000"),
+        ),
+        (
+            "FilterLogEvents",
+            json!({ "logGroupName": "g", "limit": 0 }),
+            invalid,
+            constraint("have value greater than or equal to 1"),
+        ),
+        (
+            "DescribeLogGroups",
+            json!({ "limit": 51 }),
+            invalid,
+            constraint("have value less than or equal to 50"),
+        ),
+        (
+            "DescribeLogStreams",
+            json!({ "logGroupName": "g", "orderBy": "x" }),
+            invalid,
+            constraint("satisfy enum value set: [LogStreamName, LastEventTime]"),
+        ),
+        (
+            "DescribeLogStreams",
+            json!({ "logGroupIdentifier": "arn:aws:logs:us-east-1:000000000000:log-group:g:*" }),
+            invalid,
+            "at 'logGroupIdentifier' failed to satisfy constraint".to_owned(),
+        ),
+        (
+            "DescribeLogStreams",
+            json!({ "logGroupIdentifier": "g", "logGroupName": "g" }),
+            "ValidationException",
+            "LogGroup name and LogGroup ARN are mutually exclusive parameters.".to_owned(),
+        ),
+        (
+            "CreateLogGroup",
+            json!({ "logGroupName": long }),
+            invalid,
+            "Invalid LogGroup or LogStream, both must have length less than or equal to 512.".to_owned(),
+        ),
+    ] {
+        logs.refused(operation, body, code, &told).await;
+    }
+}
+
+#[tokio::test]
 async fn batches_are_held_to_the_documented_rules() {
     let logs = Logs::ready().await;
     let check = async |events: &[(i64, &str)], told: &str| {
