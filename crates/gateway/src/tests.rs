@@ -43,6 +43,7 @@ impl Functions for Fake {
             url: FunctionUrl {
                 id: id.into(),
                 auth: self.auth,
+                mode_named: false,
                 mode: self.mode,
                 cors: self.cors.clone(),
                 created: Timestamp(0),

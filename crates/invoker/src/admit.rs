@@ -1,7 +1,9 @@
 //! Second stage: whether there is room to run now.
 //!
 //! Functions with reserved concurrency count against their reservation, all others together against what the account
-//! has left. Source: the Lambda developer guide, "Understanding Lambda function scaling" (2026-11).
+//! has left. A version with provisioned concurrency has places of its own, which are taken out of the reservation, or
+//! out of the account's pool where there is none. Source: the Lambda developer guide, "Understanding Lambda function
+//! scaling" and "Configuring provisioned concurrency for a function" (2026-11).
 //!
 //! Where there is none, the `Invoke` operations throttle at once, as documented: their clients try again, and accepted
 //! events come back by themselves. A request over HTTP has nobody who does that for it, so it waits in a bounded
@@ -12,12 +14,13 @@ mod line;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-use ebb_model::{Trigger, limits};
+use ebb_model::{Trigger, Version, limits};
 
 use crate::Shared;
-use crate::catalog::Snapshot;
+use crate::catalog::{Snapshot, set_aside};
 use crate::error::{InvokeError, ThrottleReason};
 use crate::metering::FunctionMeter;
+use crate::provisioned;
 use crate::resolve::Resolved;
 pub(crate) use line::Line;
 
@@ -43,7 +46,18 @@ pub(crate) struct Admitted {
 #[derive(Debug)]
 pub(crate) struct Permit {
     meter: Arc<FunctionMeter>,
-    unreserved: Option<Arc<Admission>>,
+    kind: PlaceKind,
+}
+
+/// Where a place was taken.
+#[derive(Debug)]
+enum PlaceKind {
+    /// Among the provisioned ones of a version.
+    Provisioned(Version),
+    /// In the function's reservation.
+    Reserved,
+    /// In the account's pool.
+    Unreserved(Arc<Admission>),
 }
 
 impl Admission {
@@ -57,9 +71,9 @@ impl Admission {
 
     /// Recounts what the reservations leave over; called after each change of the catalog.
     pub(crate) fn follow(&self, snapshot: &Snapshot) {
-        let reserved: u32 =
-            snapshot.functions.values().filter_map(|function| function.reserved_concurrency).sum();
-        self.limit.store(limits::ACCOUNT_CONCURRENCY.saturating_sub(reserved), Relaxed);
+        let set_aside: u64 = snapshot.functions.values().map(|function| set_aside(function)).sum();
+        let set_aside = u32::try_from(set_aside).unwrap_or(u32::MAX);
+        self.limit.store(limits::ACCOUNT_CONCURRENCY.saturating_sub(set_aside), Relaxed);
         // There may be more places than before.
         self.line.freed();
     }
@@ -79,8 +93,12 @@ impl Permit {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.meter.leave();
-        if let Some(admission) = &self.unreserved {
+        let provisioned = match &self.kind {
+            PlaceKind::Provisioned(version) => Some(*version),
+            PlaceKind::Reserved | PlaceKind::Unreserved(_) => None,
+        };
+        self.meter.leave(provisioned);
+        if let PlaceKind::Unreserved(admission) = &self.kind {
             admission.unreserved.fetch_sub(1, Relaxed);
             admission.line.freed();
         }
@@ -91,7 +109,7 @@ impl Drop for Permit {
 pub(crate) async fn admit(shared: &Shared, resolved: Resolved) -> Result<Admitted, InvokeError> {
     let door = Door::of(shared, &resolved);
     // A reservation of zero turns a function off: there will be no place.
-    let may_wait = resolved.invocation.trigger == Trigger::Http && door.reserved != Some(0);
+    let may_wait = resolved.invocation.trigger == Trigger::Http && !door.is_closed();
     let at_once = if may_wait && !door.meter.line.is_empty() { None } else { door.enter() };
     let permit = match at_once {
         Some(permit) => permit,
@@ -116,27 +134,46 @@ async fn wait(shared: &Shared, door: &Door) -> Result<Permit, InvokeError> {
 struct Door {
     meter: Arc<FunctionMeter>,
     admission: Arc<Admission>,
+    /// Places in the reservation that are not promised to versions with provisioned concurrency.
     reserved: Option<u32>,
+    version: Version,
+    /// Places that the version has to itself.
+    provisioned: u32,
 }
 
 impl Door {
     fn of(shared: &Shared, resolved: &Resolved) -> Self {
+        let function = &resolved.function;
+        let version = resolved.version.version;
+        let promised: u32 = function.provisioned_concurrency.values().sum();
         Self {
-            meter: shared.metering.of(&resolved.function.name),
+            meter: shared.metering.of(&function.name),
             admission: shared.admission.clone(),
-            reserved: resolved.function.reserved_concurrency,
+            reserved: function.reserved_concurrency.map(|reserved| reserved.saturating_sub(promised)),
+            version,
+            provisioned: if promised == 0 { 0 } else { provisioned::promised(function, version) },
         }
+    }
+
+    /// Whether there will never be a place.
+    fn is_closed(&self) -> bool {
+        self.reserved == Some(0) && self.provisioned == 0
     }
 
     /// Takes a place, where there is one.
     fn enter(&self) -> Option<Permit> {
-        let entered = match self.reserved {
-            Some(reserved) => self.meter.enter(reserved),
+        let permit = |kind| Some(Permit { meter: self.meter.clone(), kind });
+        if self.provisioned > 0 && self.meter.enter_provisioned(self.version, self.provisioned) {
+            return permit(PlaceKind::Provisioned(self.version));
+        }
+        match self.reserved {
+            Some(reserved) if self.meter.enter(reserved) => permit(PlaceKind::Reserved),
             // In this order: the second always succeeds.
-            None => self.admission.enter() && self.meter.enter(u32::MAX),
-        };
-        let unreserved = self.reserved.is_none().then(|| self.admission.clone());
-        entered.then(|| Permit { meter: self.meter.clone(), unreserved })
+            None if self.admission.enter() && self.meter.enter(u32::MAX) => {
+                permit(PlaceKind::Unreserved(self.admission.clone()))
+            }
+            _ => None,
+        }
     }
 
     /// Waits for its turn and for a place.

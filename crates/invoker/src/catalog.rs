@@ -51,6 +51,7 @@ use crate::port::Runtime;
 pub use account::AccountSettings;
 pub use aliases::{AliasChange, NewAlias};
 pub use code::{CodeObjectError, CodeObjects, CodeSource};
+pub(crate) use concurrency::set_aside;
 pub use concurrency::{ProvisionedConcurrency, ProvisionedStatus};
 pub use create::NewFunction;
 pub use error::{CatalogError, NotFound};

@@ -1,11 +1,11 @@
 //! Counters per function: what `/_ebb/metrics` and `ebb ls` show. Written by the stages, read by anyone.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-use ebb_model::{FunctionName, Outcome};
+use ebb_model::{FunctionName, Outcome, Version};
 
 use crate::admit::Line;
 use crate::catalog::Snapshot;
@@ -25,7 +25,12 @@ pub(crate) struct FunctionMeter {
     cold_starts: AtomicU64,
     duration_micros: AtomicU64,
     billed_mib_millis: AtomicU64,
+    /// Invocations that run now.
     concurrent: AtomicU32,
+    /// Those of them that are not promised a provisioned instance.
+    on_demand: AtomicU32,
+    /// The others, by version.
+    provisioned: Mutex<BTreeMap<Version, u32>>,
     /// Requests that wait for a place.
     pub(crate) line: Line,
 }
@@ -78,12 +83,37 @@ impl Metering {
 impl FunctionMeter {
     /// Takes one of `limit` places, where one is free.
     pub(crate) fn enter(&self, limit: u32) -> bool {
-        self.concurrent.fetch_update(Relaxed, Relaxed, |now| (now < limit).then_some(now + 1)).is_ok()
+        let entered = self.on_demand.fetch_update(Relaxed, Relaxed, |now| (now < limit).then_some(now + 1));
+        if entered.is_ok() {
+            self.concurrent.fetch_add(1, Relaxed);
+        }
+        entered.is_ok()
     }
 
-    /// Gives a place back.
-    pub(crate) fn leave(&self) {
+    /// Takes one of the `promised` places of a version that has provisioned instances, where one is free.
+    pub(crate) fn enter_provisioned(&self, version: Version, promised: u32) -> bool {
+        let mut running = self.provisioned.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = running.entry(version).or_default();
+        if *now >= promised {
+            return false;
+        }
+        *now += 1;
+        self.concurrent.fetch_add(1, Relaxed);
+        true
+    }
+
+    /// Gives a place back: one of the provisioned ones of this version, or another.
+    pub(crate) fn leave(&self, provisioned: Option<Version>) {
         self.concurrent.fetch_sub(1, Relaxed);
+        match provisioned {
+            None => drop(self.on_demand.fetch_sub(1, Relaxed)),
+            Some(version) => {
+                let mut running = self.provisioned.lock().unwrap_or_else(PoisonError::into_inner);
+                if let Some(now) = running.get_mut(&version) {
+                    *now = now.saturating_sub(1);
+                }
+            }
+        }
         self.line.freed();
     }
 

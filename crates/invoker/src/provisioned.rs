@@ -13,7 +13,6 @@ use tokio::time::Instant;
 use crate::Shared;
 use crate::acquire::pool::Pool;
 use crate::acquire::start::{self, Boot, BootError, InitEnd};
-use crate::failure;
 
 /// Starts at one time, so that a large number of instances leaves the processors to those who run events.
 const STARTS_AT_ONCE: usize = 4;
@@ -86,6 +85,15 @@ fn wishes(shared: &Shared) -> Vec<Wish> {
         }
     }
     wishes
+}
+
+/// How many provisioned instances a version of a function may use.
+pub(crate) fn promised(function: &Function, version: Version) -> u32 {
+    let all = function.provisioned_concurrency.iter();
+    all.flat_map(|(qualifier, count)| shares(function, qualifier, *count))
+        .filter(|(of, _)| of.version == version)
+        .map(|(_, share)| share)
+        .sum()
 }
 
 /// How a number of instances is split over the versions that a qualifier leads to.
@@ -185,13 +193,10 @@ fn fill(shared: &Arc<Shared>, turns: &Arc<Semaphore>, pool: &Arc<Pool>, target: 
 fn explain(error: BootError) -> String {
     match error {
         BootError::Platform(error) => error.to_string(),
-        BootError::Init(InitEnd::Reported(object)) => {
-            format!("FUNCTION_ERROR_INIT_FAILURE: {}", failure::error_type(&object))
+        // What it was is in the function's log.
+        BootError::Init(InitEnd::Reported(_) | InitEnd::Diagnosed { .. } | InitEnd::Exited(_)) => {
+            "FUNCTION_ERROR_INIT_FAILURE".to_owned()
         }
-        BootError::Init(InitEnd::Diagnosed { error_type, message }) => {
-            format!("FUNCTION_ERROR_INIT_FAILURE: {error_type}: {message}")
-        }
-        BootError::Init(InitEnd::Exited(cause)) => format!("FUNCTION_ERROR_INIT_FAILURE: {cause}"),
         BootError::Init(InitEnd::TimedOut) => "FUNCTION_ERROR_INIT_TIMEOUT".to_owned(),
     }
 }

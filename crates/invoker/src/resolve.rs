@@ -48,7 +48,13 @@ pub(crate) struct Found {
 pub(crate) fn find(catalog: &Catalog, invocation: &Invocation) -> Result<Found, InvokeError> {
     let reference = &invocation.function;
     let invoked = asked(catalog, reference);
-    let missing = || InvokeError::NotFound(invoked.to_string());
+    // Named with the version that was meant, also where the request named none (recorded 2025).
+    let missing = || {
+        let latest = Qualifier::Version(Version::Latest);
+        let meant =
+            FunctionArn { qualifier: Some(invoked.qualifier.clone().unwrap_or(latest)), ..invoked.clone() };
+        InvokeError::NotFound(meant.to_string())
+    };
     if invoked.account != *catalog.account() || invoked.region != *catalog.region() {
         return Err(missing());
     }

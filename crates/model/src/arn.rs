@@ -84,9 +84,13 @@ impl FunctionReference {
         let parts: Vec<&str> = text.split(':').collect();
         let (region, account, rest): (Option<&str>, Option<&str>, &[&str]) = match parts.as_slice() {
             ["arn", partition, "lambda", region, account, "function", rest @ ..]
-                if partition.starts_with("aws") =>
+                if partition.starts_with("aws") && !rest.is_empty() =>
             {
                 (Some(region), Some(account), rest)
+            }
+            // The service takes an ARN whose `function` is the name, too.
+            ["arn", partition, "lambda", region, account, _] if partition.starts_with("aws") => {
+                (Some(region), Some(account), &parts[5..])
             }
             ["function", rest @ ..] if !rest.is_empty() && parts.len() > 1 => (None, None, rest),
             [account, "function", rest @ ..] => (None, Some(account), rest),

@@ -98,6 +98,9 @@ pub struct Settings {
     /// Environment variables.
     #[serde(default)]
     pub environment: BTreeMap<String, String>,
+    /// Whether no variables were asked for in so many words: answers show an empty set then, and none otherwise.
+    #[serde(default)]
+    pub environment_emptied: bool,
     /// Layers, lowest first.
     #[serde(default)]
     pub layers: Vec<LayerReference>,
@@ -338,6 +341,9 @@ pub struct FunctionUrl {
     pub auth: UrlAuth,
     /// Buffered or streamed.
     pub mode: InvokeMode,
+    /// Whether a request ever named the mode: only then do the answers of changes.
+    #[serde(default)]
+    pub mode_named: bool,
     /// Cross-origin settings.
     pub cors: Option<UrlCors>,
     /// When it was made.

@@ -58,6 +58,7 @@ pub(crate) fn of_boot(family: RuntimeFamily, level: Option<u16>) -> Environment 
     set("TZ", ":UTC".into());
     set("PATH", "/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:/opt/bin".into());
     set("LD_LIBRARY_PATH", LIBRARY_PATH.into());
+    set("PWD", TASK_ROOT.into());
     set("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{CONTROL_API_PORT}"));
     for (name, value) in search_paths(family, level) {
         set(name, value);
@@ -144,9 +145,12 @@ fn reserved(spec: &InstanceSpec) -> Environment {
     set("AWS_LAMBDA_INITIALIZATION_TYPE", spec.initialization.into());
     set("AWS_LAMBDA_LOG_GROUP_NAME", spec.logs.group().into());
     set("AWS_LAMBDA_LOG_STREAM_NAME", spec.logs.name().into());
-    set("AWS_LAMBDA_LOG_FORMAT", log_format(settings.logging.format).into());
-    if let (LogFormat::Json, Some(level)) = (settings.logging.format, settings.logging.application_level) {
-        set("AWS_LAMBDA_LOG_LEVEL", log_level(level).into());
+    // The service sets neither for the text format (recorded 2026).
+    if settings.logging.format == LogFormat::Json {
+        set("AWS_LAMBDA_LOG_FORMAT", "JSON".into());
+        if let Some(level) = settings.logging.application_level {
+            set("AWS_LAMBDA_LOG_LEVEL", log_level(level).into());
+        }
     }
     set("AWS_LAMBDA_RUNTIME_API", format!("127.0.0.1:{RUNTIME_API_PORT}"));
     set("LAMBDA_TASK_ROOT", TASK_ROOT.into());
@@ -164,13 +168,6 @@ fn keys(credentials: &Credentials) -> Environment {
         set("AWS_SESSION_TOKEN", token.expose());
     }
     environment
-}
-
-fn log_format(format: LogFormat) -> &'static str {
-    match format {
-        LogFormat::Text => "Text",
-        LogFormat::Json => "JSON",
-    }
 }
 
 fn log_level(level: LogLevel) -> &'static str {

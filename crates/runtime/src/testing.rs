@@ -38,6 +38,7 @@ pub(crate) fn version(runtime: &str) -> FunctionVersion {
             },
             dead_letter: None,
             snap_start: false,
+            environment_emptied: false,
             server: None,
             stored: BTreeMap::new(),
         },

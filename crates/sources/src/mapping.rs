@@ -163,7 +163,7 @@ impl Mappings {
     /// Makes a mapping.
     ///
     /// # Errors
-    /// [`MappingError::NotFound`] for the function, [`MappingError::Exists`], [`MappingError::Invalid`].
+    /// [`MappingError::Exists`], [`MappingError::Invalid`], also where there is no such function or queue.
     pub async fn create(
         &self,
         source_arn: &str,
@@ -216,13 +216,13 @@ impl Mappings {
     /// All mappings of a source and of a function, where they are given.
     ///
     /// # Errors
-    /// [`MappingError::NotFound`] for the function.
+    /// [`MappingError::Invalid`] for a reference to a function that cannot be read; one to none finds nothing.
     pub fn list(
         &self,
         source_arn: Option<&str>,
         function: Option<&str>,
     ) -> Result<Vec<Arc<Mapping>>, MappingError> {
-        let function = function.map(|function| self.function(function)).transpose()?;
+        let function = function.map(|function| self.function_arn(function)).transpose()?;
         let wanted = |mapping: &&Arc<Mapping>| {
             source_arn.is_none_or(|arn| arn == mapping.source_arn)
                 && function.as_ref().is_none_or(|function| *function == mapping.function_arn)
@@ -326,22 +326,23 @@ impl Mappings {
 
     /// The ARN of a function that is there.
     fn function(&self, text: &str) -> Result<String, MappingError> {
-        let missing = |arn: &str| MappingError::NotFound(format!("Function not found: {arn}"));
-        let reference =
-            FunctionReference::parse(text).map_err(|error| MappingError::Invalid(error.to_string()))?;
-        let catalog = self.inner.invoker.catalog();
-        let arn = catalog.arn(&reference.name, reference.qualifier.as_ref()).to_string();
-        if catalog.snapshot().function(&reference.name).is_none() {
-            return Err(missing(&arn));
+        let reference = read_reference(text)?;
+        if self.inner.invoker.catalog().snapshot().function(&reference.name).is_none() {
+            return Err(MappingError::Invalid("Function does not exist".to_owned()));
         }
-        Ok(arn)
+        self.function_arn(text)
+    }
+
+    fn function_arn(&self, text: &str) -> Result<String, MappingError> {
+        let reference = read_reference(text)?;
+        Ok(self.inner.invoker.catalog().arn(&reference.name, reference.qualifier.as_ref()).to_string())
     }
 
     fn queue(&self, arn: &str) -> Result<Arc<Queue>, MappingError> {
         let service = arn.split(':').nth(2).unwrap_or_default();
         if service != "sqs" {
             return Err(MappingError::Invalid(match service {
-                "" => format!("Unrecognized event source: {arn} is no ARN."),
+                "" => "Unrecognized event source.".to_owned(),
                 service => {
                     format!("ebb has no event source mappings for {service} yet ({arn}); queues are built.")
                 }
@@ -398,6 +399,10 @@ impl std::fmt::Debug for Mappings {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Mappings").field("mappings", &self.inner.mappings.all().len()).finish_non_exhaustive()
     }
+}
+
+fn read_reference(text: &str) -> Result<FunctionReference, MappingError> {
+    FunctionReference::parse(text).map_err(|error| MappingError::Invalid(error.to_string()))
 }
 
 fn short_name(arn: &str) -> &str {

@@ -175,11 +175,16 @@ impl ebb_invoker::InstanceCredentials for KeyRing {
         let principal = Principal::AssumedRole {
             account: arn.account.clone(),
             role,
-            session: arn.name.to_string(),
+            session: session_name(arn.name.as_str()),
             function: Some(arn.qualified(None).to_string()),
         };
         KeyRing::issue(self, &principal, INSTANCE_KEY_LIFETIME)
     }
+}
+
+/// The session is called as the function; a name of one letter is too short for one (recorded 2025).
+fn session_name(function: &str) -> String {
+    if function.len() < 2 { format!("{function}@lambda_function") } else { function.to_owned() }
 }
 
 fn random_root() -> Result<Credentials, CredentialsFileError> {

@@ -1,8 +1,6 @@
 //! What the account may use and does use.
 
-use std::collections::HashMap;
-
-use ebb_model::{Digest, limits};
+use ebb_model::limits;
 
 use super::Catalog;
 
@@ -33,22 +31,19 @@ impl Catalog {
     #[must_use]
     pub fn account_settings(&self) -> AccountSettings {
         let snapshot = self.snapshot();
-        let mut packages: HashMap<Digest, u64> = HashMap::new();
-        for function in snapshot.functions.values() {
-            for version in std::iter::once(&function.latest).chain(function.versions.values()) {
-                packages.insert(version.code.digest, version.code.size);
-            }
-        }
-        for layer in snapshot.layers.values() {
-            packages.extend(layer.versions.values().map(|version| (version.digest, version.size)));
-        }
+        // Each version counts, also where it has the package of another, as it does on the service (recorded 2025).
+        let functions = snapshot.functions.values().flat_map(|function| {
+            let versions = std::iter::once(&function.latest).chain(function.versions.values());
+            versions.map(|version| version.code.size)
+        });
+        let layers = snapshot.layers.values().flat_map(|layer| layer.versions.values().map(|one| one.size));
         AccountSettings {
             total_code_limit: TOTAL_CODE_BYTES,
             unzipped_limit: limits::UNZIPPED_BYTES,
             zipped_limit: limits::ZIP_UPLOAD_BYTES as u64,
             concurrency: limits::ACCOUNT_CONCURRENCY,
             unreserved_concurrency: self.unreserved_concurrency(),
-            total_code: packages.values().sum(),
+            total_code: functions.chain(layers).sum(),
             functions: snapshot.functions.len() as u64,
         }
     }

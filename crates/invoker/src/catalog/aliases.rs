@@ -65,6 +65,11 @@ impl Catalog {
             description: new.description.clone(),
             revision: RevisionId::random(),
         };
+        if self.snapshot().function(function).is_none() {
+            // Named with the version that was meant (recorded 2025).
+            let arn = self.arn(function, Some(&Qualifier::Version(version)));
+            return Err(NotFound::Function(arn.to_string()).into());
+        }
         self.change(function, |function| {
             if function.aliases.contains_key(&alias.name) {
                 let qualifier = Qualifier::Alias(alias.name.clone());

@@ -41,14 +41,23 @@ pub trait CodeObjects: Send + Sync + 'static {
     ) -> Boxed<'a, Result<Bytes, CodeObjectError>>;
 }
 
-/// Why an object could not be read, as the bucket service says it.
+/// Why an object could not be read, as the service says it.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("Error occurred while GetObject. S3 Error Code: {code}. S3 Error Message: {message}")]
-pub struct CodeObjectError {
-    /// As in `NoSuchKey`.
-    pub code: String,
-    /// For people.
-    pub message: String,
+pub enum CodeObjectError {
+    /// The bucket service refused.
+    #[error("Error occurred while GetObject. S3 Error Code: {code}. S3 Error Message: {message}")]
+    Refused {
+        /// As in `NoSuchKey`.
+        code: String,
+        /// For people.
+        message: String,
+    },
+    /// It is too large for a package.
+    #[error("Unzipped size must be smaller than {limit} bytes")]
+    TooLarge {
+        /// In bytes.
+        limit: u64,
+    },
 }
 
 /// Sizes of packages once unpacked, so that a package is not read again each time that it is added up with others.

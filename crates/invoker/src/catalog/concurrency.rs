@@ -325,7 +325,7 @@ fn not_published() -> CatalogError {
 }
 
 /// What a function takes out of the account's pool: what it reserved, else what it has provisioned.
-fn set_aside(function: &Function) -> u64 {
+pub(crate) fn set_aside(function: &Function) -> u64 {
     let provisioned: u32 = function.provisioned_concurrency.values().sum();
     u64::from(function.reserved_concurrency.unwrap_or(provisioned))
 }

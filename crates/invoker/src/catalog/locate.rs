@@ -52,6 +52,10 @@ impl Catalog {
             let holds = text == "$LATEST.PUBLISHED" || text.bytes().all(legal);
             violations.pattern("qualifier", text, QUALIFIER_PATTERN, holds);
         }
+        if names_no_region(reference) {
+            violations.pattern("functionName", reference, REFERENCE_PATTERN, false);
+            return Err(CatalogError::Validation(violations));
+        }
         let parsed = match FunctionReference::parse(reference) {
             Ok(parsed) => parsed,
             Err(error) => return Err(self.unreadable(reference, qualifier, &error, violations)),
@@ -107,6 +111,10 @@ impl Catalog {
     pub fn new_name(&self, text: &str) -> Result<FunctionName, CatalogError> {
         let mut violations = Violations::new();
         violations.length("functionName", text, &(1..=140));
+        if names_no_region(text) {
+            violations.pattern("functionName", text, NEW_NAME_PATTERN, false);
+            return Err(CatalogError::Validation(violations));
+        }
         match FunctionReference::parse(text) {
             Ok(_) => {
                 violations.finish()?;
@@ -117,6 +125,10 @@ impl Catalog {
                 let mut violations = Violations::new();
                 violations.length("functionName", &part.value, &(1..=64));
                 Err(CatalogError::InvalidParameter(violations.to_string()))
+            }
+            // The pattern has no word on the length of a qualifier.
+            Err(InvalidReference::Part(part)) if is_long_qualifier(&part) && !violations.is_empty() => {
+                Err(CatalogError::Validation(violations))
             }
             Err(_) => {
                 violations.pattern("functionName", text, NEW_NAME_PATTERN, false);
@@ -170,6 +182,41 @@ fn is_long_name(part: &InvalidName) -> bool {
     part.what == "function name"
         && part.value.len() > 64
         && part.value.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+}
+
+fn is_long_qualifier(part: &InvalidName) -> bool {
+    part.what == "qualifier"
+        && part.value.len() > 128
+        && part.value.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+}
+
+/// Whether a reference is an ARN whose region has not the form that the service's pattern asks for.
+fn names_no_region(reference: &str) -> bool {
+    let mut parts = reference.split(':');
+    parts.next() == Some("arn") && parts.nth(2).is_some_and(|region| !is_region(region))
+}
+
+/// `(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}`
+fn is_region(text: &str) -> bool {
+    let letters = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase());
+    let parts: Vec<&str> = text.strip_prefix("eusc-").unwrap_or(text).split('-').collect();
+    let (country, rest) = match parts.as_slice() {
+        [country, special, rest @ ..]
+            if rest.len() == 2
+                && (*special == "gov"
+                    || (special.starts_with("iso") && special.len() <= 4 && letters(special))) =>
+        {
+            (*country, rest)
+        }
+        [country, rest @ ..] => (*country, rest),
+        [] => return false,
+    };
+    let [area, number] = rest else { return false };
+    country.len() == 2
+        && letters(country)
+        && letters(area)
+        && number.len() == 1
+        && number.as_bytes()[0].is_ascii_digit()
 }
 
 /// A version of a function by number.

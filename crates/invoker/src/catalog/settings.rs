@@ -124,6 +124,9 @@ impl SettingsInput {
             let holds = target.is_empty() || target.starts_with("arn:");
             violations.pattern("deadLetterConfig.targetArn", target, ARN_PATTERN, holds);
         }
+        if let Some(vpc) = self.stored.get("VpcConfig") {
+            check_vpc(vpc, violations);
+        }
         if let Some(layers) = &self.layers
             && layers.iter().any(|arn| LayerVersionArn::parse(arn).is_err())
         {
@@ -174,6 +177,7 @@ impl Catalog {
             logging: logging::standard(name),
             dead_letter: None,
             snap_start: false,
+            environment_emptied: false,
             server: None,
             stored: BTreeMap::new(),
         };
@@ -206,6 +210,7 @@ impl Catalog {
         if let Some(variables) = &input.environment {
             environment::check(variables)?;
             settings.environment.clone_from(variables);
+            settings.environment_emptied = variables.is_empty();
         }
         if let Some(layers) = &input.layers {
             settings.layers = self.resolve_layers(layers)?;
@@ -246,6 +251,26 @@ impl Catalog {
             references.push(LayerReference { arn, digest: layer.digest, size: layer.size });
         }
         Ok(references)
+    }
+}
+
+/// Source: the public model of Lambda (2026-11), `SubnetIds` and `SecurityGroupIds`.
+fn check_vpc(vpc: &Value, violations: &mut Violations) {
+    for (member, at, prefix, pattern) in [
+        ("SubnetIds", "vpcConfig.subnetIds", "subnet-", "subnet-[0-9a-z]*"),
+        ("SecurityGroupIds", "vpcConfig.securityGroupIds", "sg-", "sg-[0-9a-zA-Z]*"),
+    ] {
+        let ids: Vec<&str> = vpc[member].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        let right = |id: &&str| {
+            id.strip_prefix(prefix).is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_alphanumeric()))
+        };
+        if !ids.iter().all(right) {
+            let constraint = format!(
+                "Member must satisfy constraint: [Member must have length less than or equal to 1024, Member must have \
+                 length greater than or equal to 0, Member must satisfy regular expression pattern: {pattern}]"
+            );
+            violations.add(at, format!("[{}]", ids.join(", ")), &constraint);
+        }
     }
 }
 

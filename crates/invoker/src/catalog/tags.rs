@@ -1,8 +1,9 @@
 //! Tags of functions.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use ebb_model::{Function, FunctionName, FunctionReference};
+use ebb_model::{Function, FunctionName, FunctionReference, RevisionId};
 
 use super::commit::Edited;
 use super::{Catalog, CatalogError, NotFound, Violations};
@@ -56,6 +57,7 @@ impl Catalog {
             all.extend(tags.clone());
             check(&all)?;
             function.tags = all;
+            revise(function);
             Ok(Edited::Changed(()))
         };
         self.change(&name, edit).await.map(|_| ())
@@ -74,6 +76,7 @@ impl Catalog {
         }
         let edit = |function: &mut Function| {
             function.tags.retain(|key, _| !keys.contains(key));
+            revise(function);
             Ok(Edited::Changed(()))
         };
         self.change(&name, edit).await.map(|_| ())
@@ -111,6 +114,11 @@ impl Catalog {
             _ => Err(malformed()),
         }
     }
+}
+
+/// Tags count as part of `$LATEST`: its revision changes with them (recorded 2025).
+fn revise(function: &mut Function) {
+    Arc::make_mut(&mut function.latest).revision = RevisionId::random();
 }
 
 fn pattern_constraint() -> String {

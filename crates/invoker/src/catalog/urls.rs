@@ -54,6 +54,7 @@ impl Catalog {
             id: RequestId::random().uuid().simple().to_string(),
             auth: checked.auth.unwrap_or(UrlAuth::AwsIam),
             mode: checked.mode.unwrap_or(InvokeMode::Buffered),
+            mode_named: checked.mode.is_some(),
             cors: change.cors.clone().filter(|cors| *cors != UrlCors::default()),
             created: now,
             last_modified: now,
@@ -83,6 +84,7 @@ impl Catalog {
             let url = function.urls.get_mut(&target.key()).ok_or(NO_RESOURCE)?;
             url.auth = checked.auth.unwrap_or(url.auth);
             url.mode = checked.mode.unwrap_or(url.mode);
+            url.mode_named |= checked.mode.is_some();
             if let Some(cors) = &change.cors {
                 url.cors = Some(cors.clone()).filter(|cors| *cors != UrlCors::default());
             }

@@ -169,6 +169,10 @@ async fn the_outcome_names_the_version_that_ran() {
         let outcome = world.invoker.invoke(World::event_of(reference, "{}"), Delivery::Whole).await.unwrap();
         assert_eq!(outcome.version, version, "{reference}");
     }
-    let missing = world.invoker.invoke(World::event_of("f:2", "{}"), Delivery::Whole).await.unwrap_err();
-    assert_eq!(missing.to_string(), "Function not found: arn:aws:lambda:us-east-1:000000000000:function:f:2");
+    for (reference, named) in [("f:2", "f:2"), ("g", "g:$LATEST")] {
+        let missing =
+            world.invoker.invoke(World::event_of(reference, "{}"), Delivery::Whole).await.unwrap_err();
+        let arn = format!("arn:aws:lambda:us-east-1:000000000000:function:{named}");
+        assert_eq!(missing.to_string(), format!("Function not found: {arn}"));
+    }
 }

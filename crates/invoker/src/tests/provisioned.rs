@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::world::World;
 use crate::testing::Init;
-use crate::{Delivery, ExitCause, InvokerConfig};
+use crate::{Delivery, ExitCause, InvokeError, InvokerConfig, ThrottleReason};
 
 fn one() -> Qualifier {
     Qualifier::Version(Version::Published(1))
@@ -90,7 +90,7 @@ async fn a_failing_start_is_reported_and_tried_again_later() {
     tokio::time::sleep(Duration::from_millis(100)).await;
     let (available, failure) = world.provisioned(&one());
     assert_eq!(available, 0);
-    assert_eq!(failure.as_deref(), Some("FUNCTION_ERROR_INIT_FAILURE: exit status 1"));
+    assert_eq!(failure.as_deref(), Some("FUNCTION_ERROR_INIT_FAILURE"));
     tokio::time::sleep(Duration::from_secs(5)).await;
     assert_eq!(world.provisioned(&one()), (2, None));
     assert_eq!(world.runtime.started(), 4);
@@ -135,4 +135,38 @@ async fn a_kept_instance_is_replaced_before_its_key_ends() {
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(world.runtime.started(), 2, "{:?}", world.runtime.calls());
     assert_eq!(call(&world, "f:1").await, json!({"instance": 2, "count": 1}));
+}
+
+#[tokio::test]
+async fn they_have_places_of_their_own_in_a_reservation() {
+    let world = World::new().await;
+    world.deploy(|function| {
+        publish(&world, function, 1);
+        function.provisioned_concurrency.insert(one(), 1);
+        function.reserved_concurrency = Some(1);
+    });
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let invoke = |reference: &str, payload: &str| {
+        world.invoker.invoke(World::event_of(reference, payload), Delivery::Whole)
+    };
+    // All that is reserved is promised to version 1.
+    let reserved = ThrottleReason::ReservedConcurrency;
+    assert!(matches!(invoke("f", "{}").await, Err(InvokeError::Throttled(reason)) if reason == reserved));
+    let busy = invoke("f:1", r#"{"sleep_ms": 1000}"#);
+    let second = async {
+        world.rest().await;
+        invoke("f:1", "{}").await
+    };
+    let (busy, second) = tokio::join!(busy, second);
+    assert!(busy.is_ok());
+    assert!(matches!(second, Err(InvokeError::Throttled(reason)) if reason == reserved));
+    assert_eq!(call(&world, "f:1").await, json!({"instance": 1, "count": 2}));
+    world.deploy(|function| {
+        publish(&world, function, 1);
+        function.provisioned_concurrency.insert(one(), 1);
+        function.reserved_concurrency = Some(2);
+    });
+    assert!(invoke("f", "{}").await.is_ok());
+    let usage = world.invoker.metering().usage();
+    assert_eq!((usage[0].1.throttles, usage[0].1.concurrent), (2, 0));
 }

@@ -259,6 +259,7 @@ fn version(runtime: &str) -> FunctionVersion {
             },
             dead_letter: None,
             snap_start: false,
+            environment_emptied: false,
             server: None,
             stored: BTreeMap::new(),
         },

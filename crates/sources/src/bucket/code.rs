@@ -29,12 +29,11 @@ impl CodeObjects for Buckets {
                     BucketError::DeleteMarker { .. } => BucketError::NoSuchKey.to_string(),
                     error => error.to_string(),
                 };
-                CodeObjectError { code: code.to_owned(), message }
+                CodeObjectError::Refused { code: code.to_owned(), message }
             };
             let object = self.object(bucket, key, version).await.map_err(refused)?;
             if object.size > LARGEST {
-                let message = format!("The object is larger than {LARGEST} bytes.");
-                return Err(CodeObjectError { code: "EntityTooLarge".to_owned(), message });
+                return Err(CodeObjectError::TooLarge { limit: LARGEST });
             }
             let pieces: Vec<Bytes> = self
                 .bytes(&object, 0..object.size)

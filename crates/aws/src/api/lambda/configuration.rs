@@ -163,7 +163,7 @@ impl FunctionConfiguration {
             },
             logging_config: logging(settings),
             environment: Some(&settings.environment)
-                .filter(|variables| !variables.is_empty())
+                .filter(|variables| !variables.is_empty() || settings.environment_emptied)
                 .map(|variables| Environment { variables: variables.clone() }),
             dead_letter_config: settings
                 .dead_letter

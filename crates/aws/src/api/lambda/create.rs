@@ -167,17 +167,16 @@ impl SettingsMembers {
     }
 }
 
-/// The service answers with the VPC that the subnets are in; ebb has none. No subnets take the setting away.
+/// The service answers with the VPC that the subnets are in; ebb has none. A setting without subnets is shown empty.
 fn vpc_config(mut config: Value) -> Value {
-    let subnets =
-        config.get("SubnetIds").and_then(Value::as_array).is_some_and(|subnets| !subnets.is_empty());
-    match config.as_object_mut() {
-        Some(members) if subnets => {
-            members.insert("VpcId".to_owned(), "".into());
-            config
+    let Some(members) = config.as_object_mut() else { return Value::Null };
+    for name in ["SubnetIds", "SecurityGroupIds"] {
+        if !members.get(name).is_some_and(Value::is_array) {
+            members.insert(name.to_owned(), Value::Array(Vec::new()));
         }
-        _ => Value::Null,
     }
+    members.insert("VpcId".to_owned(), "".into());
+    config
 }
 
 fn absent_if_empty(list: Value) -> Value {
@@ -199,6 +198,7 @@ pub(super) async fn create_function(lambda: Lambda, call: Call) -> Result<Respon
         app: None,
     };
     let (_, version) = lambda.catalog().create(new).await?;
-    let arn = super::versions::arn_of(lambda.catalog(), &version);
+    // Without the version also where one was published (recorded 2025).
+    let arn = lambda.catalog().arn(&version.name, None);
     json_response(StatusCode::CREATED, &FunctionConfiguration::new(&version, &arn))
 }

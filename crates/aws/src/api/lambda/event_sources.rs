@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use ebb_invoker::catalog::Violations;
 use ebb_sources::mapping::{Mapping, MappingChange, MappingError};
 use http::{Response, StatusCode};
 use serde::Deserialize;
@@ -23,6 +24,8 @@ struct Request {
     function_response_types: Option<Vec<String>>,
     scaling_config: Option<Value>,
     self_managed_event_source: Option<Value>,
+    starting_position: Option<String>,
+    destination_config: Option<Value>,
     tags: Option<BTreeMap<String, String>>,
 }
 
@@ -82,9 +85,36 @@ pub(super) async fn create(lambda: Lambda, call: Call) -> Result<Response<Body>,
         return Err(MappingError::Invalid(message.to_owned()).into());
     }
     let source = request.event_source_arn.take().unwrap_or_default();
+    check_position(&source, request.starting_position.as_deref())?;
+    if source.split(':').nth(2) == Some("sqs") && request.destination_config.is_some() {
+        let message = "Unsupported DestinationConfig parameter for given event source mapping type.";
+        return Err(MappingError::Invalid(message.to_owned()).into());
+    }
     let tags = request.tags.take().unwrap_or_default();
     let mapping = lambda.mappings.create(&source, request.change(), tags).await?;
     answer(&lambda, &mapping)
+}
+
+/// Streams need a position to start at, and not every kind has every one.
+fn check_position(source: &str, position: Option<&str>) -> Result<(), AwsError> {
+    const POSITIONS: [(&str, ()); 3] = [("LATEST", ()), ("AT_TIMESTAMP", ()), ("TRIM_HORIZON", ())];
+    let mut violations = Violations::new();
+    if let Some(position) = position {
+        violations.choice("startingPosition", position, &POSITIONS);
+    }
+    violations.finish()?;
+    let service = source.split(':').nth(2).unwrap_or_default();
+    match (service, position) {
+        ("dynamodb" | "kinesis", None) => {
+            let mut violations = Violations::new();
+            violations.missing("startingPosition");
+            Err(MappingError::Invalid(format!("{violations}.")).into())
+        }
+        ("dynamodb", Some("AT_TIMESTAMP")) => {
+            Err(MappingError::Invalid(format!("Unsupported starting position for arn type: {source}")).into())
+        }
+        _ => Ok(()),
+    }
 }
 
 pub(super) async fn get(lambda: Lambda, call: Call) -> Result<Response<Body>, AwsError> {

@@ -28,8 +28,10 @@ struct LayerVersionSummary {
     version: u64,
     description: String,
     created_date: String,
-    compatible_runtimes: Vec<String>,
-    compatible_architectures: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    compatible_runtimes: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    compatible_architectures: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     license_info: Option<String>,
 }
@@ -104,8 +106,8 @@ fn summary(version: &LayerVersion) -> LayerVersionSummary {
         version: version.arn.version,
         description: version.description.clone(),
         created_date: version.created.to_lambda_string(),
-        compatible_runtimes: version.compatible_runtimes.clone(),
-        compatible_architectures: version.compatible_architectures.clone(),
+        compatible_runtimes: Some(version.compatible_runtimes.clone()),
+        compatible_architectures: Some(version.compatible_architectures.clone()),
         license_info: version.license.clone(),
     }
 }
@@ -132,6 +134,8 @@ fn version_number(call: &Call) -> Result<i64, AwsError> {
 
 pub(super) async fn publish(lambda: Lambda, call: Call) -> Result<Response<Body>, AwsError> {
     let request: PublishLayerVersionRequest = call.json()?;
+    let (names_runtimes, names_architectures) =
+        (request.compatible_runtimes.is_some(), request.compatible_architectures.is_some());
     let new = NewLayerVersion {
         name: call.path.get("LayerName").to_owned(),
         content: request.content.map(CodeMember::source).transpose()?.flatten(),
@@ -141,7 +145,12 @@ pub(super) async fn publish(lambda: Lambda, call: Call) -> Result<Response<Body>
         compatible_architectures: request.compatible_architectures.unwrap_or_default(),
     };
     let version = lambda.catalog().publish_layer(new).await?;
-    json_response(StatusCode::CREATED, &shown(&lambda, &call, &version))
+    let mut shown = shown(&lambda, &call, &version);
+    // This answer has what the request had (recorded 2025).
+    shown.summary.compatible_runtimes = shown.summary.compatible_runtimes.filter(|_| names_runtimes);
+    shown.summary.compatible_architectures =
+        shown.summary.compatible_architectures.filter(|_| names_architectures);
+    json_response(StatusCode::CREATED, &shown)
 }
 
 pub(super) async fn get(lambda: Lambda, call: Call) -> Result<Response<Body>, AwsError> {

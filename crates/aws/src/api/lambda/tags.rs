@@ -17,7 +17,7 @@ struct Tags {
 
 pub(super) async fn list(lambda: Lambda, call: Call) -> Result<Response<Body>, AwsError> {
     let resource = call.path.get("Resource");
-    let tags = match mapping_id(resource) {
+    let tags = match mapping_id(&lambda, resource) {
         Some(id) => lambda.mappings.mapping(id)?.tags.clone(),
         None => lambda.catalog().tags(resource)?,
     };
@@ -27,7 +27,7 @@ pub(super) async fn list(lambda: Lambda, call: Call) -> Result<Response<Body>, A
 pub(super) async fn tag(lambda: Lambda, call: Call) -> Result<Response<Body>, AwsError> {
     let request: Tags = call.json()?;
     let resource = call.path.get("Resource");
-    match mapping_id(resource) {
+    match mapping_id(&lambda, resource) {
         Some(id) => lambda.mappings.change_tags(id, |own| own.extend(request.tags.clone())).await?,
         None => lambda.catalog().tag(resource, &request.tags).await?,
     }
@@ -37,14 +37,15 @@ pub(super) async fn tag(lambda: Lambda, call: Call) -> Result<Response<Body>, Aw
 pub(super) async fn untag(lambda: Lambda, call: Call) -> Result<Response<Body>, AwsError> {
     let keys: Vec<String> = call.context.query.all("tagKeys").map(str::to_owned).collect();
     let resource = call.path.get("Resource");
-    match mapping_id(resource) {
+    match mapping_id(&lambda, resource) {
         Some(id) => lambda.mappings.change_tags(id, |own| own.retain(|key, _| !keys.contains(key))).await?,
         None => lambda.catalog().untag(resource, &keys).await?,
     }
     Ok(empty_response(StatusCode::NO_CONTENT))
 }
 
-/// The id in the ARN of an event source mapping.
-fn mapping_id(arn: &str) -> Option<&str> {
-    arn.split_once(":event-source-mapping:").map(|(_, id)| id)
+/// The id in the ARN of an event source mapping that is there; the catalog knows what to say of every other ARN.
+fn mapping_id<'a>(lambda: &Lambda, arn: &'a str) -> Option<&'a str> {
+    let (_, id) = arn.split_once(":event-source-mapping:")?;
+    lambda.mappings.mapping(id).is_ok().then_some(id)
 }

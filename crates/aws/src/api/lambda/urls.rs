@@ -41,7 +41,8 @@ struct FunctionUrlConfig {
     function_url: String,
     function_arn: String,
     auth_type: &'static str,
-    invoke_mode: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    invoke_mode: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cors: Option<Cors>,
     creation_time: String,
@@ -98,28 +99,35 @@ fn shown(lambda: &Lambda, config: UrlConfig) -> FunctionUrlConfig {
             UrlAuth::None => "NONE",
             UrlAuth::AwsIam => "AWS_IAM",
         },
-        invoke_mode: match url.mode {
+        invoke_mode: Some(match url.mode {
             InvokeMode::Buffered => "BUFFERED",
             InvokeMode::ResponseStream => "RESPONSE_STREAM",
-        },
+        }),
         cors: url.cors.map(Cors::from),
         creation_time: url.created.to_rfc3339(),
         last_modified_time: Some(url.last_modified.to_rfc3339()),
     }
 }
 
+/// The answer to a change: with the mode only where a request ever named it (recorded 2025).
+fn shown_change(lambda: &Lambda, config: UrlConfig) -> FunctionUrlConfig {
+    let named = config.url.mode_named;
+    let shown = shown(lambda, config);
+    FunctionUrlConfig { invoke_mode: shown.invoke_mode.filter(|_| named), ..shown }
+}
+
 pub(super) async fn create(lambda: Lambda, call: Call) -> Result<Response<Body>, AwsError> {
     let request: UrlRequest = call.json()?;
     let config = lambda.catalog().create_url(&lambda.target(&call)?, &request.into()).await?;
     // A new one has no time of change yet in the service's answer.
-    let response = FunctionUrlConfig { last_modified_time: None, ..shown(&lambda, config) };
+    let response = FunctionUrlConfig { last_modified_time: None, ..shown_change(&lambda, config) };
     json_response(StatusCode::CREATED, &response)
 }
 
 pub(super) async fn update(lambda: Lambda, call: Call) -> Result<Response<Body>, AwsError> {
     let request: UrlRequest = call.json()?;
     let config = lambda.catalog().update_url(&lambda.target(&call)?, &request.into()).await?;
-    json_response(StatusCode::OK, &shown(&lambda, config))
+    json_response(StatusCode::OK, &shown_change(&lambda, config))
 }
 
 pub(super) async fn get(lambda: Lambda, call: Call) -> Result<Response<Body>, AwsError> {

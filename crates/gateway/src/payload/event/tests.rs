@@ -89,7 +89,7 @@ fn the_whole_event() {
                 "domainPrefix": "abc",
                 "http": {
                     "method": "POST",
-                    "path": "/my/path%20x",
+                    "path": "/my/path x",
                     "protocol": "HTTP/1.1",
                     "sourceIp": "127.0.0.1",
                     "userAgent": "agent"

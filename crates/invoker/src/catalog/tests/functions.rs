@@ -148,10 +148,10 @@ async fn settings_that_are_only_kept_are_returned() {
 }
 
 #[tokio::test]
-async fn the_account_counts_packages_once() {
+async fn the_account_counts_the_package_of_each_version() {
     let fixture = Fixture::new().await;
     let size = fixture.published("f").await.code.size;
     fixture.function("same-code").await;
     let settings = fixture.catalog.account_settings();
-    assert_eq!((settings.functions, settings.total_code), (2, size));
+    assert_eq!((settings.functions, settings.total_code), (2, 3 * size));
 }

@@ -128,7 +128,7 @@ async fn objects_are_read_through_the_port() {
             Box::pin(async move {
                 match key {
                     "code.zip" => Ok(zip(&[("app.py", "from a bucket")])),
-                    _ => Err(CodeObjectError {
+                    _ => Err(CodeObjectError::Refused {
                         code: "NoSuchKey".into(),
                         message: "The specified key does not exist.".into(),
                     }),
