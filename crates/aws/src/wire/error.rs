@@ -35,10 +35,16 @@ pub struct AwsError {
     pub extra: Map<String, Value>,
     /// Further headers, such as `Retry-After`.
     pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// What few errors have; apart, so that the others stay small.
+    rare: Option<Box<Rare>>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Rare {
     /// What the query protocol says instead of `message`, where the service says something else there.
-    pub query_message: Option<&'static str>,
+    query_message: Option<&'static str>,
     /// What went wrong inside; logged with the request id and never sent.
-    pub detail: Option<Box<str>>,
+    detail: Option<String>,
 }
 
 impl AwsError {
@@ -52,8 +58,7 @@ impl AwsError {
             fault: if status.is_server_error() { Fault::Service } else { Fault::Client },
             extra: Map::new(),
             headers: Vec::new(),
-            query_message: None,
-            detail: None,
+            rare: None,
         }
     }
 
@@ -71,7 +76,7 @@ impl AwsError {
             StatusCode::INTERNAL_SERVER_ERROR,
             "An internal error occurred; the server's log has the detail under this request id.",
         );
-        error.detail = Some(detail.to_string().into());
+        error.rare.get_or_insert_default().detail = Some(detail.to_string());
         error
     }
 
@@ -108,7 +113,7 @@ impl AwsError {
     /// Sets what the query protocol says instead of the message.
     #[must_use]
     pub fn with_query_message(mut self, message: &'static str) -> Self {
-        self.query_message = Some(message);
+        self.rare.get_or_insert_default().query_message = Some(message);
         self
     }
 
@@ -181,7 +186,7 @@ impl AwsError {
             "<ErrorResponse xmlns=\"{namespace}\"><Error><Type>{kind}</Type><Code>{}</Code><Message>{}</Message>\
              {detail}</Error><RequestId>{request_id}</RequestId></ErrorResponse>",
             escape_xml(code),
-            escape_xml(self.query_message.unwrap_or(&self.message))
+            escape_xml(self.rare.as_ref().and_then(|rare| rare.query_message).unwrap_or(&self.message))
         )
     }
 
@@ -198,7 +203,8 @@ impl AwsError {
 impl std::fmt::Display for AwsError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} ({}): {}", self.code, self.status.as_u16(), self.message)?;
-        self.detail.as_ref().map_or(Ok(()), |detail| write!(f, " [{detail}]"))
+        let detail = self.rare.as_ref().and_then(|rare| rare.detail.as_ref());
+        detail.map_or(Ok(()), |detail| write!(f, " [{detail}]"))
     }
 }
 

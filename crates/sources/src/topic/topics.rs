@@ -75,7 +75,7 @@ impl Topics {
         }
         tags::check(&given_tags)?;
         // That a topic is none with an order is what holds anyway.
-        given.retain(|attribute, value| !value.is_empty() && !(attribute == "FifoTopic" && value == "false"));
+        given.retain(|attribute, value| !(value.is_empty() || attribute == "FifoTopic" && value == "false"));
         let now = self.inner.clock.now();
         let made = self.inner.topics.edit(name, |before| {
             if let Some(topic) = before {
