@@ -66,8 +66,8 @@ struct Target {
 }
 
 /// What answers a request.
-enum Way {
-    Api(Box<Found>),
+enum Way<'a> {
+    Api(Box<Found>, &'a ApiEdge),
     Function(Box<Target>),
     File(AppFile, HeaderMap),
     Answer { status: StatusCode, location: Option<HeaderValue>, headers: HeaderMap },
@@ -82,11 +82,11 @@ impl Edge {
         let id = RequestId::random();
         let (parts, body) = request.into_parts();
         let routed = self.check_limits(&parts).and_then(|()| match self.find_api(&parts) {
-            Some(found) => Ok(Way::Api(Box::new(found))),
+            Some((found, apis)) => Ok(Way::Api(Box::new(found), apis)),
             None => self.route(&parts),
         });
         let mut response = match routed {
-            Ok(Way::Api(found)) => self.serve_api(id, &parts, body, *found, connection).await,
+            Ok(Way::Api(found, apis)) => self.serve_api((id, connection), &parts, body, *found, apis).await,
             Ok(Way::Function(target)) => {
                 let answered = match target
                     .cors
@@ -128,16 +128,19 @@ impl Edge {
     }
 
     /// The HTTP API that takes the request, where one does.
-    fn find_api(&self, parts: &Parts) -> Option<Found> {
-        let apis = &self.apis.as_ref()?.apis;
-        match Host::of(&parts.uri, &parts.headers, &self.config.domain, self.config.region.as_str()) {
-            Host::Api { id, name } => http_api::at_own_host(apis, &id, parts, &name),
-            Host::App { app, name } => http_api::of_app(apis, &app, parts, &name),
-            Host::FunctionUrl { .. } | Host::Unknown(_) => None,
-        }
+    fn find_api(&self, parts: &Parts) -> Option<(Found, &ApiEdge)> {
+        let edge = self.apis.as_ref()?;
+        let apis = &edge.apis;
+        let found =
+            match Host::of(&parts.uri, &parts.headers, &self.config.domain, self.config.region.as_str()) {
+                Host::Api { id, name } => http_api::at_own_host(apis, &id, parts, &name),
+                Host::App { app, name } => http_api::of_app(apis, &app, parts, &name),
+                Host::FunctionUrl { .. } | Host::Unknown(_) => None,
+            };
+        Some((found?, edge))
     }
 
-    fn route(&self, parts: &Parts) -> Result<Way, Refusal> {
+    fn route(&self, parts: &Parts) -> Result<Way<'_>, Refusal> {
         match Host::of(&parts.uri, &parts.headers, &self.config.domain, self.config.region.as_str()) {
             Host::FunctionUrl { id, name } => {
                 let target = self.functions.url(&id).ok_or(Refusal::UnknownUrl)?;
@@ -159,7 +162,7 @@ impl Edge {
         }
     }
 
-    fn app_target(&self, parts: &Parts, app: String, domain: String) -> Result<Way, Refusal> {
+    fn app_target(&self, parts: &Parts, app: String, domain: String) -> Result<Way<'_>, Refusal> {
         let request = AppRequest {
             method: &parts.method,
             path: parts.uri.path(),

@@ -4,20 +4,35 @@
 //! `ebb-sources`; here is what happens to the request.
 
 mod authorize;
+mod authorizer;
 mod call;
 mod cors;
+mod decided;
 mod find;
 mod function;
+mod gateway_response;
 mod http;
+mod issuers;
+mod jwt;
+mod mapping;
 mod mock;
+mod policy;
 mod refusal;
 mod rest;
+mod schema;
+mod throttle;
+mod upstream;
+mod usage;
+mod validate;
+mod variables;
+mod verdict;
 
 use ::http::request::Parts;
 use ::http::{HeaderValue, Response};
 use bytes::Bytes;
 use ebb_model::RequestId;
 use ebb_sources::http_api::{Api, HttpApis};
+use ebb_sources::https::{self, HttpsClient};
 use http_body::Body;
 
 use crate::answer::AnswerBody;
@@ -27,16 +42,30 @@ use crate::request_body;
 pub(crate) use find::{Found, at_own_host, of_app};
 
 use call::ApiCall;
+use issuers::Issuers;
 use refusal::{ApiRefusal, Style};
+use throttle::Throttles;
+use verdict::Verdicts;
 
 /// The APIs behind the edge, with what requests share.
 pub(crate) struct ApiEdge {
     pub(crate) apis: HttpApis,
+    /// For the servers behind APIs, and for issuers of tokens.
+    upstream: HttpsClient,
+    throttles: Throttles,
+    verdicts: Verdicts,
+    issuers: Issuers,
 }
 
 impl ApiEdge {
     pub(crate) fn new(apis: HttpApis) -> Self {
-        Self { apis }
+        Self {
+            apis,
+            upstream: https::client(),
+            throttles: Throttles::default(),
+            verdicts: Verdicts::default(),
+            issuers: Issuers::default(),
+        }
     }
 }
 
@@ -44,11 +73,11 @@ impl Edge {
     /// Answers a request of an API.
     pub(crate) async fn serve_api<B>(
         &self,
-        id: RequestId,
+        (id, connection): (RequestId, Connection),
         parts: &Parts,
         body: B,
         found: Found,
-        connection: Connection,
+        shared: &ApiEdge,
     ) -> Response<AnswerBody>
     where
         B: Body<Data = Bytes> + Unpin,
@@ -59,7 +88,7 @@ impl Edge {
         };
         let mut response = match request_body::read(body, &parts.headers, &self.config.limits).await {
             Ok(body) => {
-                let call = ApiCall::new(id, parts, body, &found, connection, self);
+                let call = ApiCall::new((id, connection), (parts, body), &found, self, shared);
                 match &found.api {
                     Api::Http(api) => http::serve(self, api, &call).await,
                     Api::Rest(api) => rest::serve(self, api, &call).await,

@@ -11,8 +11,10 @@
 mod check;
 mod document;
 mod matching;
+mod openapi;
 mod rest;
 mod service;
+mod usage;
 
 use ebb_store::StoreError;
 
@@ -21,11 +23,13 @@ pub use document::{
     Protocol, Route, RouteSettings, Stage,
 };
 pub use matching::{Matched, RouteTable};
+pub use openapi::{http_api, rest_api};
 pub use rest::{
-    Method, Resource, RestApi, RestAuthorizer, RestDefinition, RestDeployment, RestIntegration,
-    RestIntegrationResponse, RestMatch, RestStage,
+    GatewayResponse, Method, RequestValidator, Resource, RestApi, RestAuthorizer, RestDefinition,
+    RestDeployment, RestIntegration, RestIntegrationResponse, RestMatch, RestStage,
 };
 pub use service::{Api, HttpApis, HttpApisParts};
+pub use usage::{Admitted, ApiKey, Period, PlanStage, PlanThrottle, Quota, UsagePlan};
 
 /// The stage of an HTTP API that stands in no path.
 pub const DEFAULT_STAGE: &str = "$default";

@@ -5,10 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::{BodyExt as _, Full, Limited};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+
+use crate::https::{self, HttpsClient};
 
 /// The most of an answer that is read, so that the connection can be used again.
 const ANSWER_BYTES: usize = 64 * 1024;
@@ -16,7 +14,7 @@ const ANSWER_BYTES: usize = 64 * 1024;
 /// The client for endpoints. Connections are kept for a while.
 #[derive(Debug)]
 pub(crate) struct HttpClient {
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    client: HttpsClient,
 }
 
 /// What an endpoint answered.
@@ -41,18 +39,7 @@ pub(crate) enum NoAnswer {
 
 impl HttpClient {
     pub(crate) fn new() -> Self {
-        let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
-        let tls = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .expect("ring has the protocol versions that are the default");
-        let tls = tls.with_root_certificates(roots()).with_no_client_auth();
-        let connector =
-            HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().build();
-        let client = Client::builder(TokioExecutor::new())
-            .pool_idle_timeout(Duration::from_secs(30))
-            .pool_timer(TokioTimer::new())
-            .build(connector);
-        Self { client }
+        Self { client: https::client() }
     }
 
     /// Makes a call that may take so long.
@@ -62,8 +49,11 @@ impl HttpClient {
         deadline: Duration,
     ) -> Result<HttpAnswer, NoAnswer> {
         let call = async {
-            let answer =
-                self.client.request(request).await.map_err(|error| NoAnswer::Connection(chain(&error)))?;
+            let answer = self
+                .client
+                .request(request)
+                .await
+                .map_err(|error| NoAnswer::Connection(https::chain(&error)))?;
             let (parts, body) = answer.into_parts();
             // An answer that is too long costs the connection.
             let body = Limited::new(body, ANSWER_BYTES).collect().await;
@@ -72,26 +62,4 @@ impl HttpClient {
         };
         tokio::time::timeout(deadline, call).await.unwrap_or(Err(NoAnswer::Late(deadline)))
     }
-}
-
-/// The certificates that this machine trusts.
-fn roots() -> rustls::RootCertStore {
-    let found = rustls_native_certs::load_native_certs();
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add_parsable_certificates(found.certs);
-    if roots.is_empty() {
-        tracing::warn!("this machine has no root certificates: no HTTPS endpoint can be trusted");
-    }
-    roots
-}
-
-/// An error with its causes.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(&format!(": {error}"));
-        cause = error.source();
-    }
-    text
 }

@@ -11,6 +11,7 @@ pub mod bus;
 pub mod delivery;
 pub mod http_api;
 mod http_client;
+pub mod https;
 pub mod mapping;
 pub mod pattern;
 pub mod queue;

@@ -8,6 +8,8 @@ use http::request::Parts;
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
+use super::ApiEdge;
+use super::decided::Decided;
 use super::find::Found;
 use crate::edge::{Connection, Edge, trace_of};
 use crate::host;
@@ -20,6 +22,8 @@ pub(crate) struct ApiCall<'a> {
     pub(crate) parts: &'a Parts,
     pub(crate) body: Bytes,
     pub(crate) found: &'a Found,
+    /// What all requests of APIs share.
+    pub(crate) shared: &'a ApiEdge,
     pub(crate) connection: Connection,
     pub(crate) trace: TraceHeader,
     pub(crate) now: Timestamp,
@@ -28,6 +32,7 @@ pub(crate) struct ApiCall<'a> {
 }
 
 /// What a route and its authorizer add to an event.
+#[derive(Clone)]
 pub(crate) struct Routed<'a> {
     pub(crate) api_id: &'a str,
     /// As in `GET /items/{id}`.
@@ -35,24 +40,24 @@ pub(crate) struct Routed<'a> {
     pub(crate) stage: &'a str,
     pub(crate) parameters: &'a [(String, String)],
     pub(crate) variables: &'a BTreeMap<String, String>,
-    pub(crate) authorizer: Option<&'a Value>,
+    pub(crate) authorizer: Option<&'a Decided>,
     pub(crate) caller: Option<&'a Caller>,
 }
 
 impl<'a> ApiCall<'a> {
     pub(crate) fn new(
-        id: RequestId,
-        parts: &'a Parts,
-        body: Bytes,
+        (id, connection): (RequestId, Connection),
+        (parts, body): (&'a Parts, Bytes),
         found: &'a Found,
-        connection: Connection,
         edge: &Edge,
+        shared: &'a ApiEdge,
     ) -> Self {
         Self {
             id,
             parts,
             body,
             found,
+            shared,
             connection,
             trace: trace_of(&parts.headers),
             now: edge.config.clock.now(),
@@ -73,8 +78,29 @@ impl<'a> ApiCall<'a> {
         self.parts.headers.get(name)?.to_str().ok()
     }
 
-    /// What events are made of, with `path` as they show it.
-    pub(crate) fn source<'b>(&'b self, path: &'b str, routed: &Routed<'b>) -> EventSource<'b> {
+    /// The same request with other parts.
+    pub(crate) fn with<'b>(&'b self, parts: &'b Parts, found: &'b Found) -> ApiCall<'b> {
+        ApiCall {
+            id: self.id,
+            parts,
+            body: self.body.clone(),
+            found,
+            shared: self.shared,
+            connection: self.connection,
+            trace: self.trace.clone(),
+            now: self.now,
+            account: self.account.clone(),
+            region: self.region.clone(),
+        }
+    }
+
+    /// What events are made of, with `path` and what the authorizer added as they show them.
+    pub(crate) fn source<'b>(
+        &'b self,
+        path: &'b str,
+        routed: &Routed<'b>,
+        authorizer: Option<&'b Value>,
+    ) -> EventSource<'b> {
         EventSource {
             method: &self.parts.method,
             path,
@@ -96,7 +122,7 @@ impl<'a> ApiCall<'a> {
                 stage: routed.stage,
                 path_parameters: routed.parameters,
                 stage_variables: Some(routed.variables),
-                authorizer: routed.authorizer,
+                authorizer,
                 account: Some(&self.account),
             },
         }

@@ -27,6 +27,9 @@ pub(crate) fn at_own_host(apis: &HttpApis, id: &str, parts: &Parts, domain: &str
         None => (rest, "/".to_owned()),
     };
     let (named, default) = match &api {
+        // Those that are for their own domains only have no stage here.
+        Api::Http(api) if api.disable_execute_api_endpoint => (false, false),
+        Api::Rest(api) if api.disable_execute_api_endpoint => (false, false),
         Api::Http(api) => (api.stage(first).is_some(), api.stage(DEFAULT_STAGE).is_some()),
         Api::Rest(api) => (api.stage(first).is_some(), false),
     };

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use ebb_invoker::{Delivery, InvokeError};
-use ebb_model::{FunctionReference, Invocation, Response as FunctionResponse, Trigger};
+use ebb_model::{FunctionFailure, FunctionReference, Invocation, Response as FunctionResponse, Trigger};
 
 use super::call::ApiCall;
 use super::refusal::ApiRefusal;
@@ -34,6 +34,19 @@ pub(crate) async fn call(
     function: &FunctionCall<'_>,
     event: Bytes,
 ) -> Result<Bytes, ApiRefusal> {
+    run(edge, call, function, event).await?.map_err(|_| ApiRefusal::IntegrationFailed)
+}
+
+/// Calls a function and gives what it returned, or how it failed.
+///
+/// # Errors
+/// [`ApiRefusal`] where it did not run, or too long; the reason is in the log.
+pub(crate) async fn run(
+    edge: &Edge,
+    call: &ApiCall<'_>,
+    function: &FunctionCall<'_>,
+    event: Bytes,
+) -> Result<Result<Bytes, FunctionFailure>, ApiRefusal> {
     let id = call.id;
     let Some(reference) = reference(function.uri, function.variables) else {
         tracing::warn!(request_id = %id, uri = function.uri, "an API's URI names no function");
@@ -63,8 +76,9 @@ pub(crate) async fn call(
         }
     })?;
     match outcome.result {
-        Ok(FunctionResponse::Whole(payload)) => Ok(payload),
-        Ok(FunctionResponse::Streamed(_)) | Err(_) => Err(ApiRefusal::IntegrationFailed),
+        Ok(FunctionResponse::Whole(payload)) => Ok(Ok(payload)),
+        Ok(FunctionResponse::Streamed(_)) => Err(ApiRefusal::IntegrationFailed),
+        Err(failure) => Ok(Err(failure)),
     }
 }
 

@@ -1,15 +1,21 @@
 //! Requests of HTTP APIs (the second version of API Gateway).
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use bytes::Bytes;
 use ebb_sources::http_api::{Definition, HttpApi, Integration, Matched, Protocol, Route, Stage};
 use http::Response;
 
 use super::authorize;
 use super::call::{ApiCall, Routed, decoded};
 use super::cors;
+use super::decided::Decided;
 use super::function::{self, FunctionCall};
+use super::mapping;
 use super::refusal::{ApiRefusal, Style};
+use super::throttle::Limit;
+use super::upstream::{self, Onward};
 use crate::answer::AnswerBody;
 use crate::cors as url_cors;
 use crate::edge::Edge;
@@ -80,15 +86,58 @@ async fn answer(
         authorizer: None,
         caller: None,
     };
-    let passed = authorize::http(edge, call, route).await?;
-    routed.authorizer = passed.context.as_ref();
+    throttle(call, api, stage, route)?;
+    let passed = authorize::http(edge, call, &routed, (definition, route)).await?;
+    routed.authorizer = passed.decided.as_ref();
     routed.caller = passed.caller.as_ref();
     let integration = definition.integration(route).ok_or(ApiRefusal::NotCallable)?;
-    match (integration.integration_type.as_str(), &integration.integration_subtype) {
-        ("AWS_PROXY", None) => proxy(edge, call, &routed, integration).await,
-        ("AWS_PROXY", Some(subtype)) => Err(ApiRefusal::NotBuilt(format!("the integration {subtype}"))),
-        (other, _) => Err(ApiRefusal::NotBuilt(format!("integrations of the type {other}"))),
+    let nothing = BTreeMap::new();
+    let changed =
+        mapping::request(call, &routed, integration.request_parameters.as_ref().unwrap_or(&nothing));
+    let mut answer = match (integration.integration_type.as_str(), &integration.integration_subtype) {
+        ("AWS_PROXY", None) => {
+            let changed = changed?;
+            proxy(edge, &call.with(&changed.parts, &changed.found), &routed, integration).await?
+        }
+        ("HTTP_PROXY", None) => {
+            let changed = changed?;
+            let onward = Onward {
+                uri: integration.integration_uri.as_deref().unwrap_or_default(),
+                method: integration.integration_method.as_deref(),
+                parameters: routed.parameters,
+                path: changed.new_path.then_some(changed.found.path.as_str()),
+                parts: &changed.parts,
+                timeout: timeout(integration),
+                forwarded: true,
+            };
+            upstream::call(call, &routed, &onward).await?
+        }
+        (_, Some(subtype)) => return Err(ApiRefusal::NotBuilt(format!("the integration {subtype}"))),
+        (other, None) => return Err(ApiRefusal::NotBuilt(format!("integrations of the type {other}"))),
+    };
+    if let Some(changes) = &integration.response_parameters {
+        mapping::response(call, &routed, changes, &mut answer)?;
     }
+    Ok(response(answer))
+}
+
+/// Takes one of the requests that a stage lets through.
+fn throttle(call: &ApiCall<'_>, api: &HttpApi, stage: &Stage, route: &Route) -> Result<(), ApiRefusal> {
+    // A route that has settings of its own does not draw on those of the stage.
+    let (settings, key) = match stage.route_settings.get(&route.route_key) {
+        Some(settings) => (settings, route.route_key.as_str()),
+        None => (&stage.default_route_settings, ""),
+    };
+    let limit = Limit::of(settings.throttling_rate_limit, settings.throttling_burst_limit);
+    let key = format!("stage/{}/{}/{key}", api.api_id, stage.stage_name);
+    match limit.is_none_or(|limit| call.shared.throttles.take(&key, limit, call.now)) {
+        true => Ok(()),
+        false => Err(ApiRefusal::Throttled),
+    }
+}
+
+fn timeout(integration: &Integration) -> Duration {
+    integration.timeout_in_millis.map_or(TIMEOUT, |millis| Duration::from_millis(millis.into()))
 }
 
 async fn proxy(
@@ -96,11 +145,35 @@ async fn proxy(
     call: &ApiCall<'_>,
     routed: &Routed<'_>,
     integration: &Integration,
-) -> Result<Response<AnswerBody>, ApiRefusal> {
+) -> Result<Answer, ApiRefusal> {
     let version_1 = integration.payload_format_version.as_deref() == Some("1.0");
+    let function = FunctionCall {
+        uri: integration.integration_uri.as_deref().unwrap_or_default(),
+        variables: routed.variables,
+        api_id: routed.api_id,
+        source: &source_of(routed),
+        by_role: integration.credentials_arn.is_some(),
+        timeout: timeout(integration),
+    };
+    let returned = function::call(edge, call, &function, event(call, routed, version_1)?).await?;
+    let answer = if version_1 {
+        let decoding = Decoding { always: true, binary_types: &[], accept: None, default_type: PLAIN };
+        payload::proxy_answer(&returned, &decoding)
+    } else {
+        payload::infer_as(&returned, PLAIN)
+    };
+    answer.map_err(|error| {
+        tracing::info!(request_id = %call.id, %error, "invalid response");
+        ApiRefusal::IntegrationFailed
+    })
+}
+
+fn event(call: &ApiCall<'_>, routed: &Routed<'_>, version_1: bool) -> Result<Bytes, ApiRefusal> {
     // Unlike REST APIs and function URLs, HTTP APIs show paths decoded.
     let path = decoded(&call.client_path());
-    let source = call.source(&path, routed);
+    let shown = if version_1 { Decided::event_v1 } else { Decided::event_v2 };
+    let authorizer = routed.authorizer.map(shown);
+    let source = call.source(&path, routed, authorizer.as_ref());
     let event = if version_1 {
         payload::encode_v1(
             &source,
@@ -116,31 +189,11 @@ async fn proxy(
         )
     } else {
         payload::encode(&source)
-    }
-    .map_err(|error| {
+    };
+    event.map_err(|error| {
         tracing::error!(request_id = %call.id, %error, "an event could not be encoded");
         ApiRefusal::NotCallable
-    })?;
-    let function = FunctionCall {
-        uri: integration.integration_uri.as_deref().unwrap_or_default(),
-        variables: routed.variables,
-        api_id: routed.api_id,
-        source: &source_of(routed),
-        by_role: integration.credentials_arn.is_some(),
-        timeout: integration.timeout_in_millis.map_or(TIMEOUT, |millis| Duration::from_millis(millis.into())),
-    };
-    let returned = function::call(edge, call, &function, event).await?;
-    let answer = if version_1 {
-        let decoding = Decoding { always: true, binary_types: &[], accept: None, default_type: PLAIN };
-        payload::proxy_answer(&returned, &decoding)
-    } else {
-        payload::infer_as(&returned, PLAIN)
-    }
-    .map_err(|error| {
-        tracing::info!(request_id = %call.id, %error, "invalid response");
-        ApiRefusal::IntegrationFailed
-    })?;
-    Ok(response(answer))
+    })
 }
 
 /// The content type of answers that say none.

@@ -23,11 +23,21 @@ pub(super) fn answer(
 ) -> Result<Response<AnswerBody>, ApiRefusal> {
     let kind = call.header("content-type").unwrap_or(JSON);
     let kind = kind.split(';').next().unwrap_or(kind).trim();
-    let templates = &integration.request_templates;
-    let template = templates.get(kind).or_else(|| templates.get(JSON)).map(String::as_str);
-    let status = status_of(plain(template.unwrap_or_default())?).ok_or(ApiRefusal::NotCallable)?;
+    let body = String::from_utf8_lossy(&call.body);
+    let status = status_of(plain(template(integration, kind, &body)?)?).ok_or(ApiRefusal::NotCallable)?;
     let selected = select(integration, &status).ok_or(ApiRefusal::NotCallable)?;
     respond(selected)
+}
+
+/// What becomes of a body: the template for its type, or the body itself where it may pass.
+fn template<'a>(integration: &'a RestIntegration, kind: &str, body: &'a str) -> Result<&'a str, ApiRefusal> {
+    let templates = &integration.request_templates;
+    match (templates.get(kind), integration.passthrough_behavior.as_str()) {
+        (Some(template), _) => Ok(template),
+        (None, "NEVER") => Err(ApiRefusal::UnsupportedType),
+        (None, "WHEN_NO_TEMPLATES") if !templates.is_empty() => Err(ApiRefusal::UnsupportedType),
+        (None, _) => Ok(body),
+    }
 }
 
 /// The status that a request's template names.
@@ -97,6 +107,26 @@ mod tests {
         let mock = integration(&json!({ "statusCode": "200" }));
         for (status, selected) in [("200", "200"), ("204", "204"), ("500", "200")] {
             assert_eq!(select(&mock, status).unwrap().status_code, selected);
+        }
+    }
+
+    #[test]
+    fn bodies_pass_as_they_may() {
+        let with = |passthrough: &str, templates: Value| -> RestIntegration {
+            let all =
+                json!({ "type": "MOCK", "requestTemplates": templates, "passthroughBehavior": passthrough });
+            serde_json::from_value(all).unwrap()
+        };
+        let own = json!({ "application/json": "own" });
+        for (passthrough, templates, kind, expected) in [
+            ("WHEN_NO_MATCH", &own, JSON, Ok("own")),
+            ("WHEN_NO_MATCH", &own, "text/plain", Ok("body")),
+            ("WHEN_NO_TEMPLATES", &own, "text/plain", Err(ApiRefusal::UnsupportedType)),
+            ("WHEN_NO_TEMPLATES", &json!({}), "text/plain", Ok("body")),
+            ("NEVER", &json!({}), JSON, Err(ApiRefusal::UnsupportedType)),
+        ] {
+            let mock = with(passthrough, templates.clone());
+            assert_eq!(template(&mock, kind, "body"), expected, "{passthrough} {kind}");
         }
     }
 

@@ -1,70 +1,201 @@
 //! Requests of REST APIs (the first version of API Gateway).
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use ::http::request::Parts;
+use ::http::{HeaderName, HeaderValue, Response, StatusCode};
 use ebb_sources::http_api::{RestApi, RestDefinition, RestIntegration, RestMatch, RestStage};
-use http::Response;
 
 use super::authorize;
 use super::call::{ApiCall, Routed};
+use super::decided::Decided;
 use super::function::{self, FunctionCall};
+use super::gateway_response;
 use super::http::response;
+use super::mapping;
 use super::mock;
 use super::refusal::{ApiRefusal, Style};
+use super::upstream::{self, Onward};
+use super::usage::{self, ShownKey};
+use super::validate;
+use super::variables;
 use crate::answer::AnswerBody;
 use crate::edge::Edge;
-use crate::payload::{self, Decoding, RestFields};
+use crate::payload::{self, Answer, Decoding, RestFields};
 
 /// Answers a request.
 pub(crate) async fn serve(edge: &Edge, api: &RestApi, call: &ApiCall<'_>) -> Response<AnswerBody> {
-    answer(edge, api, call).await.unwrap_or_else(|refusal| refusal.into_response(Style::Rest))
-}
-
-async fn answer(edge: &Edge, api: &RestApi, call: &ApiCall<'_>) -> Result<Response<AnswerBody>, ApiRefusal> {
-    let stage = call.found.stage.as_deref().and_then(|name| api.stage(name)).ok_or(ApiRefusal::Closed)?;
-    let definition = api.served(stage).ok_or(ApiRefusal::Closed)?;
-    let matched =
-        definition.route(call.parts.method.as_str(), &call.found.path).ok_or(ApiRefusal::NoRoute)?;
-    let key = format!("{} {}", matched.method.http_method, matched.resource.path);
+    let stage = call.found.stage.as_deref().and_then(|name| api.stage(name));
+    let Some((stage, definition)) = stage.and_then(|stage| Some((stage, api.served(stage)?))) else {
+        return ApiRefusal::Closed.into_response(Style::Rest);
+    };
     let mut routed = Routed {
         api_id: &api.id,
-        key: &key,
+        key: "",
         stage: &stage.stage_name,
-        parameters: &matched.parameters,
+        parameters: &[],
         variables: &stage.variables,
         authorizer: None,
         caller: None,
     };
-    let passed = authorize::rest(edge, call, &matched).await?;
-    routed.authorizer = passed.context.as_ref();
-    routed.caller = passed.caller.as_ref();
-    integrate(edge, api, call, &routed, (stage, definition, &matched)).await
+    let Some(matched) = definition.route(call.parts.method.as_str(), &call.found.path) else {
+        return gateway_response::answer(call, &routed, definition, ApiRefusal::NoRoute);
+    };
+    let key = format!("{} {}", matched.method.http_method, matched.resource.path);
+    (routed.key, routed.parameters) = (&key, &matched.parameters);
+    let place = Place { api, stage, definition, matched: &matched };
+    match answer(edge, call, &mut routed.clone(), place).await {
+        Ok(response) => response,
+        Err(refusal) => gateway_response::answer(call, &routed, definition, refusal),
+    }
 }
 
-async fn integrate(
+/// Where a request goes in its API.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    api: &'a RestApi,
+    stage: &'a RestStage,
+    definition: &'a RestDefinition,
+    matched: &'a RestMatch<'a>,
+}
+
+async fn answer<'a>(
     edge: &Edge,
-    api: &RestApi,
     call: &ApiCall<'_>,
-    routed: &Routed<'_>,
-    (stage, _, matched): (&RestStage, &RestDefinition, &RestMatch<'_>),
+    routed: &mut Routed<'a>,
+    place: Place<'a>,
 ) -> Result<Response<AnswerBody>, ApiRefusal> {
+    let Place { api, stage, definition, matched } = place;
+    usage::throttle(call, api, stage, matched)?;
+    let passed = authorize::rest(edge, call, routed, (definition, matched)).await?;
+    let routed =
+        &Routed { authorizer: passed.decided.as_ref(), caller: passed.caller.as_ref(), ..routed.clone() };
+    let key = usage::by_key(call, api, stage, matched, passed.usage_key.as_deref())?;
+    validate::request(call, routed, (definition, matched.method))?;
     let integration = matched.method.method_integration.as_ref().ok_or(ApiRefusal::NotCallable)?;
     match integration.kind.as_str() {
-        "AWS_PROXY" => proxy(edge, api, call, routed, (stage, matched, integration)).await,
+        "AWS_PROXY" => proxy(edge, call, routed, (place, integration, key.as_ref())).await,
+        "HTTP_PROXY" => onward(call, routed, integration).await.map(response),
+        "HTTP" if integration.request_templates.is_empty() => {
+            let answer = onward(call, routed, integration).await?;
+            selected(integration, answer).map(response)
+        }
         "MOCK" => mock::answer(call, integration),
+        "HTTP" => Err(ApiRefusal::NotBuilt("templates in the template language".to_owned())),
         other => Err(ApiRefusal::NotBuilt(format!("integrations of the type {other}"))),
     }
 }
 
-async fn proxy(
-    edge: &Edge,
-    api: &RestApi,
+/// Sends the request on to a server.
+async fn onward(
     call: &ApiCall<'_>,
     routed: &Routed<'_>,
-    (stage, matched, integration): (&RestStage, &RestMatch<'_>, &RestIntegration),
+    integration: &RestIntegration,
+) -> Result<Answer, ApiRefusal> {
+    let (parts, parameters) =
+        mapped(call, routed, &integration.request_parameters, integration.kind == "HTTP")?;
+    let onward = Onward {
+        uri: integration.uri.as_deref().unwrap_or_default(),
+        method: integration.http_method.as_deref(),
+        parameters: &parameters,
+        path: None,
+        parts: &parts,
+        timeout: Duration::from_millis(integration.timeout_in_millis.into()),
+        forwarded: false,
+    };
+    upstream::call(call, routed, &onward).await
+}
+
+/// The request with what an integration makes of its parameters, and what its URL's parameters are. Custom integrations
+/// hand nothing on that they do not name.
+fn mapped(
+    call: &ApiCall<'_>,
+    routed: &Routed<'_>,
+    parameters: &BTreeMap<String, String>,
+    only_named: bool,
+) -> Result<(Parts, Vec<(String, String)>), ApiRefusal> {
+    let mut changed = mapping::request(call, routed, &BTreeMap::new())?.parts;
+    if only_named {
+        let kept = changed.headers.remove(::http::header::CONTENT_TYPE);
+        changed.headers.clear();
+        changed.headers.extend(kept.map(|kind| (::http::header::CONTENT_TYPE, kind)));
+        changed.uri = mapping::with_query(&changed.uri, &[]);
+    }
+    let mut query = mapping::pairs(changed.uri.query().unwrap_or_default());
+    let mut path = routed.parameters.to_vec();
+    for (to, from) in parameters {
+        let literal = from.strip_prefix('\'').and_then(|text| text.strip_suffix('\''));
+        let value = literal.map(str::to_owned).or_else(|| variables::value(call, routed, from));
+        let Some(value) = value else { continue };
+        let (kind, name) = to
+            .strip_prefix("integration.request.")
+            .and_then(|to| to.split_once('.'))
+            .ok_or_else(|| ApiRefusal::NotBuilt(format!("the parameter {to}")))?;
+        match kind {
+            "path" => {
+                path.retain(|(own, _)| own != name);
+                path.push((name.to_owned(), value));
+            }
+            "querystring" => {
+                query.retain(|(own, _)| payload::decode_query(own) != name);
+                query.push((mapping::encoded(name), mapping::encoded(&value)));
+            }
+            "header" => {
+                let header = HeaderName::try_from(name).ok().zip(HeaderValue::try_from(value).ok());
+                changed.headers.extend(header);
+            }
+            _ => return Err(ApiRefusal::NotBuilt(format!("the parameter {to}"))),
+        }
+    }
+    changed.uri = mapping::with_query(&changed.uri, &query);
+    Ok((changed, path))
+}
+
+/// The answer that an integration has for what the server said, by its status.
+fn selected(integration: &RestIntegration, mut answer: Answer) -> Result<Answer, ApiRefusal> {
+    let status = answer.status.as_str().to_owned();
+    let fits = |pattern: &str| {
+        regex_lite::Regex::new(&format!("^(?:{pattern})$")).is_ok_and(|pattern| pattern.is_match(&status))
+    };
+    let all = || integration.integration_responses.values();
+    let pattern = |own: &Option<String>| own.as_deref().filter(|own| !own.is_empty()).map(str::to_owned);
+    let own = all()
+        .find(|own| pattern(&own.selection_pattern).is_some_and(|own| fits(&own)))
+        .or_else(|| all().find(|own| pattern(&own.selection_pattern).is_none()))
+        .ok_or(ApiRefusal::NotCallable)?;
+    if own.response_templates.values().flatten().any(|template| !template.trim().is_empty()) {
+        return Err(ApiRefusal::NotBuilt("templates in the template language".to_owned()));
+    }
+    let sent = std::mem::take(&mut answer.headers);
+    if let Some(kind) = sent.get(::http::header::CONTENT_TYPE) {
+        answer.headers.insert(::http::header::CONTENT_TYPE, kind.clone());
+    }
+    for (to, from) in &own.response_parameters {
+        let Some(name) = to.strip_prefix("method.response.header.") else { continue };
+        let literal = from.strip_prefix('\'').and_then(|text| text.strip_suffix('\''));
+        let header = || from.strip_prefix("integration.response.header.");
+        let value = literal.map(str::to_owned).or_else(|| variables::header(&sent, header()?));
+        let header =
+            HeaderName::try_from(name).ok().zip(value.and_then(|text| HeaderValue::try_from(text).ok()));
+        if let Some((name, value)) = header {
+            answer.headers.insert(name, value);
+        }
+    }
+    answer.status = StatusCode::from_bytes(own.status_code.as_bytes()).unwrap_or(answer.status);
+    Ok(answer)
+}
+
+async fn proxy(
+    edge: &Edge,
+    call: &ApiCall<'_>,
+    routed: &Routed<'_>,
+    (place, integration, key): (Place<'_>, &RestIntegration, Option<&ShownKey>),
 ) -> Result<Response<AnswerBody>, ApiRefusal> {
+    let Place { api, stage, matched, .. } = place;
     let client_path = call.client_path();
-    let source = call.source(&call.found.path, routed);
+    let authorizer = routed.authorizer.map(Decided::event_v1);
+    let source = call.source(&call.found.path, routed, authorizer.as_ref());
     let kind = call.header("content-type").unwrap_or("application/json");
     let event = payload::encode_v1(
         &source,
@@ -74,7 +205,7 @@ async fn proxy(
             resource_path: &matched.resource.path,
             context_path: &client_path,
             binary: Some(payload::is_binary(&api.binary_media_types, kind)),
-            api_key: call.header("x-api-key").filter(|_| matched.method.api_key_required),
+            api_key: key.map(|key| (key.value.as_str(), key.id.as_str())),
             deployment_id: Some(&stage.deployment_id),
         },
     )

@@ -231,7 +231,7 @@ fn signed(caller: &Caller) -> Authorizer<'_> {
     }
 }
 
-pub(super) fn protocol(version: Version) -> &'static str {
+pub(crate) fn protocol(version: Version) -> &'static str {
     match version {
         Version::HTTP_10 => "HTTP/1.0",
         Version::HTTP_2 => "HTTP/2.0",
@@ -298,7 +298,7 @@ fn query_parameters(query: &str) -> Parameters {
     Parameters(found)
 }
 
-pub(super) fn decode(text: &str) -> String {
+pub(crate) fn decode(text: &str) -> String {
     let spaced = text.replace('+', " ");
     percent_decode_str(&spaced).decode_utf8_lossy().into_owned()
 }
@@ -348,7 +348,7 @@ fn joined(headers: &HeaderMap, name: &HeaderName) -> String {
     values.join(",")
 }
 
-pub(super) fn forwarded_for(source: &EventSource<'_>) -> String {
+pub(crate) fn forwarded_for(source: &EventSource<'_>) -> String {
     let mut hops: Vec<_> = source.headers.get_all("x-forwarded-for").iter().map(text_of).collect();
     hops.push(source.source_ip.to_string());
     hops.join(", ")

@@ -31,8 +31,8 @@ pub(crate) struct RestFields<'a> {
     pub(crate) context_path: &'a str,
     /// Whether the body is bytes; by its content type where nothing is said.
     pub(crate) binary: Option<bool>,
-    /// The API key that was sent.
-    pub(crate) api_key: Option<&'a str>,
+    /// The API key that was shown, and its id.
+    pub(crate) api_key: Option<(&'a str, &'a str)>,
     pub(crate) deployment_id: Option<&'a str>,
 }
 
@@ -89,6 +89,8 @@ struct Identity<'a> {
     account_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     api_key: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    api_key_id: Option<&'a str>,
     caller: Option<&'a str>,
     cognito_authentication_provider: Option<&'a str>,
     cognito_authentication_type: Option<&'a str>,
@@ -152,7 +154,8 @@ fn context<'a>(source: &EventSource<'a>, rest: &RestFields<'a>) -> Context<'a> {
         extended_request_id: extended_id(source),
         http_method: source.method.as_str(),
         identity: Identity {
-            api_key: rest.api_key,
+            api_key: rest.api_key.map(|(value, _)| value),
+            api_key_id: rest.api_key.map(|(_, id)| id),
             source_ip: source.source_ip.to_string(),
             user_agent: source.headers.get(USER_AGENT).map(text_of),
             ..signed.unwrap_or_default()

@@ -156,7 +156,7 @@ pub(super) fn header_text(value: &serde_json::Value) -> Option<Option<String>> {
 }
 
 /// Headers that the connection decides, whatever a function says.
-pub(super) fn is_ours(name: &HeaderName) -> bool {
+pub(crate) fn is_ours(name: &HeaderName) -> bool {
     matches!(
         name.as_str(),
         "connection"

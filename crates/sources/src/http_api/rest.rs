@@ -9,7 +9,7 @@ use ebb_model::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::document::{AppPlace, epoch};
+use super::document::{AppPlace, Model, epoch};
 use super::matching::RouteTable;
 
 /// A REST API.
@@ -68,9 +68,15 @@ pub struct RestDefinition {
     /// Who decides whether a request may pass.
     #[serde(default)]
     pub authorizers: Vec<RestAuthorizer>,
-    /// Models, request validators and gateway responses, each under its collection and its key, as they were given.
+    /// Schemas of bodies.
     #[serde(default)]
-    pub parts: BTreeMap<String, BTreeMap<String, Value>>,
+    pub models: Vec<Model>,
+    /// What is checked of requests.
+    #[serde(default)]
+    pub validators: Vec<RequestValidator>,
+    /// Answers in place of those that the API makes itself, by type, as in `DEFAULT_4XX`.
+    #[serde(default)]
+    pub gateway_responses: BTreeMap<String, GatewayResponse>,
     #[serde(skip)]
     table: Compiled,
 }
@@ -133,13 +139,25 @@ pub struct Method {
     /// Whether a key is needed.
     #[serde(default)]
     pub api_key_required: bool,
+    /// Scopes of which a token must have one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authorization_scopes: Option<Vec<String>>,
+    /// Parameters, as in `method.request.querystring.name`, and whether they must be there.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub request_parameters: BTreeMap<String, bool>,
+    /// The models of bodies, by content type.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub request_models: BTreeMap<String, String>,
+    /// What is checked of its requests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_validator_id: Option<String>,
     /// What is behind it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub method_integration: Option<RestIntegration>,
     /// Declared answers, by status, as they were given.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub method_responses: BTreeMap<String, Value>,
-    /// Members that are kept as they were given: parameters, models, the validator.
+    /// Members that are kept as they were given.
     #[serde(flatten)]
     pub others: Map<String, Value>,
 }
@@ -228,6 +246,39 @@ pub struct RestAuthorizer {
     /// Members that are kept as they were given.
     #[serde(flatten)]
     pub others: Map<String, Value>,
+}
+
+/// What is checked of requests before they go on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RequestValidator {
+    /// Its id; given where it is empty.
+    #[serde(default)]
+    pub id: String,
+    /// For people.
+    #[serde(default)]
+    pub name: String,
+    /// Whether bodies must be what the method's models say.
+    #[serde(default)]
+    pub validate_request_body: bool,
+    /// Whether the parameters that the method needs must be there.
+    #[serde(default)]
+    pub validate_request_parameters: bool,
+}
+
+/// An answer in place of one that the API makes itself.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GatewayResponse {
+    /// The status, where it is another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status_code: Option<String>,
+    /// Where headers come from, by `gatewayresponse.header.NAME`.
+    #[serde(default)]
+    pub response_parameters: BTreeMap<String, String>,
+    /// Templates of the body, by content type.
+    #[serde(default)]
+    pub response_templates: BTreeMap<String, String>,
 }
 
 /// A name under which a REST API is served.
@@ -410,6 +461,19 @@ impl RestDefinition {
             resource_methods: BTreeMap::new(),
         });
         self.resources.len() - 1
+    }
+
+    /// What is checked of the requests of a method.
+    #[must_use]
+    pub fn validator(&self, method: &Method) -> Option<&RequestValidator> {
+        let id = method.request_validator_id.as_ref()?;
+        self.validators.iter().find(|validator| validator.id == *id)
+    }
+
+    /// The model of this name.
+    #[must_use]
+    pub fn model(&self, name: &str) -> Option<&Model> {
+        self.models.iter().find(|model| model.name == name)
     }
 
     /// An authorizer.

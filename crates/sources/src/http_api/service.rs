@@ -8,6 +8,7 @@ use ebb_store::{Change, Store, StoreError};
 
 use super::document::{Deployment, HttpApi};
 use super::rest::RestApi;
+use super::usage::{ApiKey, UsageCounts, UsagePlan};
 use super::{HttpApiError, check, fresh_id};
 use crate::registry::{Follow, Registry};
 
@@ -26,15 +27,18 @@ pub struct HttpApisParts {
 /// All HTTP, WebSocket and REST APIs. Cheap to clone.
 #[derive(Clone)]
 pub struct HttpApis {
-    inner: Arc<Inner>,
+    pub(super) inner: Arc<Inner>,
 }
 
-struct Inner {
+pub(super) struct Inner {
     clock: Arc<dyn Clock>,
     account: AccountId,
     region: Region,
     http: Registry<HttpApi>,
     rest: Registry<RestApi>,
+    pub(super) keys: Registry<ApiKey>,
+    pub(super) plans: Registry<UsagePlan>,
+    pub(super) usage: UsageCounts,
 }
 
 /// An API of either kind.
@@ -50,7 +54,9 @@ impl Follow for HttpApis {
     fn follow(&self, change: Change) -> Boxed<'_, Result<(), StoreError>> {
         Box::pin(async move {
             self.inner.http.follow(change.clone()).await?;
-            self.inner.rest.follow(change).await.map(drop)
+            self.inner.rest.follow(change.clone()).await?;
+            self.inner.keys.follow(change.clone()).await?;
+            self.inner.plans.follow(change).await.map(drop)
         })
     }
 }
@@ -64,7 +70,10 @@ impl HttpApis {
         Ok(Self {
             inner: Arc::new(Inner {
                 http: Registry::open(parts.store.clone(), "http-api").await?,
-                rest: Registry::open(parts.store, "rest-api").await?,
+                rest: Registry::open(parts.store.clone(), "rest-api").await?,
+                keys: Registry::open(parts.store.clone(), "api-key").await?,
+                plans: Registry::open(parts.store, "usage-plan").await?,
+                usage: UsageCounts::default(),
                 clock: parts.clock,
                 account: parts.account,
                 region: parts.region,
@@ -297,6 +306,8 @@ impl HttpApis {
     fn fill_rest(&self, api: &mut RestApi) {
         let now = self.now();
         let ids = (api.definition.authorizers.iter_mut().map(|one| &mut one.id))
+            .chain(api.definition.models.iter_mut().map(|one| &mut one.model_id))
+            .chain(api.definition.validators.iter_mut().map(|one| &mut one.id))
             .chain(api.deployments.iter_mut().map(|one| &mut one.id));
         for id in ids.filter(|id| id.is_empty()) {
             *id = fresh_id(6);
