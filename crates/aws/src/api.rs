@@ -1,5 +1,6 @@
 //! The services: a folder each, a file for each operation or family of operations.
 
+mod apigateway;
 pub mod apigatewayv2;
 pub mod events;
 pub mod lambda;

@@ -28,7 +28,8 @@ pub struct HttpApiState {
 /// The operations of both versions of API Gateway, which share a signing name.
 #[must_use]
 pub fn api(state: HttpApiState) -> Api {
-    Api::rest_json("apigateway", "InternalServerErrorException", state)
+    let builder = Api::rest_json("apigateway", "InternalServerErrorException", state);
+    super::apigateway::operations(builder)
         .route(Method::POST, "/v2/apis", "CreateApi", apis::create)
         .route(Method::GET, "/v2/apis", "GetApis", apis::list)
         .route(Method::GET, "/v2/apis/{apiId}", "GetApi", apis::get)
@@ -97,8 +98,8 @@ pub fn api(state: HttpApiState) -> Api {
         .route(Method::GET, "/v2/tags/{arn+}", "GetTags", tags::list)
         .route(Method::POST, "/v2/tags/{arn+}", "TagResource", tags::tag)
         .route(Method::DELETE, "/v2/tags/{arn+}", "UntagResource", tags::untag)
-        .unbuilt(Method::PUT, "/v2/apis", "ImportApi")
-        .unbuilt(Method::PUT, "/v2/apis/{apiId}", "ReimportApi")
+        .route(Method::PUT, "/v2/apis", "ImportApi", apis::import)
+        .route(Method::PUT, "/v2/apis/{apiId}", "ReimportApi", apis::reimport)
         .unbuilt(Method::GET, "/v2/apis/{apiId}/exports/{specification}", "ExportApi")
         .unbuilt(Method::POST, "/v2/domainnames", "CreateDomainName")
         .unbuilt(Method::GET, "/v2/domainnames", "GetDomainNames")
@@ -120,29 +121,29 @@ impl From<HttpApiError> for AwsError {
     }
 }
 
-fn bad_request(message: impl Into<String>) -> AwsError {
+pub(super) fn bad_request(message: impl Into<String>) -> AwsError {
     AwsError::client("BadRequestException", message)
 }
 
-fn not_found(message: impl Into<String>) -> AwsError {
+pub(super) fn not_found(message: impl Into<String>) -> AwsError {
     AwsError::new("NotFoundException", StatusCode::NOT_FOUND, message)
 }
 
 /// The body as an object, with null for absent.
-fn object(call: &Call) -> Result<Map<String, Value>, AwsError> {
+pub(super) fn object(call: &Call) -> Result<Map<String, Value>, AwsError> {
     let mut object: Map<String, Value> = call.json()?;
     object.retain(|_, value| !value.is_null());
     Ok(object)
 }
 
 /// Reads a document of the domain out of an object.
-fn read<T: serde::de::DeserializeOwned>(object: Map<String, Value>) -> Result<T, AwsError> {
+pub(super) fn read<T: serde::de::DeserializeOwned>(object: Map<String, Value>) -> Result<T, AwsError> {
     serde_json::from_value(Value::Object(object))
         .map_err(|error| bad_request(format!("Invalid request input: {error}")))
 }
 
 /// A document of the domain as an object.
-fn shown(document: &impl serde::Serialize) -> Result<Map<String, Value>, AwsError> {
+pub(super) fn shown(document: &impl serde::Serialize) -> Result<Map<String, Value>, AwsError> {
     match serde_json::to_value(document).map_err(AwsError::internal)? {
         Value::Object(object) => Ok(object),
         _ => Err(AwsError::internal("a document is an object")),

@@ -1,6 +1,6 @@
 //! APIs themselves.
 
-use ebb_sources::http_api::{DEFAULT_STAGE, HttpApi, Integration, Protocol, Route, Stage};
+use ebb_sources::http_api::{DEFAULT_STAGE, HttpApi, Integration, Protocol, Route, Stage, http_api};
 use http::{Response, StatusCode};
 use serde_json::{Map, Value, json};
 
@@ -73,6 +73,35 @@ fn document(mut given: Map<String, Value>) -> Result<HttpApi, AwsError> {
     }
     given.insert("others".to_owned(), Value::Object(others));
     read(given)
+}
+
+/// The OpenAPI document in a request.
+fn imported(call: &Call) -> Result<HttpApi, AwsError> {
+    let given = object(call)?;
+    let text = given.get("body").and_then(Value::as_str).unwrap_or_default();
+    let document: Value = serde_json::from_str(text).map_err(|error| {
+        bad_request(format!("Unable to parse the body: ebb reads OpenAPI documents in JSON here ({error})"))
+    })?;
+    Ok(http_api(&document)?)
+}
+
+pub(super) async fn import(state: HttpApiState, call: Call) -> Result<Response<Body>, AwsError> {
+    let api = state.apis.create(imported(&call)?).await?;
+    json_response(StatusCode::CREATED, &show(&state, &api)?)
+}
+
+pub(super) async fn reimport(state: HttpApiState, call: Call) -> Result<Response<Body>, AwsError> {
+    let new = imported(&call)?;
+    let put = |api: &mut HttpApi| {
+        api.definition.clone_from(&new.definition);
+        api.name.clone_from(&new.name);
+        api.description.clone_from(&new.description);
+        api.version.clone_from(&new.version);
+        api.cors_configuration.clone_from(&new.cors_configuration);
+        Ok(())
+    };
+    let api = state.apis.edit(call.path.get("apiId"), put).await?;
+    json_response(StatusCode::CREATED, &show(&state, &api)?)
 }
 
 pub(super) async fn list(state: HttpApiState, call: Call) -> Result<Response<Body>, AwsError> {
