@@ -32,7 +32,8 @@ pub use plan::{
 pub use project::{FunctionFolder, Package, Packed, Project, ProjectError};
 pub use routes::{InvalidRoute, Route};
 pub use stack::{
-    MadeResource, StackError, StackEvent, StackInput, StackOutput, StackRecord, StackServices, Stacks,
-    StacksConfig,
+    ChangeSet, DeclaredParameter, Given, MadeResource, OnFailure, Parameters, ResourceChange, StackError,
+    StackEvent, StackInput, StackOptions, StackOutput, StackRecord, StackServices, Stacks, StacksConfig,
+    TemplateSummary,
 };
 pub use template::Fault;

@@ -6,11 +6,14 @@
 //!
 //! Start reading at `run.rs`. What single types of resources are is in `provide/`.
 
+mod change_sets;
+mod manage;
 mod names;
 mod prepare;
 mod provide;
 mod record;
 mod run;
+mod summary;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
@@ -26,6 +29,7 @@ use ebb_model::{Clock, Digest};
 use ebb_sources::bucket::Buckets;
 use ebb_sources::bus::EventBuses;
 use ebb_sources::http_api::HttpApis;
+use ebb_sources::iam::Iam;
 use ebb_sources::mapping::Mappings;
 use ebb_sources::queue::Queues;
 use ebb_sources::schedule::Scheduler;
@@ -33,9 +37,14 @@ use ebb_sources::topic::Topics;
 use ebb_store::{Store, StoreError};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
+use tokio_util::task::TaskTracker;
 
 use crate::template::Fault;
-pub use record::{MadeResource, StackEvent, StackOutput, StackRecord};
+pub use manage::{Given, Parameters};
+pub use record::{
+    ChangeSet, MadeResource, OnFailure, ResourceChange, StackEvent, StackOptions, StackOutput, StackRecord,
+};
+pub use summary::{DeclaredParameter, TemplateSummary};
 
 /// The services that resources are made in.
 #[derive(Clone)]
@@ -56,6 +65,8 @@ pub struct StackServices {
     pub mappings: Mappings,
     /// HTTP and REST APIs.
     pub http_apis: HttpApis,
+    /// Roles and policies.
+    pub iam: Iam,
 }
 
 /// What stacks are opened with.
@@ -89,7 +100,11 @@ struct Inner {
     api: String,
     /// One change at a time: stacks share names, exports and functions.
     changing: Mutex<()>,
+    /// One change is begun at a time, so that nobody begins a second of one stack.
+    beginning: Mutex<()>,
     live: ArcSwap<HashMap<String, Arc<StackRecord>>>,
+    /// Changes that nobody waits for.
+    running: TaskTracker,
 }
 
 /// What a stack shall be.
@@ -120,9 +135,18 @@ pub struct StackInput {
 /// What is done to a resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ResourceStep {
-    pub(crate) shown: String,
+    pub(crate) logical: String,
+    /// Its type.
+    pub(crate) resource: String,
     pub(crate) kind: crate::apps::StepKind,
     pub(crate) changed: Vec<String>,
+}
+
+impl ResourceStep {
+    /// For people.
+    pub(crate) fn shown(&self) -> String {
+        format!("{} ({})", self.logical, self.resource)
+    }
 }
 
 /// Why a stack was not changed.
@@ -158,6 +182,18 @@ pub enum StackError {
     /// It is not in a state for this.
     #[error("{0}")]
     State(String),
+    /// There is such a stack already.
+    #[error("Stack [{0}] already exists")]
+    Exists(String),
+    /// The stack has no such change set.
+    #[error("ChangeSet [{0}] does not exist")]
+    NoChangeSet(String),
+    /// The caller did not acknowledge what the template does; holds the capabilities that are missing.
+    #[error("Requires capabilities : [{0}]")]
+    Capabilities(String),
+    /// The template says what the stack is already.
+    #[error("No updates are to be performed.")]
+    NoUpdates,
     /// The store failed; detail is for the log.
     #[error("the store failed: {0}")]
     Store(#[from] StoreError),
@@ -180,6 +216,8 @@ impl Stacks {
                 port: config.port,
                 api: config.api,
                 changing: Mutex::new(()),
+                beginning: Mutex::new(()),
+                running: TaskTracker::new(),
                 live: ArcSwap::from_pointee(live),
             }),
         };
@@ -208,6 +246,12 @@ impl Stacks {
         let live = self.inner.live.load();
         let found = live.get(name).or_else(|| live.values().find(|stack| stack.id == name));
         found.cloned().ok_or_else(|| StackError::NotFound(name.to_owned()))
+    }
+
+    /// Waits for the changes that run. What does not end before the server does is undone at the next start.
+    pub async fn stop(&self) {
+        self.inner.running.close();
+        self.inner.running.wait().await;
     }
 }
 

@@ -16,7 +16,7 @@ mod sam;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use document::{Resource, Template};
+pub(crate) use document::{Resource, Template, transforms};
 pub(crate) use evaluate::{Evaluator, Pseudo, World};
 pub(crate) use graph::{in_order, references};
 pub use node::Fault;

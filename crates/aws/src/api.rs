@@ -2,7 +2,9 @@
 
 mod apigateway;
 pub mod apigatewayv2;
+pub mod cloudformation;
 pub mod events;
+pub mod iam;
 pub mod lambda;
 pub mod logs;
 pub mod s3;

@@ -26,7 +26,7 @@ pub use call::{Call, PathParameters, Principal, RequestContext};
 pub use error::{AwsError, Fault};
 pub use identify::Protocol;
 pub(crate) use identify::{Identified, identify};
-pub use json::{empty_response, epoch_seconds, from_epoch_seconds, json_response};
+pub use json::{empty_response, epoch_seconds, form_list, from_epoch_seconds, json_response};
 pub use pages::{InvalidToken, PageRequest};
 pub use query::{escape_xml, xml_response};
 pub use query_shapes::{Input, Output, QueryShapes};

@@ -7,6 +7,7 @@ mod cli;
 mod config;
 mod serve;
 mod sources;
+mod stack_calls;
 mod wiring;
 
 use std::ffi::OsStr;

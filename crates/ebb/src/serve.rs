@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use ebb_app::Stacks;
 use ebb_aws::api::s3::S3Api;
 use ebb_aws::api::sns::TopicLinks;
 use ebb_aws::wire::credentials::KeyRing;
@@ -30,6 +31,8 @@ use crate::wiring::{self, Authenticator, LateControl, Routes};
 /// How long everything but the last writes may take to stop: the contract is to be gone 20 seconds after SIGTERM.
 const STOP: Duration = Duration::from_secs(17);
 
+/// How long changes of stacks may still take at a shutdown.
+const CHANGES: Duration = Duration::from_secs(5);
 /// How long the store, and after it what blocks, may take on top of [`STOP`].
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
@@ -71,6 +74,7 @@ struct Platform {
     store: Store,
     invoker: Invoker,
     sources: Sources,
+    stacks: Stacks,
     api: Port,
     edge: Port,
     /// Connections that instances have to the control API.
@@ -138,8 +142,9 @@ impl Platform {
         let edge_port = addresses.1.port();
         let sources = Sources::open(config, &store, &invoker, &clock, addresses.0).await?;
         let stacks = wiring::stacks(config, &store, &invoker, &sources, &clock, addresses).await?;
-        let apps = wiring::apps(config, &store, &invoker, &engine, &sources, stacks, edge_port).await?;
-        let aws = wiring::aws(config, &keys, &clock, &store, &invoker, &sources, edge_port);
+        let apps =
+            wiring::apps(config, &store, &invoker, &engine, &sources, stacks.clone(), edge_port).await?;
+        let aws = wiring::aws(config, &keys, &clock, &store, &invoker, (&sources, &stacks), edge_port);
         let console = wiring::console(config, &store, &invoker, &apps, &engine, edge_port);
         let s3 = S3Api::new(sources.buckets.clone(), keys.clone(), clock.clone(), config.domain.clone());
         let api_port = ApiPort::new(aws.clone(), s3, TopicLinks::new(sources.topics.clone()), console);
@@ -155,6 +160,7 @@ impl Platform {
             store,
             invoker,
             sources,
+            stacks,
             api: Port::serve("api", |stop| async move { api_port.serve(api_listener, stop).await }),
             edge: Port::serve("edge", |stop| async move { gateway.serve(edge_listener, stop).await }),
             control,
@@ -175,6 +181,9 @@ impl Platform {
                 if let Err(error) = ended {
                     tracing::error!(%error, "a listener ended badly");
                 }
+            }
+            if tokio::time::timeout(CHANGES, self.stacks.stop()).await.is_err() {
+                tracing::info!("a change of a stack did not end in time; the next server undoes it");
             }
             self.sources.stop().await;
             self.invoker.shutdown(deadline).await;

@@ -12,6 +12,7 @@ use ebb_sources::delivery::{
     Attribute, Deliveries, Delivery, DeliveryParts, FunctionTarget, Message, Sender, Targets,
 };
 use ebb_sources::http_api::{HttpApis, HttpApisParts};
+use ebb_sources::iam::{Iam, IamParts};
 use ebb_sources::mapping::{MappingParts, Mappings};
 use ebb_sources::queue::{QueueParts, QueueTarget, Queues};
 use ebb_sources::registry::{Follow, Follower};
@@ -32,6 +33,7 @@ pub(crate) struct Sources {
     pub(crate) scheduler: Scheduler,
     pub(crate) topics: Topics,
     pub(crate) http_apis: HttpApis,
+    pub(crate) iam: Iam,
     deliveries: Deliveries,
     follower: Mutex<Follower>,
 }
@@ -75,6 +77,12 @@ impl Sources {
             region: config.region.clone(),
         })
         .await?;
+        let iam = Iam::open(IamParts {
+            store: store.clone(),
+            clock: clock.clone(),
+            account: config.account.clone(),
+        })
+        .await?;
         let buckets = Buckets::open(BucketParts {
             store: store.clone(),
             clock: clock.clone(),
@@ -114,9 +122,10 @@ impl Sources {
             Arc::new(mappings.clone()),
             Arc::new(topics.clone()),
             Arc::new(http_apis.clone()),
+            Arc::new(iam.clone()),
         ];
         let follower = Mutex::new(Follower::start(store, followed_from, services));
-        Ok(Self { follower, buses, queues, buckets, mappings, scheduler, topics, http_apis, deliveries })
+        Ok(Self { follower, buses, queues, buckets, mappings, scheduler, topics, http_apis, iam, deliveries })
     }
 
     /// Ends what runs by itself; what is accepted stays in the store.

@@ -10,8 +10,9 @@ use ebb_app::{
     StacksConfig, Target,
 };
 use ebb_aws::api::apigatewayv2::HttpApiState;
+use ebb_aws::api::cloudformation::CloudFormation;
 use ebb_aws::api::lambda::{self, EdgeAddress, Lambda};
-use ebb_aws::api::{apigatewayv2, events, logs, scheduler, sns, sqs, sts};
+use ebb_aws::api::{apigatewayv2, cloudformation, events, iam, logs, scheduler, sns, sqs, sts};
 use ebb_aws::wire::credentials::KeyRing;
 use ebb_aws::wire::sigv4::Authorization;
 use ebb_aws::{AwsConfig, AwsService};
@@ -35,6 +36,7 @@ use tokio_util::task::TaskTracker;
 use crate::api_port::ApiPort;
 use crate::config::Config;
 use crate::sources::Sources;
+use crate::stack_calls::StackCalls;
 
 /// The control API of instances. The engine needs it before the services that it leads to exist, which need the
 /// engine: it is set once, when they do.
@@ -74,7 +76,7 @@ pub(crate) fn aws(
     clock: &Arc<dyn Clock>,
     store: &Store,
     invoker: &Invoker,
-    sources: &Sources,
+    (sources, stacks): (&Sources, &Stacks),
     edge_port: u16,
 ) -> AwsService {
     let aws = AwsConfig { region: config.region.clone(), account: config.account.clone(), scheme: "http" };
@@ -94,7 +96,12 @@ pub(crate) fn aws(
             sqs::api(sources.queues.clone()),
             scheduler::api(sources.scheduler.clone()),
             sns::api(sources.topics.clone()),
-            apigatewayv2::api(apis.clone()),
+            iam::api(sources.iam.clone()),
+            apigatewayv2::api(apis),
+            cloudformation::api(CloudFormation {
+                stacks: Arc::new(StackCalls(stacks.clone())),
+                buckets: sources.buckets.clone(),
+            }),
         ],
     )
 }
@@ -135,9 +142,10 @@ pub(crate) async fn stacks(
             buses: sources.buses.clone(),
             scheduler: sources.scheduler.clone(),
             buckets: sources.buckets.clone(),
-            topics: sources.topics.clone(),
             mappings: sources.mappings.clone(),
             http_apis: sources.http_apis.clone(),
+            topics: sources.topics.clone(),
+            iam: sources.iam.clone(),
         },
         store: store.clone(),
         clock: clock.clone(),

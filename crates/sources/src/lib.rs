@@ -12,6 +12,7 @@ pub mod delivery;
 pub mod http_api;
 mod http_client;
 pub mod https;
+pub mod iam;
 pub mod mapping;
 pub mod pattern;
 pub mod queue;

@@ -51,7 +51,7 @@ impl Apps {
             if let Some(stack) = &plan.stack {
                 let planned = self.inner.stacks.plan(&plan.app, stack)?;
                 all.extend(planned.into_iter().map(|step| Step {
-                    function: step.shown,
+                    function: step.shown(),
                     kind: step.kind,
                     changed: step.changed,
                 }));

@@ -149,17 +149,45 @@ impl Prepared {
                     changed => (StepKind::Update, changed),
                 },
             };
-            steps.push(ResourceStep { shown: format!("{logical} ({})", resource.kind), kind, changed });
+            let (logical, resource) = (logical.clone(), resource.kind.clone());
+            steps.push(ResourceStep { logical, resource, kind, changed });
         }
         for (logical, made) in resources.iter().filter(|(logical, _)| !self.order.contains(logical)) {
-            let shown = format!("{logical} ({})", made.kind);
-            steps.push(ResourceStep { shown, kind: StepKind::Delete, changed: Vec::new() });
+            let (logical, resource) = (logical.clone(), made.kind.clone());
+            steps.push(ResourceStep { logical, resource, kind: StepKind::Delete, changed: Vec::new() });
         }
         Ok(steps)
     }
 
     pub(super) fn resource(&self, logical: &str) -> Option<&Resource> {
         self.template.resource(logical)
+    }
+
+    pub(super) fn description(&self) -> Option<String> {
+        self.template.description.clone()
+    }
+
+    /// The values of the parameters; hidden ones as stars.
+    pub(super) fn shown_parameters(&self) -> BTreeMap<String, String> {
+        let shown =
+            |value: &ParameterValue| if value.hidden { "****".to_owned() } else { value.text.clone() };
+        self.parameters.iter().map(|(name, value)| (name.clone(), shown(value))).collect()
+    }
+
+    /// What a caller must acknowledge of it: that it makes roles and the like, and names for them.
+    pub(super) fn capability(&self) -> Option<&'static str> {
+        let mut needed = None;
+        for resource in self.order.iter().filter_map(|logical| self.resource(logical)) {
+            if !resource.kind.starts_with("AWS::IAM::") {
+                continue;
+            }
+            let naming = ["RoleName", "UserName", "GroupName", "InstanceProfileName", "ManagedPolicyName"];
+            if naming.iter().any(|name| resource.properties.get(name).is_some()) {
+                return Some("CAPABILITY_NAMED_IAM");
+            }
+            needed = Some("CAPABILITY_IAM");
+        }
+        needed
     }
 
     fn fault(&self, fault: Fault) -> StackError {

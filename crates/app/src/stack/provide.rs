@@ -3,14 +3,17 @@
 //! Source of properties, `Ref` and `Fn::GetAtt` values: CloudFormation user guide, "AWS resource and property types
 //! reference" (2026-11).
 
+mod api_parts;
 mod events;
 mod functions;
 mod http_api;
+mod identity;
 mod invocation;
 mod kinds;
 mod properties;
 mod queues;
 mod storage;
+mod topics;
 
 use std::collections::BTreeMap;
 
@@ -19,7 +22,7 @@ use serde_json::{Map, Value as Json};
 
 use super::Inner;
 use super::record::MadeResource;
-pub(super) use kinds::{check, has_code, is_supported};
+pub(super) use kinds::{check, has_code, is_supported, replaces};
 use properties::Properties;
 
 /// A resource that shall be there.
@@ -107,7 +110,13 @@ pub(super) async fn create(inner: &Inner, wanted: &Wanted<'_>) -> Result<Made, M
         "AWS::ApiGateway::Stage" => http_api::put_rest_stage(inner, wanted).await,
         "AWS::S3::BucketPolicy" => storage::set_bucket_policy(inner, wanted).await,
         "AWS::Logs::LogGroup" => storage::create_log_group(inner, wanted).await,
-        _ => Ok(kinds::stored(inner, wanted)),
+        "AWS::SNS::Topic" => topics::create(inner, wanted).await,
+        "AWS::SNS::Subscription" => topics::subscribe(inner, wanted).await,
+        "AWS::SNS::TopicPolicy" => topics::set_policy(inner, wanted).await,
+        "AWS::IAM::Role" => identity::create_role(inner, wanted).await,
+        "AWS::IAM::Policy" => identity::put_policy(inner, wanted).await,
+        "AWS::IAM::ManagedPolicy" => identity::create_managed(inner, wanted).await,
+        _ => api_parts::create(inner, wanted).await.unwrap_or_else(|| Ok(kinds::stored(inner, wanted))),
     }
 }
 
@@ -145,7 +154,16 @@ pub(super) async fn update(
         "AWS::ApiGateway::Stage" => http_api::put_rest_stage(inner, wanted).await?,
         "AWS::S3::BucketPolicy" => storage::set_bucket_policy(inner, wanted).await?,
         "AWS::Logs::LogGroup" => storage::update_log_group(inner, before, wanted).await?,
-        _ => kinds::stored(inner, wanted),
+        "AWS::SNS::Topic" => topics::update(inner, before, wanted).await?,
+        "AWS::SNS::Subscription" => topics::update_subscription(inner, before, wanted).await?,
+        "AWS::SNS::TopicPolicy" => topics::set_policy(inner, wanted).await?,
+        "AWS::IAM::Role" => identity::update_role(inner, before, wanted).await?,
+        "AWS::IAM::Policy" => identity::update_policy(inner, before, wanted).await?,
+        "AWS::IAM::ManagedPolicy" => identity::update_managed(inner, before, wanted).await?,
+        _ => match api_parts::update(inner, before, wanted).await {
+            Some(updated) => updated?,
+            None => kinds::stored(inner, wanted),
+        },
     };
     Ok(Change::Done(made))
 }
@@ -177,7 +195,13 @@ pub(super) async fn delete(inner: &Inner, made: &MadeResource) -> Result<(), Mes
         "AWS::ApiGateway::Stage" => http_api::delete_rest_stage(inner, made).await,
         "AWS::S3::BucketPolicy" => storage::delete_bucket_policy(inner, made).await,
         "AWS::Logs::LogGroup" => storage::delete_log_group(inner, made).await,
-        _ => Ok(()),
+        "AWS::SNS::Topic" => topics::delete(inner, made).await,
+        "AWS::SNS::Subscription" => topics::unsubscribe(inner, made).await,
+        "AWS::SNS::TopicPolicy" => topics::delete_policy(inner, made).await,
+        "AWS::IAM::Role" => identity::delete_role(inner, made).await,
+        "AWS::IAM::Policy" => identity::delete_policy(inner, made).await,
+        "AWS::IAM::ManagedPolicy" => identity::delete_managed(inner, made).await,
+        _ => api_parts::delete(inner, made).await.unwrap_or(Ok(())),
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 
 use super::prepare::{Prepared, differences};
 use super::provide::{self, Change, Wanted};
-use super::record::{self, MadeResource, StackEvent, StackRecord, Undo};
+use super::record::{self, MadeResource, OnFailure, StackEvent, StackOptions, StackRecord, Undo};
 use super::{ResourceStep, StackError, StackInput, Stacks, names};
 use crate::template::{Pseudo, Resource};
 
@@ -35,9 +35,12 @@ impl Stacks {
         if before.as_ref().is_some_and(|stack| stack.is_busy()) {
             return Err(StackError::State(format!("a change of stack {name} runs already")));
         }
-        let exports = self.exports();
+        if before.as_ref().is_some_and(|stack| stack.managed) {
+            let message = format!("stack {name} was not made by a deploy: CloudFormation calls made it");
+            return Err(StackError::State(message));
+        }
         let id = before.as_ref().map_or_else(|| self.new_id(name), |stack| stack.id.clone());
-        let prepared = Prepared::new(&input, self.pseudo(name, &id), &exports)?;
+        let prepared = Prepared::new(&input, self.pseudo(name, &id), &self.exports())?;
         let mut stack = match &before {
             Some(before) => StackRecord::clone(before),
             None => self.fresh(name, id, app),
@@ -45,13 +48,22 @@ impl Stacks {
         let verb = if before.is_some() { "UPDATE" } else { "CREATE" };
         self.status(&mut stack, &format!("{verb}_IN_PROGRESS"), None);
         self.save(&stack).await?;
-        match self.converge(&mut stack, &prepared, &input, &exports).await {
-            Ok(()) => {
-                self.end(&mut stack, &prepared, input, verb).await?;
-                Ok(Arc::new(stack))
-            }
+        self.change(&mut stack, &prepared, input, verb).await?;
+        Ok(Arc::new(stack))
+    }
+
+    /// Carries a change out that is journalled as begun. The caller holds the turn.
+    pub(super) async fn change(
+        &self,
+        stack: &mut StackRecord,
+        prepared: &Prepared,
+        input: StackInput,
+        verb: &str,
+    ) -> Result<(), StackError> {
+        match self.converge(stack, prepared, &input, &self.exports()).await {
+            Ok(()) => self.end(stack, prepared, input, verb).await,
             Err(error) => {
-                self.roll_back(&mut stack, verb, &error.to_string()).await?;
+                self.roll_back(stack, verb, &reason(&error, verb)).await?;
                 Err(error)
             }
         }
@@ -63,10 +75,34 @@ impl Stacks {
         let mut stack = StackRecord::clone(&*self.get(name)?);
         self.status(&mut stack, "DELETE_IN_PROGRESS", None);
         self.save(&stack).await?;
+        self.raze(&mut stack, &[]).await
+    }
+
+    /// Deletes all resources of a stack but `kept`, and the stack. The caller holds the turn.
+    pub(super) async fn raze(&self, stack: &mut StackRecord, kept: &[String]) -> Result<(), StackError> {
+        for logical in kept {
+            stack.resources.remove(logical);
+        }
         let all: Vec<String> = stack.resources.keys().cloned().collect();
-        self.remove(&mut stack, all).await?;
-        record::delete(&self.inner.store, name).await?;
-        self.publish(name, None);
+        if let Err(error) = self.remove(stack, all).await {
+            let message = error.to_string();
+            self.status(stack, "DELETE_FAILED", Some(&message));
+            self.save(stack).await?;
+            return Err(error);
+        }
+        self.forget(stack).await
+    }
+
+    /// The stack is no more; one that is managed by calls is remembered.
+    async fn forget(&self, stack: &mut StackRecord) -> Result<(), StackError> {
+        if stack.managed {
+            self.status(stack, "DELETE_COMPLETE", None);
+            stack.deleted = Some(self.inner.clock.now());
+            record::bury(&self.inner.store, stack).await?;
+        } else {
+            record::delete(&self.inner.store, &stack.name).await?;
+        }
+        self.publish(&stack.name, None);
         Ok(())
     }
 
@@ -76,20 +112,15 @@ impl Stacks {
         for stack in self.list().into_iter().filter(|stack| stack.is_busy()) {
             let mut stack = StackRecord::clone(&stack);
             tracing::info!(stack = stack.name, "undoing a change that was cut off");
-            let verb = stack.status.split('_').next().unwrap_or_default().to_owned();
-            let result = if verb == "DELETE" {
-                let all: Vec<String> = stack.resources.keys().cloned().collect();
-                self.remove(&mut stack, all).await
-            } else {
-                self.roll_back(&mut stack, &verb, "the server was stopped during the change").await
+            let result = match stack.status.split('_').next() {
+                Some("DELETE") => self.raze(&mut stack, &[]).await,
+                first => {
+                    let verb = if first == Some("UPDATE") { "UPDATE" } else { "CREATE" };
+                    self.roll_back(&mut stack, verb, "the server was stopped during the change").await
+                }
             };
             if let Err(error) = result {
                 tracing::error!(stack = stack.name, %error, "a change could not be undone");
-            } else if verb == "DELETE" {
-                if let Err(error) = record::delete(&self.inner.store, &stack.name).await {
-                    tracing::error!(stack = stack.name, %error, "a stack could not be deleted");
-                }
-                self.publish(&stack.name, None);
             }
         }
     }
@@ -224,7 +255,12 @@ impl Stacks {
             })
             .collect();
         stack.input = input;
-        stack.updated = (verb == "UPDATE").then(|| self.inner.clock.now());
+        stack.description = prepared.description();
+        stack.parameters = prepared.shown_parameters();
+        if verb == "UPDATE" {
+            stack.updated = Some(self.inner.clock.now());
+            self.status(stack, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", None);
+        }
         self.status(stack, &format!("{verb}_COMPLETE"), None);
         let gone: Vec<String> =
             stack.resources.keys().filter(|logical| !prepared.order.contains(logical)).cloned().collect();
@@ -239,11 +275,14 @@ impl Stacks {
                 );
             }
         }
-        self.remove(stack, gone).await?;
+        if let Err(error) = self.remove(stack, gone).await {
+            // The stack is what it shall be all the same.
+            tracing::warn!(stack = stack.name, %error, "a resource that is no longer wanted was left behind");
+        }
         self.save(stack).await
     }
 
-    /// Deletes resources, each before those that it needs. What cannot be deleted is told of and forgotten.
+    /// Deletes resources, each before those that it needs.
     async fn remove(&self, stack: &mut StackRecord, logicals: Vec<String>) -> Result<(), StackError> {
         let mut gone: Vec<(String, MadeResource)> = logicals
             .into_iter()
@@ -251,32 +290,50 @@ impl Stacks {
             .collect();
         gone.sort_by_key(|(_, made)| std::cmp::Reverse(made.order));
         for (logical, made) in gone {
+            let status = if made.retained { "DELETE_SKIPPED" } else { "DELETE_COMPLETE" };
+            if !made.retained {
+                self.event(stack, &logical, &made.physical, &made.kind, ("DELETE_IN_PROGRESS", None));
+            }
             if !made.retained
                 && let Err(message) = provide::delete(&self.inner, &made).await
             {
                 self.event(stack, &logical, &made.physical, &made.kind, ("DELETE_FAILED", Some(&message)));
-                self.status(stack, "DELETE_FAILED", Some(&message));
                 self.save(stack).await?;
                 return Err(StackError::State(format!("deleting {logical} ({}): {message}", made.kind)));
             }
             stack.resources.remove(&logical);
-            self.event(stack, &logical, &made.physical, &made.kind, ("DELETE_COMPLETE", None));
+            self.event(stack, &logical, &made.physical, &made.kind, (status, None));
             self.save(stack).await?;
         }
         Ok(())
     }
 
     /// Undoes the steps of a change, the last first. What cannot be undone is logged: the caller hears of the change.
-    async fn roll_back(&self, stack: &mut StackRecord, verb: &str, reason: &str) -> Result<(), StackError> {
+    pub(super) async fn roll_back(
+        &self,
+        stack: &mut StackRecord,
+        verb: &str,
+        reason: &str,
+    ) -> Result<(), StackError> {
+        if stack.managed && stack.options.on_failure == OnFailure::DoNothing {
+            stack.undo.clear();
+            self.status(stack, &format!("{verb}_FAILED"), Some(reason));
+            return self.save(stack).await;
+        }
+        let rollback = if verb == "CREATE" { "ROLLBACK" } else { "UPDATE_ROLLBACK" };
+        self.status(stack, &format!("{rollback}_IN_PROGRESS"), Some(reason));
+        self.save(stack).await?;
         while let Some(undo) = stack.undo.last().cloned() {
             let (logical, result) = match undo {
                 Undo::Delete { logical, made } => {
                     let result = provide::delete(&self.inner, &made).await;
                     stack.resources.remove(&logical);
+                    self.event(stack, &logical, &made.physical, &made.kind, ("DELETE_COMPLETE", None));
                     (logical, result)
                 }
                 Undo::Restore { logical, before } => {
                     let result = self.restore(stack, &logical, &before).await;
+                    self.event(stack, &logical, &before.physical, &before.kind, ("UPDATE_COMPLETE", None));
                     stack.resources.insert(logical.clone(), before);
                     (logical, result)
                 }
@@ -291,12 +348,14 @@ impl Stacks {
             stack.undo.pop();
             self.save(stack).await?;
         }
-        if verb == "CREATE" {
-            record::delete(&self.inner.store, &stack.name).await?;
-            self.publish(&stack.name, None);
-            return Ok(());
+        if verb == "CREATE" && (!stack.managed || stack.options.on_failure == OnFailure::Delete) {
+            return self.forget(stack).await;
         }
-        self.status(stack, "UPDATE_ROLLBACK_COMPLETE", Some(reason));
+        if verb == "UPDATE" {
+            let status = "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS";
+            self.status(stack, status, None);
+        }
+        self.status(stack, &format!("{rollback}_COMPLETE"), None);
         self.save(stack).await
     }
 
@@ -313,7 +372,7 @@ impl Stacks {
         provide::update(&self.inner, before, &wanted).await.map(drop)
     }
 
-    fn fresh(&self, name: &str, id: String, app: Option<&str>) -> StackRecord {
+    pub(super) fn fresh(&self, name: &str, id: String, app: Option<&str>) -> StackRecord {
         StackRecord {
             name: name.to_owned(),
             id,
@@ -327,16 +386,22 @@ impl Stacks {
             created: self.inner.clock.now(),
             updated: None,
             undo: Vec::new(),
+            managed: false,
+            description: None,
+            parameters: BTreeMap::new(),
+            options: StackOptions::default(),
+            change_sets: Vec::new(),
+            deleted: None,
         }
     }
 
-    fn new_id(&self, name: &str) -> String {
+    pub(super) fn new_id(&self, name: &str) -> String {
         let catalog = &self.inner.services.catalog;
         let (region, account) = (catalog.region(), catalog.account());
         format!("arn:aws:cloudformation:{region}:{account}:stack/{name}/{}", RequestId::random())
     }
 
-    fn pseudo(&self, name: &str, id: &str) -> Pseudo {
+    pub(super) fn pseudo(&self, name: &str, id: &str) -> Pseudo {
         let catalog = &self.inner.services.catalog;
         Pseudo {
             account: catalog.account().to_string(),
@@ -347,13 +412,13 @@ impl Stacks {
     }
 
     /// The exports of all stacks.
-    fn exports(&self) -> BTreeMap<String, String> {
+    pub(super) fn exports(&self) -> BTreeMap<String, String> {
         let stacks = self.list();
         let outputs = stacks.iter().flat_map(|stack| stack.outputs.iter());
         outputs.filter_map(|output| Some((output.export.clone()?, output.value.clone()))).collect()
     }
 
-    fn status(&self, stack: &mut StackRecord, status: &str, reason: Option<&str>) {
+    pub(super) fn status(&self, stack: &mut StackRecord, status: &str, reason: Option<&str>) {
         status.clone_into(&mut stack.status);
         stack.reason = reason.map(str::to_owned);
         let (name, id) = (stack.name.clone(), stack.id.clone());
@@ -379,20 +444,33 @@ impl Stacks {
         });
     }
 
-    async fn save(&self, stack: &StackRecord) -> Result<(), StackError> {
+    pub(super) async fn save(&self, stack: &StackRecord) -> Result<(), StackError> {
         record::save(&self.inner.store, stack).await?;
         self.publish(&stack.name, Some(Arc::new(stack.clone())));
         Ok(())
     }
 
     fn publish(&self, name: &str, stack: Option<Arc<StackRecord>>) {
-        // Changes take turns, so nobody else publishes between these two lines.
-        let mut live = std::collections::HashMap::clone(&self.inner.live.load());
-        match stack {
-            Some(stack) => live.insert(name.to_owned(), stack),
-            None => live.remove(name),
-        };
-        self.inner.live.store(Arc::new(live));
+        self.inner.live.rcu(|live| {
+            let mut live = std::collections::HashMap::clone(live);
+            match &stack {
+                Some(stack) => live.insert(name.to_owned(), stack.clone()),
+                None => live.remove(name),
+            };
+            live
+        });
+    }
+}
+
+/// Why a change is undone, in the words of the service where a resource failed.
+fn reason(error: &StackError, verb: &str) -> String {
+    match error {
+        StackError::Resource { logical, .. } => {
+            let what = if verb == "CREATE" { "create" } else { "update" };
+            let asked = if verb == "CREATE" { " Rollback requested by user." } else { "" };
+            format!("The following resource(s) failed to {what}: [{logical}].{asked}")
+        }
+        other => other.to_string(),
     }
 }
 

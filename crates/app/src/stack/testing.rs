@@ -9,6 +9,7 @@ use ebb_model::{Clock, SystemClock};
 use ebb_sources::bucket::{BucketParts, Buckets};
 use ebb_sources::bus::{BusParts, EventBuses};
 use ebb_sources::http_api::{HttpApis, HttpApisParts};
+use ebb_sources::iam::{Iam, IamParts};
 use ebb_sources::mapping::{MappingParts, Mappings};
 use ebb_sources::queue::{QueueParts, Queues};
 use ebb_sources::schedule::Scheduler;
@@ -43,6 +44,8 @@ pub(crate) async fn stacks(store: &Store, catalog: &Catalog, scheduler: Schedule
     let (store_, clock_, account_, region_) = parts();
     let url = "http://127.0.0.1:9440".to_owned();
     let topics = TopicParts { store: store_, clock: clock_, account: account_, region: region_, url };
+    let (store_, clock_, account_, _) = parts();
+    let iam = IamParts { store: store_, clock: clock_, account: account_ };
     let (store_, clock_, ..) = parts();
     let mappings = MappingParts { store: store_, clock: clock_, invoker, queues: queues.clone() };
     let services = StackServices {
@@ -54,6 +57,7 @@ pub(crate) async fn stacks(store: &Store, catalog: &Catalog, scheduler: Schedule
         topics: Topics::open(topics).await.unwrap(),
         mappings: Mappings::open(mappings).await.unwrap(),
         http_apis: HttpApis::open(http_apis).await.unwrap(),
+        iam: Iam::open(iam).await.unwrap(),
     };
     Stacks::open(StacksConfig {
         services,

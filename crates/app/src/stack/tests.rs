@@ -13,6 +13,8 @@ use tempfile::TempDir;
 use super::*;
 use crate::apps::StepKind;
 
+mod managed;
+
 async fn open(data: &Path) -> Stacks {
     let store =
         Store::open(&StoreConfig { data: data.to_owned(), database: None, blobs: None }).await.unwrap();
@@ -50,7 +52,7 @@ Resources:
   Queue: {Type: 'AWS::SQS::Queue', Properties: {VisibilityTimeout: '40'}}
   Bus: {Type: 'AWS::Events::EventBus', Properties: {Name: orders}}
   Group: {Type: 'AWS::Logs::LogGroup', Properties: {RetentionInDays: 7}}
-  Role: {Type: 'AWS::IAM::Role', Properties: {AssumeRolePolicyDocument: {}}}
+  Role: {Type: 'AWS::IAM::Role', Properties: {AssumeRolePolicyDocument: {Statement: []}}}
   Bucket: {Type: 'AWS::S3::Bucket', Properties: {VersioningConfiguration: {Status: Enabled}}}
   Worker:
     Type: AWS::Lambda::Function
@@ -122,7 +124,7 @@ async fn a_stack_is_made_changed_and_deleted() {
         );
     let steps = stacks.plan("shop", &input(&changed)).unwrap();
     let differing: Vec<_> =
-        steps.iter().filter(|step| step.kind != StepKind::Keep).map(|step| step.shown.as_str()).collect();
+        steps.iter().filter(|step| step.kind != StepKind::Keep).map(ResourceStep::shown).collect();
     assert_eq!(
         differing,
         ["Queue (AWS::SQS::Queue)", "Worker (AWS::Lambda::Function)", "Bucket (AWS::S3::Bucket)"]

@@ -5,6 +5,7 @@
 //! to them.
 
 mod apis;
+mod auth;
 mod events;
 mod function;
 mod globals;
@@ -81,7 +82,7 @@ pub(super) fn transform(mut root: Node, code: &dyn Fn(&str) -> String) -> Result
     }
     let http_globals = globals.as_ref().and_then(|globals| globals.get("HttpApi"));
     let rest_globals = globals.as_ref().and_then(|globals| globals.get("Api"));
-    std::mem::take(&mut output.apis).finish(http_globals, rest_globals, &mut output);
+    std::mem::take(&mut output.apis).finish(http_globals, rest_globals, &mut output)?;
     notify(&mut output)?;
     root.set("Resources", Node::new(resources.line, Value::Map(output.resources)));
     Ok(rename(root, &output.renamed))

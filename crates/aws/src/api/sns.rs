@@ -14,10 +14,10 @@ mod topics;
 
 use ebb_sources::topic::{TopicError, Topics};
 use http::{Response, StatusCode};
-use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error as _};
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
-use crate::wire::{Api, AwsError, Body, Call, PageRequest, json_response};
+use crate::wire::{Api, AwsError, Body, Call, PageRequest, form_list as list, json_response};
 
 pub use links::TopicLinks;
 
@@ -53,22 +53,6 @@ pub fn api(topics: Topics) -> Api {
 /// The request; a list or a map without members is an empty text in a form.
 fn read<T: DeserializeOwned>(call: &Call) -> Result<T, AwsError> {
     call.json().map_err(|error| TopicError::Invalid(error.message).into())
-}
-
-/// A list, of which a form has nothing but the name where it is empty.
-fn list<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
-where
-    D: Deserializer<'de>,
-    T: DeserializeOwned,
-{
-    match Value::deserialize(deserializer)? {
-        Value::Array(elements) => elements
-            .into_iter()
-            .map(serde_json::from_value)
-            .collect::<Result<_, _>>()
-            .map_err(D::Error::custom),
-        _ => Ok(Vec::new()),
-    }
 }
 
 /// A member that must be there.

@@ -4,6 +4,7 @@ use ebb_model::Timestamp;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Response, StatusCode};
 use serde::Serialize;
+use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error as _};
 use serde_json::{Value, json};
 
 use super::body::{Body, empty_body, full_body};
@@ -44,4 +45,23 @@ pub fn from_epoch_seconds(seconds: f64) -> Timestamp {
     #[expect(clippy::cast_possible_truncation, reason = "it saturates, and no time is that far away")]
     let millis = (seconds * 1000.0).round() as i64;
     Timestamp(millis)
+}
+
+/// Reads a list, of which a form has nothing but the name where it is empty: for `deserialize_with`.
+///
+/// # Errors
+/// Those of the elements.
+pub fn form_list<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: DeserializeOwned,
+{
+    match Value::deserialize(deserializer)? {
+        Value::Array(elements) => elements
+            .into_iter()
+            .map(serde_json::from_value)
+            .collect::<Result<_, _>>()
+            .map_err(D::Error::custom),
+        _ => Ok(Vec::new()),
+    }
 }

@@ -1,7 +1,8 @@
 //! Forms and XML for services whose handlers speak JSON: the query protocol as tables.
 //!
 //! A form is read into the JSON that the handler expects, and its answer written as XML. What the names of members do
-//! not tell (which are lists, and how their elements are called) is in a [`QueryShapes`].
+//! not tell (which are lists, and how their elements are called) is in a [`QueryShapes`]; lists that are of the
+//! protocol's own form (`Names.member.1`, `<Names><member>`) need not be there.
 //! Source: Smithy 2.0, "AWS query protocol".
 
 use ebb_model::RequestId;
@@ -82,7 +83,7 @@ impl QueryShapes {
             let input = self.inputs.iter().find(|input| input.form == name && value.is_object());
             match input {
                 Some(input) => read.insert(input.member.to_owned(), input.read(unwrap(value))),
-                None => read.insert(name, value),
+                None => read.insert(name, plain_list(value)),
             };
         }
         Value::Object(read)
@@ -103,6 +104,13 @@ impl QueryShapes {
             };
             match self.outputs.iter().find(of_operation) {
                 Some(output) => self.write_output(operation, output, value, text),
+                None if value.is_array() => {
+                    let plain =
+                        Output { operation: None, member: "", wrapper: None, element: "member", map: None };
+                    text.push_str(&format!("<{name}>"));
+                    self.write_output(operation, &plain, value, text);
+                    text.push_str(&format!("</{name}>"));
+                }
                 None => self.write_element(operation, name, value, text),
             }
         }
@@ -185,6 +193,20 @@ fn unwrap(value: Value) -> Value {
     }
 }
 
+/// A list where all there is of a value is `member.1`, `member.2`, …
+fn plain_list(value: Value) -> Value {
+    let numbered = |members: &Map<String, Value>| members.keys().all(|key| key.parse::<u32>().is_ok());
+    match value {
+        Value::Object(mut members)
+            if members.len() == 1
+                && members.get("member").and_then(Value::as_object).is_some_and(numbered) =>
+        {
+            members.remove("member").map(in_order).unwrap_or_default().into()
+        }
+        value => value,
+    }
+}
+
 /// The values of `1`, `2`, …
 fn in_order(value: Value) -> Vec<Value> {
     let Value::Object(members) = value else { return Vec::new() };
@@ -240,6 +262,7 @@ mod tests {
             "Attribute.1.Name=n&Attribute.1.Value.DataType=String&Attribute.1.Value.StringValue=v",
             json!({"Attributes": {"n": {"DataType": "String", "StringValue": "v"}}}),
         );
+        check("Tags.member.2.Key=b&Tags.member.1.Key=a", json!({"Tags": [{"Key": "a"}, {"Key": "b"}]}));
         check(
             "Entries.member.1.Id=1&Entries.member.1.Attribute.entry.1.Name=n&Entries.member.1.Attribute.entry.1.Value=v",
             json!({"Entries": [{"Id": "1", "Attributes": {"n": "v"}}]}),
@@ -249,13 +272,13 @@ mod tests {
     #[tokio::test]
     async fn answers_are_written_as_xml() {
         let answer = json!({
-            "Id": "a<b", "N": 1, "Items": ["x", {"Y": true}], "Topics": [{"Arn": "t"}], "Attributes": {"k": "v"},
+            "Id": "a<b", "N": 1, "Plain": ["p", "q"], "Items": ["x", {"Y": true}], "Topics": [{"Arn": "t"}], "Attributes": {"k": "v"},
         });
         let response = SHAPES.write("Op", &answer, RequestId::random());
         let body = response.into_body().collect().await.unwrap().to_bytes();
         let text = String::from_utf8(body.to_vec()).unwrap();
         let expected = "<OpResult><Attributes><entry><key>k</key><value>v</value></entry></Attributes><Id>a&lt;b</Id>\
-                        <Item>x</Item><Item><Y>true</Y></Item><N>1</N><Topics><member><Arn>t</Arn></member></Topics>\
+                        <Item>x</Item><Item><Y>true</Y></Item><N>1</N><Plain><member>p</member><member>q</member></Plain><Topics><member><Arn>t</Arn></member></Topics>\
                         </OpResult>";
         assert!(text.contains(expected), "{text}");
     }

@@ -3,8 +3,8 @@
 //! Source: API Gateway developer guide, "OpenAPI extensions for API Gateway" (2026-11).
 
 use ebb_sources::http_api::{
-    AppPlace, Definition, HttpApi, HttpApiError, Integration, Method, Protocol, RestApi, RestDefinition,
-    RestDeployment, RestIntegration, RestStage, Route, Stage, fresh_id,
+    AppPlace, DEFAULT_STAGE, HttpApi, HttpApiError, Integration, Protocol, RestApi, RestDefinition,
+    RestDeployment, RestStage, Route, Stage, fresh_id, http_api, rest_api,
 };
 use serde_json::{Map, Value as Json, json};
 
@@ -12,11 +12,7 @@ use super::super::Inner;
 use super::super::record::MadeResource;
 use super::{Made, Message, Properties, Wanted, said};
 
-const INTEGRATION: &str = "x-amazon-apigateway-integration";
-const ANY: &str = "x-amazon-apigateway-any-method";
-const METHODS: &[&str] = &["get", "put", "post", "delete", "options", "head", "patch", "trace", ANY];
-
-fn gone<T>(result: Result<T, HttpApiError>) -> Result<(), Message> {
+pub(super) fn gone<T>(result: Result<T, HttpApiError>) -> Result<(), Message> {
     match result {
         Ok(_) | Err(HttpApiError::NotFound(_)) => Ok(()),
         Err(error) => Err(said(error)),
@@ -28,86 +24,74 @@ fn place(wanted: &Wanted<'_>, order: u32) -> Option<AppPlace> {
     wanted.app.map(|app| AppPlace { app: app.to_owned(), order })
 }
 
-/// The operations of an OpenAPI document: path, method in capitals (`ANY` for all), operation.
-fn operations(body: &Json) -> Vec<(String, String, &Json)> {
-    let paths = body.get("paths").and_then(Json::as_object).into_iter().flatten();
-    let of_path = |(path, methods): (&String, &'_ Json)| {
-        let known = METHODS.iter().filter_map(|name| Some((*name, methods.get(name)?)));
-        known.map(|(name, _)| (path.clone(), name)).collect::<Vec<_>>()
-    };
-    let mut found = Vec::new();
-    for (path, methods) in paths {
-        for (path, name) in of_path((path, methods)) {
-            let method = if name == ANY { "ANY".to_owned() } else { name.to_ascii_uppercase() };
-            found.push((path, method, &methods[name]));
-        }
-    }
-    found
-}
-
 fn http_document(wanted: &Wanted<'_>) -> Result<HttpApi, Message> {
     let own = wanted.properties();
-    let body = own.get("Body").cloned().unwrap_or_else(|| json!({}));
-    let title = body["info"]["title"].as_str().map(str::to_owned);
-    let name = own.text("Name").or(title).unwrap_or_else(|| wanted.logical.to_owned());
     let protocol = match own.text("ProtocolType").as_deref() {
         None | Some("HTTP") => Protocol::Http,
         Some("WEBSOCKET") => Protocol::WebSocket,
         Some(other) => return Err(format!("ProtocolType must be HTTP or WEBSOCKET, not {other}")),
     };
-    let mut api = HttpApi::new(&name, protocol);
+    let mut api = match own.get("Body") {
+        Some(body) => http_api(body).map_err(said)?,
+        None => HttpApi::new("", protocol),
+    };
+    if let Some(name) = own.text("Name") {
+        api.name = name;
+    } else if api.name.is_empty() {
+        wanted.logical.clone_into(&mut api.name);
+    }
     if let Some(expression) = own.text("RouteSelectionExpression") {
         api.route_selection_expression = expression;
     }
-    api.description = own.text("Description");
+    if let Some(description) = own.text("Description") {
+        api.description = Some(description);
+    }
+    if let Some(version) = own.text("Version") {
+        api.version = Some(version);
+    }
     api.disable_execute_api_endpoint = own.boolean("DisableExecuteApiEndpoint")?.unwrap_or(false);
-    api.tags = own.map("Tags");
+    api.tags.extend(own.map("Tags"));
     api.app = place(wanted, 0);
     if let Some(cors) = own.get("CorsConfiguration") {
         api.cors_configuration = Some(serde_json::from_value(camel(cors)).map_err(said)?);
     }
-    api.definition = http_definition(&body)?;
+    if let Some(target) = own.text("Target") {
+        quick_create(&mut api, &target, own.text("RouteKey"));
+    }
     Ok(api)
 }
 
-fn http_definition(body: &Json) -> Result<Definition, Message> {
-    let mut definition = Definition::default();
-    for (path, method, operation) in operations(body) {
-        let default = path == "$default" || path == "/$default";
-        let key = if default { "$default".to_owned() } else { format!("{method} {path}") };
-        if let Some(auth) = operation.get("x-ebb-auth").or_else(|| operation.get("security")) {
-            return Err(format!("authorisation of the route {key} is not built yet for templates: {auth}"));
-        }
-        let id = fresh_id(7);
-        let given = operation.get(INTEGRATION).cloned().unwrap_or_else(|| json!({}));
-        let given = Properties::of(&given);
-        let integration = Integration {
-            integration_type: given.text("type").unwrap_or_else(|| "aws_proxy".to_owned()).to_ascii_uppercase(),
-            ..serde_json::from_value(json!({ "integrationId": id, "integrationType": "", "integrationUri": given.text("uri"),
-                "integrationMethod": given.text("httpMethod"), "payloadFormatVersion": given.text("payloadFormatVersion"),
-                "timeoutInMillis": given.small("timeoutInMillis")? })).map_err(said)?
-        };
-        definition.integrations.push(integration);
-        let route: Route =
-            serde_json::from_value(json!({ "routeKey": key, "target": format!("integrations/{id}") }))
-                .map_err(said)?;
-        definition.routes.push(route);
-    }
-    Ok(definition)
+/// A route and an integration made with the API, and a stage that serves them.
+fn quick_create(api: &mut HttpApi, target: &str, key: Option<String>) {
+    let id = fresh_id(7);
+    let function = target.starts_with("arn:");
+    let given = json!({
+        "integrationId": id,
+        "integrationType": if function { "AWS_PROXY" } else { "HTTP_PROXY" },
+        "integrationMethod": if function { Json::Null } else { "ANY".into() },
+        "integrationUri": target,
+        "payloadFormatVersion": if function { "2.0" } else { "1.0" },
+    });
+    let route = json!({ "routeKey": key.unwrap_or_else(|| "$default".to_owned()), "target": format!("integrations/{id}") });
+    let stage = json!({ "stageName": DEFAULT_STAGE, "autoDeploy": true });
+    api.definition.integrations.extend(serde_json::from_value::<Integration>(given).ok());
+    api.definition.routes.extend(serde_json::from_value::<Route>(route).ok());
+    api.stages.extend(serde_json::from_value::<Stage>(stage).ok());
+}
+
+/// A name with its first letter small.
+pub(super) fn camel_name(name: &str) -> String {
+    let mut letters = name.chars();
+    let first = letters.next().map(|c| c.to_ascii_lowercase());
+    first.into_iter().chain(letters).collect()
 }
 
 /// Members as the API has them: their first letter small.
-fn camel(value: &Json) -> Json {
+pub(super) fn camel(value: &Json) -> Json {
     match value {
-        Json::Object(map) => map
-            .iter()
-            .map(|(name, value)| {
-                let mut letters = name.chars();
-                let first = letters.next().map(|c| c.to_ascii_lowercase());
-                (first.into_iter().chain(letters).collect::<String>(), camel(value))
-            })
-            .collect::<Map<_, _>>()
-            .into(),
+        Json::Object(map) => {
+            map.iter().map(|(name, value)| (camel_name(name), camel(value))).collect::<Map<_, _>>().into()
+        }
         other => other.clone(),
     }
 }
@@ -122,14 +106,16 @@ pub(super) async fn update_http(
     before: &MadeResource,
     wanted: &Wanted<'_>,
 ) -> Result<Made, Message> {
+    let whole = wanted.properties().get("Body").is_some();
     let wanted = http_document(wanted)?;
     let edited = inner.services.http_apis.edit(&before.physical, |api| {
-        // Stages are resources of their own.
+        // Stages are resources of their own, and so is all else where there is no document.
         *api = HttpApi {
             api_id: api.api_id.clone(),
             created: api.created,
             stages: api.stages.clone(),
             deployments: api.deployments.clone(),
+            definition: if whole { wanted.definition.clone() } else { api.definition.clone() },
             ..wanted.clone()
         };
         Ok(())
@@ -160,7 +146,11 @@ pub(super) async fn put_stage(inner: &Inner, wanted: &Wanted<'_>) -> Result<Made
         "stageVariables": own.map("StageVariables"),
     });
     if let Some(settings) = own.get("DefaultRouteSettings") {
-        given["defaultRouteSettings"] = camel(settings);
+        given["defaultRouteSettings"] = numbers(camel(settings));
+    }
+    if let Some(Json::Object(all)) = own.get("RouteSettings") {
+        let of_route = |(key, settings): (&String, &Json)| (key.clone(), numbers(camel(settings)));
+        given["routeSettings"] = all.iter().map(of_route).collect::<Map<_, _>>().into();
     }
     let stage: Stage = serde_json::from_value(given).map_err(said)?;
     let edited = inner.services.http_apis.edit(&id, |api| {
@@ -183,55 +173,45 @@ pub(super) async fn delete_stage(inner: &Inner, made: &MadeResource) -> Result<(
 
 fn rest_document(wanted: &Wanted<'_>) -> Result<RestApi, Message> {
     let own = wanted.properties();
-    let body = own.get("Body").cloned().unwrap_or_else(|| json!({}));
-    let title = body["info"]["title"].as_str().map(str::to_owned);
-    let mut api = RestApi::new(&own.text("Name").or(title).unwrap_or_else(|| wanted.logical.to_owned()));
-    api.description = own.text("Description");
-    api.binary_media_types = own.texts("BinaryMediaTypes").unwrap_or_default();
+    let mut api = match own.get("Body") {
+        Some(body) => rest_api(body).map_err(said)?,
+        None => RestApi::new(""),
+    };
+    if let Some(name) = own.text("Name") {
+        api.name = name;
+    } else if api.name.is_empty() {
+        wanted.logical.clone_into(&mut api.name);
+    }
+    if let Some(description) = own.text("Description") {
+        api.description = Some(description);
+    }
+    if let Some(types) = own.texts("BinaryMediaTypes") {
+        // As serverless templates write them, where a slash would be a pointer.
+        api.binary_media_types = types.iter().map(|kind| kind.replace("~1", "/")).collect();
+    }
+    if let Some(source) = own.text("ApiKeySourceType") {
+        api.api_key_source = source;
+    }
+    for name in ["EndpointConfiguration", "MinimumCompressionSize", "Policy"] {
+        let kept = own.get(name).map(|value| (camel_name(name), camel(value)));
+        api.others.extend(kept);
+    }
     api.disable_execute_api_endpoint = own.boolean("DisableExecuteApiEndpoint")?.unwrap_or(false);
     api.tags = own.tags();
     api.app = place(wanted, 1);
-    for (path, method, operation) in operations(&body) {
-        if let Some(auth) = operation.get("x-ebb-auth").or_else(|| operation.get("security")) {
-            return Err(format!("authorisation of {method} {path} is not built yet for templates: {auth}"));
-        }
-        let mut integration =
-            operation.get(INTEGRATION).cloned().unwrap_or_else(|| json!({ "type": "MOCK" }));
-        if let Some(kind) = integration["type"].as_str().map(str::to_ascii_uppercase) {
-            integration["type"] = kind.into();
-        }
-        if let Some(responses) = integration.as_object_mut().and_then(|map| map.remove("responses")) {
-            integration["integrationResponses"] = responses_of(&responses);
-        }
-        let integration: RestIntegration = serde_json::from_value(integration).map_err(said)?;
-        let responses = operation.get("responses").and_then(Json::as_object).into_iter().flatten();
-        let responses: Map<String, Json> =
-            responses.map(|(code, _)| (code.clone(), json!({ "statusCode": code }))).collect();
-        let method_: Method =
-            serde_json::from_value(json!({ "httpMethod": method, "methodResponses": responses }))
-                .map_err(said)?;
-        let resource = api.definition.resource_at(&path);
-        let placed = Method { method_integration: Some(integration), ..method_ };
-        resource.resource_methods.insert(method, placed);
-    }
     add_cors(&mut api.definition, own.get("EbbCors"))?;
     Ok(api)
 }
 
-/// The responses of an integration, by status: OpenAPI has them by selection pattern.
-fn responses_of(responses: &Json) -> Json {
-    let given = responses.as_object().into_iter().flatten();
-    given
-        .map(|(pattern, response)| {
-            let code = response["statusCode"].as_str().unwrap_or("200").to_owned();
-            let mut own = response.clone();
-            if pattern != "default" {
-                own["selectionPattern"] = pattern.as_str().into();
-            }
-            (code, own)
-        })
-        .collect::<Map<_, _>>()
-        .into()
+/// Settings whose numbers may be written as texts.
+fn numbers(mut settings: Json) -> Json {
+    for (_, value) in settings.as_object_mut().into_iter().flatten() {
+        let number = value.as_str().and_then(|text| text.parse::<f64>().ok());
+        if let Some(number) = number {
+            *value = if number.fract() == 0.0 { json!(number.round() as i64) } else { json!(number) };
+        }
+    }
+    settings
 }
 
 /// The `OPTIONS` method that a serverless API with `Cors` has on every path.
@@ -292,18 +272,40 @@ pub(super) async fn update_rest(
     before: &MadeResource,
     wanted: &Wanted<'_>,
 ) -> Result<Made, Message> {
+    let whole = wanted.properties().get("Body").is_some();
     let wanted = rest_document(wanted)?;
     let edited = inner.services.http_apis.edit_rest(&before.physical, |api| {
+        let mut definition = if whole { wanted.definition.clone() } else { api.definition.clone() };
+        keep_ids(&api.definition, &mut definition);
         *api = RestApi {
             id: api.id.clone(),
             created: api.created,
             stages: api.stages.clone(),
             deployments: api.deployments.clone(),
+            definition,
             ..wanted.clone()
         };
         Ok(())
     });
     edited.await.map(|api| rest_made(&api)).map_err(said)
+}
+
+/// Resources of the same paths keep their ids: others refer to them.
+fn keep_ids(before: &RestDefinition, after: &mut RestDefinition) {
+    let renamed: Vec<(String, String)> = after
+        .resources
+        .iter()
+        .filter_map(|own| {
+            let old = before.resources.iter().find(|old| old.path == own.path)?;
+            Some((own.id.clone(), old.id.clone()))
+        })
+        .collect();
+    let new =
+        |id: &String| renamed.iter().find(|(from, _)| from == id).map_or(id.clone(), |(_, to)| to.clone());
+    for resource in &mut after.resources {
+        resource.id = new(&resource.id);
+        resource.parent_id = resource.parent_id.as_ref().map(new);
+    }
 }
 
 fn rest_made(api: &RestApi) -> Made {
@@ -354,6 +356,9 @@ pub(super) async fn put_rest_stage(inner: &Inner, wanted: &Wanted<'_>) -> Result
         "deploymentId": own.required("DeploymentId")?,
         "description": own.text("Description"),
         "variables": own.map("Variables"),
+        "methodSettings": method_settings(&own),
+        "tags": own.tags(),
+        "tracingEnabled": own.boolean("TracingEnabled")?.unwrap_or(false),
     }))
     .map_err(said)?;
     let edited = inner.services.http_apis.edit_rest(&api, |api| {
@@ -363,6 +368,19 @@ pub(super) async fn put_rest_stage(inner: &Inner, wanted: &Wanted<'_>) -> Result
     });
     edited.await.map_err(said)?;
     Ok(Made::new(name, []))
+}
+
+/// The settings of methods, under the names that the API has for them: `RESOURCE/METHOD`, with `~1` for slashes.
+fn method_settings(own: &Properties<'_>) -> Json {
+    let setting = |given: &Json| {
+        let mut settings = numbers(camel(given));
+        let members = settings.as_object_mut()?;
+        let path = members.remove("resourcePath")?.as_str()?.to_owned();
+        let method = members.remove("httpMethod")?.as_str()?.to_owned();
+        let path = if path == "/*" { "*".to_owned() } else { path.replace("~1", "/").replace('/', "~1") };
+        Some((format!("{path}/{method}"), settings))
+    };
+    own.list("MethodSettings").iter().filter_map(setting).collect::<Map<_, _>>().into()
 }
 
 pub(super) async fn delete_rest_stage(inner: &Inner, made: &MadeResource) -> Result<(), Message> {

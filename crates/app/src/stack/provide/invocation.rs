@@ -33,8 +33,23 @@ pub(super) async fn create_version(inner: &Inner, wanted: &Wanted<'_>) -> Result
     let publish =
         Publish { description: own.text("Description"), code_sha256: own.text("CodeSha256"), revision: None };
     let (_, version) = catalog.publish_version(&target, &publish).await.map_err(said)?;
-    let arn = catalog.arn(&target.name, Some(&Qualifier::Version(version.version))).to_string();
+    let qualifier = Qualifier::Version(version.version);
+    let arn = catalog.arn(&target.name, Some(&qualifier)).to_string();
+    let published = Target { name: target.name, qualifier: Some(qualifier) };
+    if let Err(message) = provision(inner, &published, &own).await {
+        gone(catalog.delete(&published).await)?;
+        return Err(message);
+    }
     Ok(Made::new(arn.clone(), [("Version", version.version.to_string()), ("FunctionArn", arn)]))
+}
+
+/// Keeps instances of a version or alias ready, where its properties ask for it; else keeps none.
+async fn provision(inner: &Inner, target: &Target, own: &Properties<'_>) -> Result<(), Message> {
+    let catalog = &inner.services.catalog;
+    match own.inner("ProvisionedConcurrencyConfig").number("ProvisionedConcurrentExecutions")? {
+        Some(count) => catalog.set_provisioned_concurrency(target, count).await.map(drop).map_err(said),
+        None => gone(catalog.delete_provisioned_concurrency(target).await),
+    }
 }
 
 pub(super) async fn delete_version(inner: &Inner, made: &MadeResource) -> Result<(), Message> {
@@ -61,6 +76,12 @@ pub(super) async fn create_alias(inner: &Inner, wanted: &Wanted<'_>) -> Result<M
         weights: weights(&own),
     };
     inner.services.catalog.create_alias(&target.name, &new).await.map_err(said)?;
+    if let Err(message) =
+        provision(inner, &qualified(inner, target.name.as_str(), Some(&new.name))?, &own).await
+    {
+        gone(inner.services.catalog.delete_alias(&target.name, &new.name).await)?;
+        return Err(message);
+    }
     Ok(alias_made(inner, &target, &new.name))
 }
 
@@ -78,6 +99,7 @@ pub(super) async fn update_alias(
         revision: None,
     };
     inner.services.catalog.update_alias(&target.name, &name, &change).await.map_err(said)?;
+    provision(inner, &qualified(inner, target.name.as_str(), Some(&name))?, &own).await?;
     Ok(alias_made(inner, &target, &name))
 }
 

@@ -1,6 +1,6 @@
 //! What is known of each type of resource: its properties, and which of them cannot be changed.
 
-use ebb_model::{RequestId, RuntimeName};
+use ebb_model::RuntimeName;
 use serde_json::Value as Json;
 
 use super::super::Inner;
@@ -261,14 +261,19 @@ const KINDS: &[Kind] = &[
         name: "AWS::ApiGatewayV2::Api",
         required: &[],
         optional: &[
+            "ApiKeySelectionExpression",
             "Body",
             "CorsConfiguration",
             "Description",
             "DisableExecuteApiEndpoint",
+            "DisableSchemaValidation",
+            "FailOnWarnings",
             "Name",
             "ProtocolType",
+            "RouteKey",
             "RouteSelectionExpression",
             "Tags",
+            "Target",
             "Version",
         ],
         replacing: &["ProtocolType"],
@@ -294,15 +299,19 @@ const KINDS: &[Kind] = &[
         name: "AWS::ApiGateway::RestApi",
         required: &[],
         optional: &[
+            "ApiKeySourceType",
             "BinaryMediaTypes",
             "Body",
             "Description",
             "DisableExecuteApiEndpoint",
             "EbbCors",
             "EndpointConfiguration",
+            "FailOnWarnings",
             "MinimumCompressionSize",
+            "Mode",
             "Name",
             "Parameters",
+            "Policy",
             "Tags",
         ],
         replacing: &[],
@@ -311,18 +320,242 @@ const KINDS: &[Kind] = &[
     Kind {
         name: "AWS::ApiGateway::Deployment",
         required: &["RestApiId"],
-        optional: &["Description", "StageName"],
+        optional: &["Description", "StageDescription", "StageName"],
         replacing: &["*"],
         named: None,
     },
     Kind {
         name: "AWS::ApiGateway::Stage",
         required: &["RestApiId", "StageName"],
-        optional: &["DeploymentId", "Description", "MethodSettings", "Tags", "TracingEnabled", "Variables"],
+        optional: &[
+            "AccessLogSetting",
+            "DeploymentId",
+            "Description",
+            "MethodSettings",
+            "Tags",
+            "TracingEnabled",
+            "Variables",
+        ],
         replacing: &["RestApiId", "StageName"],
         named: None,
     },
-    // Kept and answered; ebb enforces no roles.
+    Kind {
+        name: "AWS::SNS::Topic",
+        required: &[],
+        optional: &[
+            "ArchivePolicy",
+            "ContentBasedDeduplication",
+            "DataProtectionPolicy",
+            "DeliveryStatusLogging",
+            "DisplayName",
+            "FifoThroughputScope",
+            "FifoTopic",
+            "KmsMasterKeyId",
+            "SignatureVersion",
+            "Subscription",
+            "Tags",
+            "TopicName",
+            "TracingConfig",
+        ],
+        replacing: &["TopicName", "FifoTopic"],
+        named: Some("TopicName"),
+    },
+    Kind {
+        name: "AWS::SNS::Subscription",
+        required: &["Protocol", "TopicArn"],
+        optional: &[
+            "DeliveryPolicy",
+            "Endpoint",
+            "FilterPolicy",
+            "FilterPolicyScope",
+            "RawMessageDelivery",
+            "RedrivePolicy",
+            "Region",
+            "ReplayPolicy",
+            "SubscriptionRoleArn",
+        ],
+        replacing: &["Endpoint", "Protocol", "TopicArn"],
+        named: None,
+    },
+    Kind {
+        name: "AWS::SNS::TopicPolicy",
+        required: &["PolicyDocument", "Topics"],
+        optional: &[],
+        replacing: &["Topics"],
+        named: None,
+    },
+    Kind {
+        name: "AWS::ApiGatewayV2::Route",
+        required: &["ApiId", "RouteKey"],
+        optional: &[
+            "ApiKeyRequired",
+            "AuthorizationScopes",
+            "AuthorizationType",
+            "AuthorizerId",
+            "ModelSelectionExpression",
+            "OperationName",
+            "RequestModels",
+            "RequestParameters",
+            "RouteResponseSelectionExpression",
+            "Target",
+        ],
+        replacing: &["ApiId"],
+        named: None,
+    },
+    Kind {
+        name: "AWS::ApiGatewayV2::Integration",
+        required: &["ApiId", "IntegrationType"],
+        optional: &[
+            "ConnectionId",
+            "ConnectionType",
+            "ContentHandlingStrategy",
+            "CredentialsArn",
+            "Description",
+            "IntegrationMethod",
+            "IntegrationSubtype",
+            "IntegrationUri",
+            "PassthroughBehavior",
+            "PayloadFormatVersion",
+            "RequestParameters",
+            "RequestTemplates",
+            "ResponseParameters",
+            "TemplateSelectionExpression",
+            "TimeoutInMillis",
+            "TlsConfig",
+        ],
+        replacing: &["ApiId"],
+        named: None,
+    },
+    Kind {
+        name: "AWS::ApiGatewayV2::Authorizer",
+        required: &["ApiId", "AuthorizerType", "Name"],
+        optional: &[
+            "AuthorizerCredentialsArn",
+            "AuthorizerPayloadFormatVersion",
+            "AuthorizerResultTtlInSeconds",
+            "AuthorizerUri",
+            "EnableSimpleResponses",
+            "IdentitySource",
+            "IdentityValidationExpression",
+            "JwtConfiguration",
+        ],
+        replacing: &["ApiId"],
+        named: None,
+    },
+    Kind {
+        name: "AWS::ApiGatewayV2::Model",
+        required: &["ApiId", "Name", "Schema"],
+        optional: &["ContentType", "Description"],
+        replacing: &["ApiId"],
+        named: None,
+    },
+    Kind {
+        name: "AWS::ApiGatewayV2::Deployment",
+        required: &["ApiId"],
+        optional: &["Description", "StageName"],
+        replacing: &["*"],
+        named: None,
+    },
+    Kind {
+        name: "AWS::ApiGateway::Resource",
+        required: &["ParentId", "PathPart", "RestApiId"],
+        optional: &[],
+        replacing: &["*"],
+        named: None,
+    },
+    Kind {
+        name: "AWS::ApiGateway::Method",
+        required: &["HttpMethod", "ResourceId", "RestApiId"],
+        optional: &[
+            "ApiKeyRequired",
+            "AuthorizationScopes",
+            "AuthorizationType",
+            "AuthorizerId",
+            "Integration",
+            "MethodResponses",
+            "OperationName",
+            "RequestModels",
+            "RequestParameters",
+            "RequestValidatorId",
+        ],
+        replacing: &["HttpMethod", "ResourceId", "RestApiId"],
+        named: None,
+    },
+    Kind {
+        name: "AWS::ApiGateway::Authorizer",
+        required: &["RestApiId", "Type"],
+        optional: &[
+            "AuthType",
+            "AuthorizerCredentials",
+            "AuthorizerResultTtlInSeconds",
+            "AuthorizerUri",
+            "IdentitySource",
+            "IdentityValidationExpression",
+            "Name",
+            "ProviderARNs",
+        ],
+        replacing: &["RestApiId"],
+        named: None,
+    },
+    Kind {
+        name: "AWS::ApiGateway::RequestValidator",
+        required: &["RestApiId"],
+        optional: &["Name", "ValidateRequestBody", "ValidateRequestParameters"],
+        replacing: &["Name", "RestApiId"],
+        named: None,
+    },
+    Kind {
+        name: "AWS::ApiGateway::Model",
+        required: &["RestApiId"],
+        optional: &["ContentType", "Description", "Name", "Schema"],
+        replacing: &["ContentType", "Name", "RestApiId"],
+        named: Some("Name"),
+    },
+    Kind {
+        name: "AWS::ApiGateway::GatewayResponse",
+        required: &["ResponseType", "RestApiId"],
+        optional: &["ResponseParameters", "ResponseTemplates", "StatusCode"],
+        replacing: &["ResponseType", "RestApiId"],
+        named: None,
+    },
+    Kind {
+        name: "AWS::ApiGateway::ApiKey",
+        required: &[],
+        optional: &[
+            "CustomerId",
+            "Description",
+            "Enabled",
+            "GenerateDistinctId",
+            "Name",
+            "StageKeys",
+            "Tags",
+            "Value",
+        ],
+        replacing: &["GenerateDistinctId", "Name", "Value"],
+        named: None,
+    },
+    Kind {
+        name: "AWS::ApiGateway::UsagePlan",
+        required: &[],
+        optional: &["ApiStages", "Description", "Quota", "Tags", "Throttle", "UsagePlanName"],
+        replacing: &[],
+        named: None,
+    },
+    Kind {
+        name: "AWS::ApiGateway::UsagePlanKey",
+        required: &["KeyId", "KeyType", "UsagePlanId"],
+        optional: &[],
+        replacing: &["*"],
+        named: None,
+    },
+    Kind {
+        name: "AWS::ApiGateway::Account",
+        required: &[],
+        optional: &["CloudWatchRoleArn"],
+        replacing: &[],
+        named: None,
+    },
+    // Kept and answered by the IAM API; ebb enforces no roles.
     Kind {
         name: "AWS::IAM::Role",
         required: &["AssumeRolePolicyDocument"],
@@ -385,7 +618,7 @@ pub(in super::super) fn has_code(kind: &str) -> bool {
 }
 
 /// Whether these changes need another resource in its place.
-pub(super) fn replaces(kind: &str, changed: &[String]) -> bool {
+pub(in super::super) fn replaces(kind: &str, changed: &[String]) -> bool {
     let fixed = find(kind).map(|kind| kind.replacing).unwrap_or_default();
     fixed.contains(&"*") || changed.iter().any(|property| fixed.contains(&property.as_str()))
 }
@@ -420,29 +653,12 @@ pub(in super::super) fn check(kind: &str, logical: &str, properties: &Json) -> R
 pub(super) fn stored(inner: &Inner, wanted: &Wanted<'_>) -> Made {
     let account = inner.services.catalog.account();
     let path = wanted.properties().text("Path").unwrap_or_else(|| "/".to_owned());
-    let id = |prefix: &str| {
-        let random: String =
-            RequestId::random().to_string().chars().filter(char::is_ascii_alphanumeric).collect();
-        format!("{prefix}{}", random[..17].to_ascii_uppercase())
-    };
     match wanted.kind {
-        "AWS::IAM::Role" => {
-            let name = wanted.named("RoleName");
-            let arn = format!("arn:aws:iam::{account}:role{path}{name}");
-            Made::new(name, [("Arn", arn), ("RoleId", id("AROA"))])
-        }
-        "AWS::IAM::ManagedPolicy" => {
-            let name = wanted.named("ManagedPolicyName");
-            let name = name.rsplit('/').next().unwrap_or(&name);
-            let arn = format!("arn:aws:iam::{account}:policy{path}{name}");
-            Made::new(arn.clone(), [("PolicyArn", arn), ("PolicyId", id("ANPA"))])
-        }
         "AWS::IAM::InstanceProfile" => {
             let name = wanted.named("InstanceProfileName");
             let arn = format!("arn:aws:iam::{account}:instance-profile{path}{name}");
             Made::new(name, [("Arn", arn)])
         }
-        "AWS::IAM::Policy" => Made::new(wanted.named("PolicyName"), [("Id", wanted.name.clone())]),
         _ => Made::new(wanted.name.clone(), []),
     }
 }

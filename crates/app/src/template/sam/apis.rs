@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value as Json, json};
 
-use super::super::node::{Entry, Node};
+use super::super::node::{Entry, Fault, Node};
+use super::auth::{Auth, uri};
 use super::{Output, hash, reference};
 
 /// The stage of the implicit REST API.
@@ -58,7 +59,12 @@ impl Apis {
     }
 
     /// Makes the resources of all APIs. Globals of implicit ones are those of their type.
-    pub(super) fn finish(mut self, http: Option<&Node>, rest: Option<&Node>, output: &mut Output) {
+    pub(super) fn finish(
+        mut self,
+        http: Option<&Node>,
+        rest: Option<&Node>,
+        output: &mut Output,
+    ) -> Result<(), Fault> {
         let implicit = |name: &str, line: u32, globals: Option<&Node>| {
             let properties = globals.cloned().unwrap_or_else(|| Node::map(line, []));
             Entry { key: name.to_owned(), line, value: Node::map(line, [("Properties", properties)]) }
@@ -72,13 +78,14 @@ impl Apis {
         for (name, entry) in &self.http {
             let of = |route: &&Route| route.api.as_deref().unwrap_or("ServerlessHttpApi") == name;
             let routes: Vec<&Route> = self.http_routes.iter().filter(of).collect();
-            http_resources(entry, &routes, output);
+            http_resources(entry, &routes, output)?;
         }
         for (name, entry) in &self.rest {
             let of = |route: &&Route| route.api.as_deref().unwrap_or("ServerlessRestApi") == name;
             let routes: Vec<&Route> = self.rest_routes.iter().filter(of).collect();
-            rest_resources(entry, &routes, output);
+            rest_resources(entry, &routes, output)?;
         }
+        Ok(())
     }
 }
 
@@ -86,18 +93,13 @@ fn stage_of(entry: &Entry) -> Option<String> {
     entry.value.get("Properties")?.get("StageName")?.scalar()
 }
 
-/// The URI under which API Gateway invokes a function.
-fn uri(function: &Json) -> Json {
-    json!({
-        "Fn::Sub": [
-            "arn:${AWS::Partition}:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/${Function}/invocations",
-            { "Function": function },
-        ],
-    })
-}
-
 /// The body that a declared API has, with the routes of events added.
-fn body(own: &Node, routes: &[&Route], operation: impl Fn(&Route) -> Json) -> Json {
+fn body(
+    own: &Node,
+    routes: &[&Route],
+    auth: &Auth<'_>,
+    operation: impl Fn(&Route) -> Json,
+) -> Result<Json, Fault> {
     let mut body = own.get("DefinitionBody").map_or_else(|| json!({}), Node::to_json);
     if body.get("openapi").is_none() && body.get("swagger").is_none() {
         body["openapi"] = "3.0.1".into();
@@ -118,12 +120,14 @@ fn body(own: &Node, routes: &[&Route], operation: impl Fn(&Route) -> Json) -> Js
         } else {
             format!("/{}", route.path)
         };
-        body["paths"][path.as_str()][method] = operation(route);
+        let mut operation = operation(route);
+        auth.secure(&mut operation, route.auth.as_ref())?;
+        body["paths"][path.as_str()][method] = operation;
     }
-    body
+    Ok(body)
 }
 
-fn http_resources(entry: &Entry, routes: &[&Route], output: &mut Output) {
+fn http_resources(entry: &Entry, routes: &[&Route], output: &mut Output) -> Result<(), Fault> {
     let nothing = Node::map(entry.line, []);
     let own = entry.value.get("Properties").unwrap_or(&nothing);
     let operation = |route: &Route| {
@@ -140,12 +144,12 @@ fn http_resources(entry: &Entry, routes: &[&Route], output: &mut Output) {
         if route.path == "$default" {
             operation["isDefaultRoute"] = true.into();
         }
-        if let Some(auth) = &route.auth {
-            operation["x-ebb-auth"] = auth.clone();
-        }
         operation
     };
-    let mut properties = Map::from_iter([("Body".to_owned(), body(own, routes, operation))]);
+    let auth = Auth::of(entry, false);
+    let mut body = body(own, routes, &auth, operation)?;
+    auth.declare(&mut body, output)?;
+    let mut properties = Map::from_iter([("Body".to_owned(), body)]);
     for (from, to) in [
         ("Name", "Name"),
         ("Description", "Description"),
@@ -176,20 +180,19 @@ fn http_resources(entry: &Entry, routes: &[&Route], output: &mut Output) {
         }
     }
     output.add(&logical, entry.line, json!({ "Type": "AWS::ApiGatewayV2::Stage", "Properties": stage }));
+    Ok(())
 }
 
-fn rest_resources(entry: &Entry, routes: &[&Route], output: &mut Output) {
+fn rest_resources(entry: &Entry, routes: &[&Route], output: &mut Output) -> Result<(), Fault> {
     let nothing = Node::map(entry.line, []);
     let own = entry.value.get("Properties").unwrap_or(&nothing);
     let operation = |route: &Route| {
         let integration = json!({ "type": "aws_proxy", "httpMethod": "POST", "uri": uri(&route.function) });
-        let mut operation = json!({ "responses": {}, "x-amazon-apigateway-integration": integration });
-        if let Some(auth) = &route.auth {
-            operation["x-ebb-auth"] = auth.clone();
-        }
-        operation
+        json!({ "responses": {}, "x-amazon-apigateway-integration": integration })
     };
-    let body = body(own, routes, operation);
+    let auth = Auth::of(entry, true);
+    let mut body = body(own, routes, &auth, operation)?;
+    auth.declare(&mut body, output)?;
     let stage = stage_of(entry).unwrap_or_else(|| STAGE.to_owned());
     let deployment = format!("{}Deployment{}", entry.key, hash(&body.to_string()));
     let mut properties = Map::from_iter([("Body".to_owned(), body)]);
@@ -212,7 +215,7 @@ fn rest_resources(entry: &Entry, routes: &[&Route], output: &mut Output) {
         json!({ "Type": "AWS::ApiGateway::Deployment", "Properties": { "RestApiId": reference(&entry.key) } }),
     );
     let mut staged = json!({
-        "RestApiId": reference(&entry.key), "DeploymentId": reference(&deployment), "StageName": stage,
+        "RestApiId": reference(&entry.key), "DeploymentId": reference(&deployment), "StageName": &stage,
     });
     for (from, to) in [("Variables", "Variables"), ("MethodSettings", "MethodSettings")] {
         if let Some(node) = own.get(from) {
@@ -221,4 +224,5 @@ fn rest_resources(entry: &Entry, routes: &[&Route], output: &mut Output) {
     }
     let logical = format!("{}{stage}Stage", entry.key);
     output.add(&logical, entry.line, json!({ "Type": "AWS::ApiGateway::Stage", "Properties": staged }));
+    auth.plan(&stage, &logical, output)
 }

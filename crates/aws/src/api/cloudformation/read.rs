@@ -1,0 +1,173 @@
+//! What requests say of a stack.
+
+use std::collections::BTreeMap;
+
+use futures_util::TryStreamExt as _;
+use serde::Deserialize;
+
+use super::port::{OnFailure, Options, StackRequest};
+use super::{CloudFormation, invalid};
+use crate::wire::{AwsError, form_list};
+
+/// The longest template in a request, and the longest in a bucket, in bytes. Source: CloudFormation user guide,
+/// "Understand CloudFormation quotas".
+const BODY: usize = 51_200;
+const OBJECT: u64 = 1_048_576;
+
+/// The members that requests about stacks and change sets share.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Wanted {
+    #[serde(default)]
+    pub(super) stack_name: String,
+    template_body: Option<String>,
+    #[serde(rename = "TemplateURL")]
+    template_url: Option<String>,
+    use_previous_template: Option<String>,
+    #[serde(default = "Vec::new", deserialize_with = "form_list")]
+    parameters: Vec<Parameter>,
+    #[serde(default = "Vec::new", deserialize_with = "form_list")]
+    capabilities: Vec<String>,
+    #[serde(default, deserialize_with = "some_list")]
+    tags: Option<Vec<Tag>>,
+    #[serde(rename = "NotificationARNs", default = "Vec::new", deserialize_with = "form_list")]
+    notification_arns: Vec<String>,
+    #[serde(rename = "RoleARN")]
+    role_arn: Option<String>,
+    on_failure: Option<String>,
+    disable_rollback: Option<String>,
+    enable_termination_protection: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Parameter {
+    parameter_key: String,
+    parameter_value: Option<String>,
+    use_previous_value: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Tag {
+    key: String,
+    #[serde(default)]
+    value: String,
+}
+
+fn some_list<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<Tag>>, D::Error> {
+    form_list(deserializer).map(Some)
+}
+
+pub(super) fn truth(text: Option<&str>) -> bool {
+    text.is_some_and(|text| text.eq_ignore_ascii_case("true"))
+}
+
+impl Wanted {
+    /// What the stack shall be, its template read from where it is.
+    pub(super) async fn request(&self, state: &CloudFormation) -> Result<StackRequest, AwsError> {
+        let mut parameters = BTreeMap::new();
+        for own in &self.parameters {
+            let value = match truth(own.use_previous_value.as_deref()) {
+                true => None,
+                false => Some(own.parameter_value.clone().unwrap_or_default()),
+            };
+            parameters.insert(own.parameter_key.clone(), value);
+        }
+        let on_failure = match (self.on_failure.as_deref(), truth(self.disable_rollback.as_deref())) {
+            (Some(_), true) => {
+                return Err(invalid("You cannot specify both DisableRollback and OnFailure"));
+            }
+            (Some("DO_NOTHING"), false) | (None, true) => OnFailure::DoNothing,
+            (Some("DELETE"), false) => OnFailure::Delete,
+            (Some("ROLLBACK") | None, false) => OnFailure::Rollback,
+            (Some(other), false) => return Err(invalid(format!("OnFailure cannot be {other}"))),
+        };
+        Ok(StackRequest {
+            template: self.template(state).await?,
+            parameters,
+            with_tags: self.tags.is_some(),
+            options: Options {
+                tags: self.tags.iter().flatten().map(|tag| (tag.key.clone(), tag.value.clone())).collect(),
+                capabilities: self.capabilities.clone(),
+                on_failure,
+                termination_protection: truth(self.enable_termination_protection.as_deref()),
+                role_arn: self.role_arn.clone(),
+                notification_arns: self.notification_arns.clone(),
+            },
+        })
+    }
+
+    /// The template; nothing where that of the stack shall do.
+    pub(super) async fn template(&self, state: &CloudFormation) -> Result<Option<String>, AwsError> {
+        match (&self.template_body, &self.template_url) {
+            (Some(_), Some(_)) => Err(invalid("Only one of TemplateBody and TemplateURL can be specified")),
+            (Some(body), None) if body.len() > BODY => Err(invalid(format!(
+                "1 validation error detected: Value at 'templateBody' failed to satisfy constraint: Member must have \
+                 length less than or equal to {BODY}"
+            ))),
+            (Some(body), None) => Ok(Some(body.clone())),
+            (None, Some(url)) => fetched(state, url).await.map(Some),
+            (None, None) if truth(self.use_previous_template.as_deref()) => Ok(None),
+            (None, None) => Err(invalid("Either Template URL or Template Body must be specified.")),
+        }
+    }
+}
+
+/// The template in a bucket that a URL names.
+async fn fetched(state: &CloudFormation, url: &str) -> Result<String, AwsError> {
+    let (bucket, key) =
+        place(url).ok_or_else(|| invalid(format!("TemplateURL must be a supported URL: {url}")))?;
+    let refused = |error: &dyn std::fmt::Display| {
+        invalid(format!("S3 error: {error} (ebb reads templates from its own buckets: {bucket}/{key})"))
+    };
+    let object = state.buckets.object(&bucket, &key, None).await.map_err(|error| refused(&error))?;
+    let size: u64 = object.parts.iter().map(|part| part.size).sum();
+    if size > OBJECT {
+        return Err(invalid(format!("Template may not exceed {OBJECT} bytes in size.")));
+    }
+    let pieces: Vec<bytes::Bytes> =
+        state.buckets.bytes(&object, 0..size).try_collect().await.map_err(AwsError::internal)?;
+    String::from_utf8(pieces.concat()).map_err(|_| invalid("Template format error: it is no text"))
+}
+
+/// The bucket and key of a URL: in the path (`https://host/bucket/key`), or the bucket in the host
+/// (`https://bucket.s3.region.amazonaws.com/key`).
+fn place(url: &str) -> Option<(String, String)> {
+    if let Some(rest) = url.strip_prefix("s3://") {
+        let (bucket, key) = rest.split_once('/')?;
+        return Some((bucket.to_owned(), key.to_owned()));
+    }
+    let (_, rest) = url.split_once("://")?;
+    let (host, path) = rest.split_once('/')?;
+    let path = path.split('?').next().unwrap_or(path);
+    let decoded = |text: &str| percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned();
+    match host.find(".s3.").or_else(|| host.find(".s3-")) {
+        Some(at) => Some((host[..at].to_owned(), decoded(path))),
+        None => {
+            let (bucket, key) = path.split_once('/')?;
+            Some((bucket.to_owned(), decoded(key)))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_name_buckets_in_path_or_host() {
+        let of = |bucket: &str, key: &str| Some((bucket.to_owned(), key.to_owned()));
+        for (url, expected) in [
+            ("https://s3.us-east-1.amazonaws.com/b/a/t.yaml", of("b", "a/t.yaml")),
+            ("http://127.0.0.1:9440/b/t%20x.json?versionId=1", of("b", "t x.json")),
+            ("https://b.s3.us-east-1.amazonaws.com/a/t.yaml", of("b", "a/t.yaml")),
+            ("https://b.s3.amazonaws.com/t", of("b", "t")),
+            ("s3://b/k/t", of("b", "k/t")),
+            ("nonsense", None),
+            ("https://host", None),
+        ] {
+            assert_eq!(place(url), expected, "{url}");
+        }
+    }
+}
