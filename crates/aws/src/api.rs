@@ -4,6 +4,7 @@ mod apigateway;
 pub mod apigatewayv2;
 pub mod cloudformation;
 pub mod events;
+pub mod execute_api;
 pub mod iam;
 pub mod lambda;
 pub mod logs;

@@ -11,7 +11,7 @@ use ebb_app::Stacks;
 use ebb_aws::api::s3::S3Api;
 use ebb_aws::api::sns::TopicLinks;
 use ebb_aws::wire::credentials::KeyRing;
-use ebb_gateway::{Gateway, GatewayConfig};
+use ebb_gateway::{Gateway, GatewayApis, GatewayConfig};
 use ebb_invoker::catalog::{Catalog, CatalogConfig};
 use ebb_invoker::{Invoker, InvokerConfig, InvokerParts};
 use ebb_model::{Clock, SystemClock};
@@ -154,7 +154,11 @@ impl Platform {
             invoker.clone(),
             Arc::new(Authenticator(aws)),
             Arc::new(Routes(apps)),
-            sources.http_apis.clone(),
+            GatewayApis {
+                apis: sources.http_apis.clone(),
+                queues: sources.queues.clone(),
+                buses: sources.buses.clone(),
+            },
         );
         let platform = Self {
             store,

@@ -12,7 +12,7 @@ use ebb_app::{
 use ebb_aws::api::apigatewayv2::HttpApiState;
 use ebb_aws::api::cloudformation::CloudFormation;
 use ebb_aws::api::lambda::{self, EdgeAddress, Lambda};
-use ebb_aws::api::{apigatewayv2, cloudformation, events, iam, logs, scheduler, sns, sqs, sts};
+use ebb_aws::api::{apigatewayv2, cloudformation, events, execute_api, iam, logs, scheduler, sns, sqs, sts};
 use ebb_aws::wire::credentials::KeyRing;
 use ebb_aws::wire::sigv4::Authorization;
 use ebb_aws::{AwsConfig, AwsService};
@@ -97,6 +97,7 @@ pub(crate) fn aws(
             scheduler::api(sources.scheduler.clone()),
             sns::api(sources.topics.clone()),
             iam::api(sources.iam.clone()),
+            execute_api::api(sources.http_apis.clone()),
             apigatewayv2::api(apis),
             cloudformation::api(CloudFormation {
                 stacks: Arc::new(StackCalls(stacks.clone())),

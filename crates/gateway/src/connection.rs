@@ -116,7 +116,7 @@ pub(crate) async fn serve(
         let edge = edge.clone();
         async move { Ok::<_, Infallible>(edge.handle(request, ends).await) }
     });
-    let connection = builder.serve_connection(io, service).into_owned();
+    let connection = builder.serve_connection_with_upgrades(io, service).into_owned();
     if let Err(error) = watcher.watch(connection).await {
         tracing::debug!(peer = %ends.peer, %error, "a connection ended early");
     }

@@ -28,6 +28,7 @@ use crate::ports::{
 };
 use crate::refusal::Refusal;
 use crate::request_body;
+use crate::sockets::Sockets;
 use crate::stream::{PIECES_IN_FLIGHT, StreamedBody};
 
 /// The two ends of a connection.
@@ -45,6 +46,8 @@ pub(crate) struct Edge {
     pub(crate) apps: Arc<dyn AppRoutes>,
     /// HTTP APIs, where there is a home for them.
     pub(crate) apis: Option<ApiEdge>,
+    /// Connections that became WebSockets.
+    pub(crate) sockets: Sockets,
 }
 
 /// Where a request goes.
@@ -75,18 +78,25 @@ enum Way<'a> {
 
 impl Edge {
     /// Answers one request. Dropping the future gives the invocation up.
-    pub(crate) async fn handle<B>(&self, request: Request<B>, connection: Connection) -> Response<AnswerBody>
+    pub(crate) async fn handle<B>(
+        self: &Arc<Self>,
+        request: Request<B>,
+        connection: Connection,
+    ) -> Response<AnswerBody>
     where
         B: Body<Data = Bytes> + Unpin,
     {
         let id = RequestId::random();
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
+        let upgrade = parts.extensions.remove::<hyper::upgrade::OnUpgrade>();
         let routed = self.check_limits(&parts).and_then(|()| match self.find_api(&parts) {
             Some((found, apis)) => Ok(Way::Api(Box::new(found), apis)),
             None => self.route(&parts),
         });
         let mut response = match routed {
-            Ok(Way::Api(found, apis)) => self.serve_api((id, connection), &parts, body, *found, apis).await,
+            Ok(Way::Api(found, apis)) => {
+                self.serve_api((id, connection), (&parts, upgrade), body, *found, apis).await
+            }
             Ok(Way::Function(target)) => {
                 let answered = match target
                     .cors

@@ -20,20 +20,27 @@ mod policy;
 mod refusal;
 mod rest;
 mod schema;
+mod services;
 mod throttle;
 mod upstream;
 mod usage;
 mod validate;
 mod variables;
 mod verdict;
+mod websocket;
+
+use std::sync::Arc;
 
 use ::http::request::Parts;
 use ::http::{HeaderValue, Response};
 use bytes::Bytes;
 use ebb_model::RequestId;
-use ebb_sources::http_api::{Api, HttpApis};
+use ebb_sources::bus::EventBuses;
+use ebb_sources::http_api::{Api, HttpApis, Protocol};
 use ebb_sources::https::{self, HttpsClient};
+use ebb_sources::queue::Queues;
 use http_body::Body;
+use hyper::upgrade::OnUpgrade;
 
 use crate::answer::AnswerBody;
 use crate::edge::{Connection, Edge};
@@ -44,6 +51,7 @@ pub(crate) use find::{Found, at_own_host, of_app};
 use call::ApiCall;
 use issuers::Issuers;
 use refusal::{ApiRefusal, Style};
+use services::Services;
 use throttle::Throttles;
 use verdict::Verdicts;
 
@@ -55,12 +63,14 @@ pub(crate) struct ApiEdge {
     throttles: Throttles,
     verdicts: Verdicts,
     issuers: Issuers,
+    services: Services,
 }
 
 impl ApiEdge {
-    pub(crate) fn new(apis: HttpApis) -> Self {
+    pub(crate) fn new(apis: HttpApis, queues: Queues, buses: EventBuses) -> Self {
         Self {
             apis,
+            services: Services { queues, buses },
             upstream: https::client(),
             throttles: Throttles::default(),
             verdicts: Verdicts::default(),
@@ -72,9 +82,9 @@ impl ApiEdge {
 impl Edge {
     /// Answers a request of an API.
     pub(crate) async fn serve_api<B>(
-        &self,
+        self: &Arc<Self>,
         (id, connection): (RequestId, Connection),
-        parts: &Parts,
+        (parts, upgrade): (&Parts, Option<OnUpgrade>),
         body: B,
         found: Found,
         shared: &ApiEdge,
@@ -90,6 +100,9 @@ impl Edge {
             Ok(body) => {
                 let call = ApiCall::new((id, connection), (parts, body), &found, self, shared);
                 match &found.api {
+                    Api::Http(api) if api.protocol_type == Protocol::WebSocket => {
+                        websocket::serve(self, api, &call, upgrade).await
+                    }
                     Api::Http(api) => http::serve(self, api, &call).await,
                     Api::Rest(api) => rest::serve(self, api, &call).await,
                 }

@@ -24,6 +24,7 @@ mod ports;
 mod refusal;
 mod request_body;
 mod server;
+mod sockets;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -34,4 +35,4 @@ pub use ports::{
     AppFile, AppRequest, AppRoute, AppRoutes, AuthenticationError, Caller, RequestAuthenticator, RouteMatch,
     RouteTarget, SignedRequest,
 };
-pub use server::Gateway;
+pub use server::{Gateway, GatewayApis};

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ebb_invoker::Invoker;
+use ebb_sources::bus::EventBuses;
 use ebb_sources::http_api::HttpApis;
+use ebb_sources::queue::Queues;
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -17,9 +19,20 @@ use crate::connection::{self, Tasks};
 use crate::edge::Edge;
 use crate::http_api::ApiEdge;
 use crate::ports::{AppRoutes, Functions, RequestAuthenticator};
+use crate::sockets::Sockets;
 
 /// Pause after an accept failed for want of something (file descriptors, mostly).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// HTTP APIs, and the services that their routes can lead to besides functions.
+pub struct GatewayApis {
+    /// The APIs.
+    pub apis: HttpApis,
+    /// Queues.
+    pub queues: Queues,
+    /// Event buses.
+    pub buses: EventBuses,
+}
 
 /// The edge. A cheap handle: clone it freely.
 #[derive(Clone)]
@@ -35,9 +48,11 @@ impl Gateway {
         invoker: Invoker,
         authenticator: Arc<dyn RequestAuthenticator>,
         apps: Arc<dyn AppRoutes>,
-        apis: HttpApis,
+        apis: GatewayApis,
     ) -> Self {
-        Self::with_functions(config, Arc::new(invoker), authenticator, apps, Some(ApiEdge::new(apis)))
+        let GatewayApis { apis, queues, buses } = apis;
+        let apis = ApiEdge::new(apis, queues, buses);
+        Self::with_functions(config, Arc::new(invoker), authenticator, apps, Some(apis))
     }
 
     pub(crate) fn with_functions(
@@ -47,7 +62,8 @@ impl Gateway {
         apps: Arc<dyn AppRoutes>,
         apis: Option<ApiEdge>,
     ) -> Self {
-        Self { edge: Arc::new(Edge { config, functions, authenticator, apps, apis }) }
+        let sockets = Sockets::default();
+        Self { edge: Arc::new(Edge { config, functions, authenticator, apps, apis, sockets }) }
     }
 
     /// Serves connections until `cancellation`, then takes no more and lets running requests end, for as long as
@@ -92,6 +108,7 @@ impl Gateway {
         let drained = async {
             graceful.shutdown().await;
             tasks.ended().await;
+            self.edge.sockets.close().await;
         };
         if timeout(limits.drain_timeout, drained).await.is_err() {
             let left = tasks.abort().await;

@@ -9,6 +9,7 @@
 //! with [`Definition::route`] or [`RestDefinition::route`].
 
 mod check;
+mod connections;
 mod document;
 mod matching;
 mod openapi;
@@ -18,6 +19,7 @@ mod usage;
 
 use ebb_store::StoreError;
 
+pub use connections::{ApiConnection, Connections, NewConnection, SendError, ToClient};
 pub use document::{
     AppPlace, Authorizer, Cors, Definition, Deployment, HttpApi, Integration, JwtConfiguration, Model,
     Protocol, Route, RouteSettings, Stage,

@@ -64,7 +64,7 @@ pub(crate) async fn rest(
 }
 
 /// Whoever signs with a key of this account may call.
-fn signed(edge: &Edge, call: &ApiCall<'_>, unsigned: ApiRefusal) -> Result<Passed, ApiRefusal> {
+pub(crate) fn signed(edge: &Edge, call: &ApiCall<'_>, unsigned: ApiRefusal) -> Result<Passed, ApiRefusal> {
     let parts = call.parts;
     let request =
         SignedRequest { method: &parts.method, uri: &parts.uri, headers: &parts.headers, body: &call.body };

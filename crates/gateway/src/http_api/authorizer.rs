@@ -119,6 +119,32 @@ pub(crate) async fn rest(
     ask(edge, call, routed, &question, event).await
 }
 
+/// Asks the function of an authorizer of a WebSocket API: `event` is the question without its ARN.
+pub(crate) async fn websocket(
+    edge: &Edge,
+    call: &ApiCall<'_>,
+    routed: &Routed<'_>,
+    authorizer: &Authorizer,
+    event: Option<Map<String, Value>>,
+) -> Result<Decided, ApiRefusal> {
+    let question = Question {
+        id: &authorizer.authorizer_id,
+        uri: authorizer.authorizer_uri.as_deref().unwrap_or_default(),
+        by_role: authorizer.others.contains_key("authorizerCredentialsArn"),
+        identity: identity(call, routed, authorizer.identity_source.iter().map(String::as_str))?,
+        ttl: Duration::ZERO,
+        form: Form::RestPolicy,
+        arn: call.arn(routed.api_id, &format!("{}/{}", routed.stage, routed.key)),
+    };
+    let arn = question.arn.clone();
+    let asked = || {
+        let mut event = event?;
+        event.insert("methodArn".to_owned(), arn.into());
+        Some(event)
+    };
+    ask(edge, call, routed, &question, asked).await.map(|(decided, _)| decided)
+}
+
 /// Whether a token is of the form that its authorizer asks for.
 fn looks_right(authorizer: &RestAuthorizer, token: &str) -> Result<bool, ApiRefusal> {
     let Some(expression) = authorizer.identity_validation_expression.as_deref().filter(|own| !own.is_empty())

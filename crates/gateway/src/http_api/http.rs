@@ -14,6 +14,7 @@ use super::decided::Decided;
 use super::function::{self, FunctionCall};
 use super::mapping;
 use super::refusal::{ApiRefusal, Style};
+use super::services;
 use super::throttle::Limit;
 use super::upstream::{self, Onward};
 use crate::answer::AnswerBody;
@@ -112,7 +113,10 @@ async fn answer(
             };
             upstream::call(call, &routed, &onward).await?
         }
-        (_, Some(subtype)) => return Err(ApiRefusal::NotBuilt(format!("the integration {subtype}"))),
+        (_, Some(subtype)) => {
+            let parameters = integration.request_parameters.as_ref().unwrap_or(&nothing);
+            services::call(call, &routed, subtype, parameters).await?
+        }
         (other, None) => return Err(ApiRefusal::NotBuilt(format!("integrations of the type {other}"))),
     };
     if let Some(changes) = &integration.response_parameters {
@@ -136,7 +140,8 @@ fn throttle(call: &ApiCall<'_>, api: &HttpApi, stage: &Stage, route: &Route) -> 
     }
 }
 
-fn timeout(integration: &Integration) -> Duration {
+/// How long an integration may take.
+pub(crate) fn timeout(integration: &Integration) -> Duration {
     integration.timeout_in_millis.map_or(TIMEOUT, |millis| Duration::from_millis(millis.into()))
 }
 

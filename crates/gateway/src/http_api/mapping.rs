@@ -50,6 +50,16 @@ fn unknown(key: &str) -> ApiRefusal {
     ApiRefusal::NotBuilt(format!("the parameter {key}"))
 }
 
+/// The same parts, but for what only the connection knows.
+pub(crate) fn copied(parts: &Parts) -> Parts {
+    let (mut copy, ()) = Request::new(()).into_parts();
+    copy.method = parts.method.clone();
+    copy.version = parts.version;
+    copy.headers = parts.headers.clone();
+    copy.uri = parts.uri.clone();
+    copy
+}
+
 /// The request with the changes of an integration.
 ///
 /// # Errors
@@ -59,11 +69,7 @@ pub(crate) fn request(
     routed: &Routed<'_>,
     changes: &BTreeMap<String, String>,
 ) -> Result<Changed, ApiRefusal> {
-    let (mut parts, ()) = Request::new(()).into_parts();
-    parts.method = call.parts.method.clone();
-    parts.version = call.parts.version;
-    parts.headers = call.parts.headers.clone();
-    parts.uri = call.parts.uri.clone();
+    let mut parts = copied(call.parts);
     let mut found = call.found.clone();
     let mut new_path = false;
     let mut query: Vec<(String, String)> = pairs(parts.uri.query().unwrap_or_default());
@@ -172,7 +178,7 @@ pub(crate) fn response(
 
 /// A value with its expressions filled in: one alone (`$request.path`), or several in text (`${request.path}/x`).
 /// Nothing where it is one that has no value.
-fn filled(template: &str, sources: &dyn Fn(&str) -> Option<String>) -> Option<String> {
+pub(crate) fn filled(template: &str, sources: &dyn Fn(&str) -> Option<String>) -> Option<String> {
     if template.starts_with('$') && !template.contains("${") {
         return sources(template);
     }

@@ -14,7 +14,9 @@ use crate::payload::{decode_query, protocol};
 /// The value of an expression over the request; nothing where there is none.
 pub(crate) fn value(call: &ApiCall<'_>, routed: &Routed<'_>, expression: &str) -> Option<String> {
     let expression = expression.strip_prefix('$').unwrap_or(expression);
-    let expression = expression.strip_prefix("method.").unwrap_or(expression);
+    // REST APIs and WebSocket APIs say whose request it is.
+    let whose = expression.strip_prefix("method.").or_else(|| expression.strip_prefix("route."));
+    let expression = whose.unwrap_or(expression);
     let (kind, rest) = expression.split_once('.').unwrap_or((expression, ""));
     match kind {
         "stageVariables" => routed.variables.get(rest).cloned(),

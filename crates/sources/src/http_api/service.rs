@@ -6,6 +6,7 @@ use ebb_invoker::Boxed;
 use ebb_model::{AccountId, Clock, Region};
 use ebb_store::{Change, Store, StoreError};
 
+use super::connections::Connections;
 use super::document::{Deployment, HttpApi};
 use super::rest::RestApi;
 use super::usage::{ApiKey, UsageCounts, UsagePlan};
@@ -39,6 +40,7 @@ pub(super) struct Inner {
     pub(super) keys: Registry<ApiKey>,
     pub(super) plans: Registry<UsagePlan>,
     pub(super) usage: UsageCounts,
+    connections: Connections,
 }
 
 /// An API of either kind.
@@ -74,6 +76,7 @@ impl HttpApis {
                 keys: Registry::open(parts.store.clone(), "api-key").await?,
                 plans: Registry::open(parts.store, "usage-plan").await?,
                 usage: UsageCounts::default(),
+                connections: Connections::default(),
                 clock: parts.clock,
                 account: parts.account,
                 region: parts.region,
@@ -85,6 +88,12 @@ impl HttpApis {
     #[must_use]
     pub fn now(&self) -> ebb_model::Timestamp {
         self.inner.clock.now()
+    }
+
+    /// The open connections of WebSocket APIs.
+    #[must_use]
+    pub fn connections(&self) -> &Connections {
+        &self.inner.connections
     }
 
     /// Whose they are.
