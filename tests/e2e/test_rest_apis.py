@@ -291,3 +291,45 @@ def test_everything_is_edited_and_tagged(server, client, proxy):
     empty = Api(server, client)
     with pytest.raises(client.exceptions.BadRequestException):
         empty.deploy()
+
+
+def test_bodies_are_mapped(server, client, web):
+    api = Api(server, client)
+    arn = function(server, """
+        def handler(e, c):
+            if e.get('fail'): raise ValueError('Bad: ' + e['fail'])
+            return {'got': e}
+    """)
+    where = api.method("POST", "/orders/{id}", integration=dict(
+        type="AWS", integrationHttpMethod="POST", uri=uri(arn), passthroughBehavior="NEVER",
+        requestTemplates={"application/json": """
+            #set($order = $input.path('$'))
+            {"id": "$input.params('id')", "who": "$context.identity.sourceIp", "fail": "$!order.fail",
+             "items": [#foreach($i in $order.items)"$i.name"#if($foreach.hasNext),#end#end], "raw": $input.json('$.items')}"""}))
+    for code, pattern, template in [("200", None, '{"ok": $input.json(\'$.got\')}'),
+                                    ("422", "Bad.*", '{"error": "$input.path(\'$.errorMessage\')"}')]:
+        client.put_method_response(**where, statusCode=code, responseParameters={"method.response.header.X-A": True})
+        client.put_integration_response(**where, statusCode=code, responseTemplates={"application/json": template},
+                                        responseParameters={"method.response.header.X-A": "context.stage"},
+                                        **({"selectionPattern": pattern} if pattern else {}))
+    mock = api.method("GET", "/mock/{code}", integration=dict(type="MOCK", requestTemplates={
+        "application/json": '#set($context.responseOverride.status = $input.params("code")){"statusCode": 200}'}))
+    client.put_method_response(**mock, statusCode="200")
+    client.put_integration_response(**mock, statusCode="200", responseTemplates={"application/json": '"$context.httpMethod"'})
+    later = api.method("POST", "/later", integration=dict(
+        type="AWS", integrationHttpMethod="POST", uri=uri(arn),
+        requestParameters={"integration.request.header.X-Amz-Invocation-Type": "'Event'"}))
+    client.put_method_response(**later, statusCode="202")
+    client.put_integration_response(**later, statusCode="202", responseTemplates={"application/json": "{}"})
+    api.deploy()
+    send = lambda body, **headers: api.http("/orders/7", "POST", json=body, headers=headers)
+    answer = send({"items": [{"name": "a"}, {"name": "b"}]})
+    assert answer.status_code == 200 and answer.headers["x-a"] == "dev", answer.text
+    assert answer.json() == {"ok": {"id": "7", "who": "127.0.0.1", "fail": "", "items": ["a", "b"],
+                                    "raw": [{"name": "a"}, {"name": "b"}]}}
+    refused = send({"items": [], "fail": "it's"})
+    assert (refused.status_code, refused.json()) == (422, {"error": "Bad: it's"})
+    assert api.http("/orders/7", "POST", data="x", headers={"Content-Type": "text/plain"}).status_code == 415
+    answer = api.http("/mock/418")
+    assert (answer.status_code, answer.json()) == (418, "GET")
+    assert api.http("/later", "POST", json={"n": 1}).status_code == 202

@@ -48,19 +48,7 @@ pub(crate) async fn run(
     event: Bytes,
 ) -> Result<Result<Bytes, FunctionFailure>, ApiRefusal> {
     let id = call.id;
-    let Some(reference) = reference(function.uri, function.variables) else {
-        tracing::warn!(request_id = %id, uri = function.uri, "an API's URI names no function");
-        return Err(ApiRefusal::NotCallable);
-    };
-    if !function.by_role {
-        let caller = call.gateway(function.api_id, function.source);
-        edge.functions.granted(&reference, &caller).map_err(|missing| {
-            tracing::warn!(request_id = %id, "{missing}");
-            ApiRefusal::NotCallable
-        })?;
-    }
-    let mut invocation = Invocation::new(reference, event, Trigger::Http);
-    invocation.trace = call.trace.clone();
+    let invocation = invocation(edge, call, function, event)?;
     let running = edge.functions.invoke(invocation, Delivery::Whole);
     let Ok(outcome) = tokio::time::timeout(function.timeout, running).await else {
         tracing::info!(request_id = %id, "a function took longer than its integration allows");
@@ -80,6 +68,48 @@ pub(crate) async fn run(
         Ok(FunctionResponse::Streamed(_)) => Err(ApiRefusal::IntegrationFailed),
         Err(failure) => Ok(Err(failure)),
     }
+}
+
+/// Hands a function its event for later.
+///
+/// # Errors
+/// [`ApiRefusal`]; the reason is in the log.
+pub(crate) async fn accept(
+    edge: &Edge,
+    call: &ApiCall<'_>,
+    function: &FunctionCall<'_>,
+    event: Bytes,
+) -> Result<(), ApiRefusal> {
+    let mut invocation = invocation(edge, call, function, event)?;
+    invocation.trigger = Trigger::Direct;
+    edge.functions.accept(invocation).await.map(drop).map_err(|error| {
+        tracing::warn!(request_id = %call.id, %error, "an event was not accepted");
+        ApiRefusal::IntegrationFailed
+    })
+}
+
+/// The invocation of a function that the API may call.
+fn invocation(
+    edge: &Edge,
+    call: &ApiCall<'_>,
+    function: &FunctionCall<'_>,
+    event: Bytes,
+) -> Result<Invocation, ApiRefusal> {
+    let id = call.id;
+    let Some(reference) = reference(function.uri, function.variables) else {
+        tracing::warn!(request_id = %id, uri = function.uri, "an API's URI names no function");
+        return Err(ApiRefusal::NotCallable);
+    };
+    if !function.by_role {
+        let caller = call.gateway(function.api_id, function.source);
+        edge.functions.granted(&reference, &caller).map_err(|missing| {
+            tracing::warn!(request_id = %id, "{missing}");
+            ApiRefusal::NotCallable
+        })?;
+    }
+    let mut invocation = Invocation::new(reference, event, Trigger::Http);
+    invocation.trace = call.trace.clone();
+    Ok(invocation)
 }
 
 /// The function in a URI: its ARN, alone or in

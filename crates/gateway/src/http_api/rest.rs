@@ -4,18 +4,19 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ::http::request::Parts;
-use ::http::{HeaderName, HeaderValue, Response, StatusCode};
+use ::http::{HeaderName, HeaderValue, Response};
 use ebb_sources::http_api::{RestApi, RestDefinition, RestIntegration, RestMatch, RestStage};
 
 use super::authorize;
 use super::call::{ApiCall, Routed};
+use super::custom::{self, Backend};
 use super::decided::Decided;
 use super::function::{self, FunctionCall};
 use super::gateway_response;
 use super::http::response;
 use super::mapping;
-use super::mock;
 use super::refusal::{ApiRefusal, Style};
+use super::template::Overrides;
 use super::upstream::{self, Onward};
 use super::usage::{self, ShownKey};
 use super::validate;
@@ -77,14 +78,35 @@ async fn answer<'a>(
     match integration.kind.as_str() {
         "AWS_PROXY" => proxy(edge, call, routed, (place, integration, key.as_ref())).await,
         "HTTP_PROXY" => onward(call, routed, integration).await.map(response),
-        "HTTP" if integration.request_templates.is_empty() => {
-            let answer = onward(call, routed, integration).await?;
-            selected(integration, answer).map(response)
-        }
-        "MOCK" => mock::answer(call, integration),
-        "HTTP" => Err(ApiRefusal::NotBuilt("templates in the template language".to_owned())),
+        "AWS" | "HTTP" | "MOCK" => custom(edge, call, routed, (place, integration)).await.map(response),
         other => Err(ApiRefusal::NotBuilt(format!("integrations of the type {other}"))),
     }
+}
+
+/// Maps the request, asks what is behind the integration, and maps what that says.
+async fn custom(
+    edge: &Edge,
+    call: &ApiCall<'_>,
+    routed: &Routed<'_>,
+    (place, integration): (Place<'_>, &RestIntegration),
+) -> Result<Answer, ApiRefusal> {
+    let mut overrides = Overrides::new();
+    let body = custom::request(call, routed, integration, &mut overrides)?;
+    let backend = match integration.kind.as_str() {
+        "MOCK" => custom::mock(&body)?,
+        "AWS" => {
+            let source = source_of(call, routed, &place.matched.resource.path);
+            custom::lambda(edge, call, routed, integration, (&source, body)).await?
+        }
+        _ => {
+            let mut mapped = call.with(call.parts, call.found);
+            mapped.body = body;
+            let answer = onward(&mapped, routed, integration).await?;
+            let selector = Some(answer.status.as_str().to_owned());
+            Backend { selector, headers: answer.headers, body: answer.body }
+        }
+    };
+    custom::response(call, routed, integration, &backend, overrides)
 }
 
 /// Sends the request on to a server.
@@ -150,40 +172,6 @@ fn mapped(
     }
     changed.uri = mapping::with_query(&changed.uri, &query);
     Ok((changed, path))
-}
-
-/// The answer that an integration has for what the server said, by its status.
-fn selected(integration: &RestIntegration, mut answer: Answer) -> Result<Answer, ApiRefusal> {
-    let status = answer.status.as_str().to_owned();
-    let fits = |pattern: &str| {
-        regex_lite::Regex::new(&format!("^(?:{pattern})$")).is_ok_and(|pattern| pattern.is_match(&status))
-    };
-    let all = || integration.integration_responses.values();
-    let pattern = |own: &Option<String>| own.as_deref().filter(|own| !own.is_empty()).map(str::to_owned);
-    let own = all()
-        .find(|own| pattern(&own.selection_pattern).is_some_and(|own| fits(&own)))
-        .or_else(|| all().find(|own| pattern(&own.selection_pattern).is_none()))
-        .ok_or(ApiRefusal::NotCallable)?;
-    if own.response_templates.values().flatten().any(|template| !template.trim().is_empty()) {
-        return Err(ApiRefusal::NotBuilt("templates in the template language".to_owned()));
-    }
-    let sent = std::mem::take(&mut answer.headers);
-    if let Some(kind) = sent.get(::http::header::CONTENT_TYPE) {
-        answer.headers.insert(::http::header::CONTENT_TYPE, kind.clone());
-    }
-    for (to, from) in &own.response_parameters {
-        let Some(name) = to.strip_prefix("method.response.header.") else { continue };
-        let literal = from.strip_prefix('\'').and_then(|text| text.strip_suffix('\''));
-        let header = || from.strip_prefix("integration.response.header.");
-        let value = literal.map(str::to_owned).or_else(|| variables::header(&sent, header()?));
-        let header =
-            HeaderName::try_from(name).ok().zip(value.and_then(|text| HeaderValue::try_from(text).ok()));
-        if let Some((name, value)) = header {
-            answer.headers.insert(name, value);
-        }
-    }
-    answer.status = StatusCode::from_bytes(own.status_code.as_bytes()).unwrap_or(answer.status);
-    Ok(answer)
 }
 
 async fn proxy(
