@@ -22,12 +22,14 @@ mod platform;
 mod sdk;
 mod server;
 mod serverless;
+mod spin;
 mod stack;
 mod supabase;
 #[cfg(test)]
 mod tests;
 mod tool;
 mod vercel;
+mod wasm;
 mod workers;
 
 use std::collections::btree_map::Entry;
@@ -241,8 +243,10 @@ impl Project {
             build::run(shown, command, &function.folder)?;
         }
         progress(&format!("packing {shown}"));
-        let inferred =
-            handler::infer(&function.package, function.runtime.as_deref(), function.handler.as_deref())?;
+        let inferred = match &function.source {
+            Source::Component(component) => component.inferred()?,
+            _ => handler::infer(&function.package, function.runtime.as_deref(), function.handler.as_deref())?,
+        };
         let same = |made: &&(PathBuf, Source, pack::Zipped)| {
             bundled.is_none() && made.0 == function.package && made.1 == function.source
         };
@@ -301,6 +305,7 @@ impl Project {
             (Source::Bundle(_), files) => pack::zip_of(&function.folder, files.unwrap_or_default()),
             (Source::Worker(worker), _) => worker.pack(&self.name, progress),
             (Source::Deno(package), _) => package.pack(progress),
+            (Source::Component(component), _) => component.pack(&self.name),
         }
     }
 

@@ -58,6 +58,10 @@
 mod frame;
 mod message;
 
+/// The header, or trailer, by which a boot that is a server itself says that its function failed and that what it
+/// answered is no answer. Its value is the error object, on one line. The status beside it says nothing.
+pub const FAILURE_HEADER: &str = "ebb-function-failure";
+
 pub use frame::{Decoder, Encoded, Frame, FrameError, HEADER_BYTES, Kind, MAX_BODY};
 pub use message::{
     FromBoot, Hello, InvokeMetadata, LogLevel, MessageError, PROTOCOL, Start, StreamHead, ToBoot,

@@ -15,7 +15,7 @@ use ebb_gateway::{Gateway, GatewayApis, GatewayConfig};
 use ebb_invoker::catalog::{Catalog, CatalogConfig};
 use ebb_invoker::{Invoker, InvokerConfig, InvokerParts};
 use ebb_model::{Clock, SystemClock};
-use ebb_runtime::{Engine, EngineConfig, StockLimits};
+use ebb_runtime::{ComponentHost, Engine, EngineConfig, StockLimits};
 use ebb_sandbox::{Launcher, LauncherOptions, Network};
 use ebb_store::{Store, StoreConfig};
 use tokio::net::TcpListener;
@@ -108,6 +108,11 @@ impl Platform {
                 launcher,
                 network: network(config.network),
                 clock: clock.clone(),
+                components: Some(ComponentHost {
+                    compile: ebb_wasm_host::COMPILE_ARGUMENT,
+                    serve: ebb_wasm_host::SERVE_ARGUMENT,
+                    compatibility: ebb_wasm_host::compatibility,
+                }),
                 stock: StockLimits {
                     instances: config.stock_instances,
                     memory_mib: config.stock_memory_mib,

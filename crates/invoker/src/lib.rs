@@ -51,7 +51,7 @@ pub use metering::{Metering, Usage};
 pub use platform_log::runtime_version_arn;
 pub use port::{
     Boxed, Ending, Event, ExitCause, InitFailure, Instance, InstanceCredentials, InstanceSpec, Runtime,
-    StartError, Unavailable,
+    StartError, Unavailable, Unprepared,
 };
 pub use run::{Invoker, InvokerParts};
 

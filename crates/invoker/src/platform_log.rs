@@ -207,7 +207,9 @@ fn runtime_version(runtime: RuntimeName) -> String {
         RuntimeFamily::Python(minor) => format!("python:3.{minor}.v1"),
         RuntimeFamily::Java(feature) => format!("java:{feature}.v1"),
         RuntimeFamily::Ruby(minor) => format!("ruby:3.{minor}.v1"),
-        RuntimeFamily::Http | RuntimeFamily::Deno | RuntimeFamily::Workerd => format!("{runtime}.v1"),
+        RuntimeFamily::Http | RuntimeFamily::Deno | RuntimeFamily::Workerd | RuntimeFamily::Wasm => {
+            format!("{runtime}.v1")
+        }
         RuntimeFamily::Custom => format!("{}.v1", runtime.as_str().replacen('.', ":", 1)),
     }
 }

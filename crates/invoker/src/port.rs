@@ -22,6 +22,19 @@ pub trait Runtime: Send + Sync + 'static {
     /// [`Unavailable`] says what is missing and how to install it.
     fn check(&self, runtime: RuntimeName) -> Result<(), Unavailable>;
 
+    /// Does what is done once for a package rather than at each start, such as compiling it; `code` is where it is
+    /// unpacked. Called before a version can be invoked, and again after a restart that it did not survive.
+    ///
+    /// # Errors
+    /// [`Unprepared`] says what is wrong with the package, or with the platform.
+    fn prepare<'a>(
+        &'a self,
+        _version: &'a FunctionVersion,
+        _code: PathBuf,
+    ) -> Boxed<'a, Result<(), Unprepared>> {
+        Box::pin(async { Ok(()) })
+    }
+
     /// Boots one instance and initialises the function in it. Resolves when it can take its first event.
     /// Dropping the future kills what was started.
     fn start(&self, spec: InstanceSpec) -> Boxed<'_, Result<Arc<dyn Instance>, StartError>>;
@@ -162,6 +175,17 @@ pub enum InitFailure {
         /// What is wrong.
         message: String,
     },
+}
+
+/// Why a package cannot be run.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unprepared {
+    /// The package is at fault; for people.
+    #[error("{0}")]
+    Package(String),
+    /// The platform failed.
+    #[error("{0}")]
+    Platform(String),
 }
 
 /// A runtime that this machine does not have.

@@ -154,6 +154,14 @@ impl Default for ServerSettings {
     }
 }
 
+impl ServerSettings {
+    /// Those of a WebAssembly component, whose requests run in instances of their own within one process.
+    #[must_use]
+    pub fn of_components() -> Self {
+        Self { concurrency: 64, ..Self::default() }
+    }
+}
+
 /// How a server is told of events that are no requests; always by a POST to `/` with the header `ebb-event`, which no
 /// request from outside has.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

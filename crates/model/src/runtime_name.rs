@@ -24,17 +24,19 @@ pub enum RuntimeFamily {
     Deno,
     /// A worker of the Cloudflare platform, on the `workerd` program.
     Workerd,
+    /// A WebAssembly component that handles requests.
+    Wasm,
 }
 
 impl RuntimeFamily {
     /// Whether its instances are servers of their own, which the Lambda API has no runtimes for.
     #[must_use]
     pub fn is_server(self) -> bool {
-        matches!(self, Self::Http | Self::Deno)
+        matches!(self, Self::Http | Self::Deno | Self::Wasm)
     }
 }
 
-/// A runtime identifier that ebb knows: Lambda's, such as `python3.11`, and ebb's own for servers (`http`, `deno`). Inside, its place in the table of all.
+/// A runtime identifier that ebb knows: Lambda's, such as `python3.11`, and ebb's own for servers (`http`, `deno`, `wasm`). Inside, its place in the table of all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct RuntimeName(u8);
@@ -65,6 +67,7 @@ const KNOWN: &[(&str, RuntimeFamily)] = &[
     ("http", RuntimeFamily::Http),
     ("deno", RuntimeFamily::Deno),
     ("workerd", RuntimeFamily::Workerd),
+    ("wasm", RuntimeFamily::Wasm),
 ];
 
 impl RuntimeName {

@@ -4,14 +4,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use ebb_invoker::{Boxed, Instance, InstanceSpec, Runtime, StartError, Unavailable};
-use ebb_model::{Clock, RuntimeFamily, RuntimeName};
+use ebb_invoker::{Boxed, Instance, InstanceSpec, Runtime, StartError, Unavailable, Unprepared};
+use ebb_model::{Clock, FunctionVersion, RuntimeFamily, RuntimeName};
 use ebb_sandbox::{Launcher, Network};
 use tokio::net::TcpStream;
 
 use crate::boots::Boots;
+use crate::components::{ComponentHost, Components};
 use crate::interpreters::{Interpreters, Language, Places, RuntimesReport};
-use crate::plan::{Brought, Managed, Plan, Tool, plan, server_plan};
+use crate::plan::{
+    Bootable, Brought, Managed, Plan, Tool, component_plan, invalid_entrypoint, plan, server_plan,
+};
 use crate::sdk::{self, Layer};
 use crate::served::{is_served, served};
 use crate::start::Starter;
@@ -30,6 +33,8 @@ pub struct EngineConfig {
     pub network: Network,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// What components run on; without it, functions that are components are refused.
+    pub components: Option<ComponentHost>,
     /// What may be booted ahead of need.
     pub stock: StockLimits,
 }
@@ -50,6 +55,7 @@ pub struct Engine {
     stock: Stock,
     hits: AtomicU64,
     misses: AtomicU64,
+    components: Option<Components>,
     /// This program, for what it is inside of instances.
     binary: PathBuf,
 }
@@ -66,8 +72,10 @@ impl Engine {
         let layers = Layer::all(&config.data);
         let stock = Stock::new(config.launcher.clone(), config.network, config.stock);
         let binary = std::env::current_exe()?;
+        let of_host = |host| Components::new(host, binary.clone(), config.launcher.clone(), &config.data);
+        let components = config.components.map(of_host);
         let (hits, misses) = Default::default();
-        Ok(Self { config, control, interpreters, boots, layers, stock, hits, misses, binary })
+        Ok(Self { config, control, interpreters, boots, layers, stock, hits, misses, components, binary })
     }
 
     /// How many cold starts that could have had an instance from the stock had one, and how many had to do without.
@@ -91,10 +99,14 @@ impl Engine {
         let Brought::Managed(managed) = self.brought(spec.version.settings.runtime).await? else {
             return Ok(false);
         };
-        Ok(Kind::of(spec, &managed).is_some_and(|kind| self.stock.prepare(&kind, &managed) > 0))
+        let kind = Kind::of(spec, &managed);
+        Ok(kind.is_some_and(|kind| self.stock.prepare(&kind, &Bootable::Managed(managed)) > 0))
     }
 
     async fn boot(&self, spec: InstanceSpec) -> Result<Arc<dyn Instance>, StartError> {
+        if spec.version.settings.runtime.family() == RuntimeFamily::Wasm {
+            return self.boot_component(spec).await;
+        }
         if spec.version.settings.runtime.family().is_server() {
             return self.boot_server(spec).await;
         }
@@ -104,15 +116,19 @@ impl Engine {
             .map_err(|report| StartError::Init(report.init_failure()))?;
         let starter =
             Starter { launcher: &self.config.launcher, control: &self.control, clock: &self.config.clock };
-        let booted = self.take_from_stock(&spec, &brought, &plan).await;
+        let booted = match &brought {
+            Brought::Managed(managed) => {
+                let kind = Kind::of(&spec, managed);
+                self.take_from_stock(kind, Bootable::Managed(managed.clone()), &plan).await
+            }
+            Brought::Nothing | Brought::Served(_) => None,
+        };
         Ok(Arc::new(starter.start(&spec, plan, booted).await?))
     }
 
     /// An instance in stock, made the function's own; none where the function is to be started by itself.
-    async fn take_from_stock(&self, spec: &InstanceSpec, brought: &Brought, plan: &Plan) -> Option<Assigned> {
-        let Brought::Managed(managed) = brought else { return None };
-        let kind = Kind::of(spec, managed)?;
-        let assigned = match self.stock.take(&kind, managed) {
+    async fn take_from_stock(&self, kind: Option<Kind>, bootable: Bootable, plan: &Plan) -> Option<Assigned> {
+        let assigned = match self.stock.take(&kind?, &bootable) {
             Some(stocked) => stocked.assign(plan).await.inspect_err(|error| {
                 tracing::warn!(%error, "an instance in stock could not be made a function's; it is started by itself");
             }),
@@ -137,7 +153,32 @@ impl Engine {
         let plan = server_plan(&spec, &tools, self.config.network);
         let starter =
             Starter { launcher: &self.config.launcher, control: &self.control, clock: &self.config.clock };
-        Ok(Arc::new(starter.start_server(&spec, plan).await?))
+        Ok(Arc::new(starter.start_server(&spec, plan, None).await?))
+    }
+
+    async fn boot_component(&self, spec: InstanceSpec) -> Result<Arc<dyn Instance>, StartError> {
+        let _under_way = self.stock.start_under_way();
+        let runtime = spec.version.settings.runtime;
+        let components = self.components(runtime)?;
+        let compiled = components.compiled(&spec.version, &spec.code).await.map_err(|error| match error {
+            Unprepared::Package(why) => StartError::Init(invalid_entrypoint(why).init_failure()),
+            Unprepared::Platform(why) => StartError::Platform(why),
+        })?;
+        let host = components.host();
+        let plan = component_plan(&spec, &host, &compiled, self.config.network);
+        let kind = Kind::of_components(runtime, &host, spec.version.settings.ephemeral_storage_mib);
+        let booted = self.take_from_stock(Some(kind), Bootable::Components(host), &plan).await;
+        let starter =
+            Starter { launcher: &self.config.launcher, control: &self.control, clock: &self.config.clock };
+        Ok(Arc::new(starter.start_server(&spec, plan, booted).await?))
+    }
+
+    fn components(&self, runtime: RuntimeName) -> Result<&Components, Unavailable> {
+        self.components.as_ref().ok_or_else(|| Unavailable {
+            runtime,
+            missing: "this program has no host for components".into(),
+            hint: String::new(),
+        })
     }
 
     /// The interpreters that commands of servers may name. The first call looks them up.
@@ -189,7 +230,29 @@ impl Runtime for Engine {
         if is_served(runtime.family()) {
             return served(runtime, &self.config.data, &self.binary).map(|_| ());
         }
+        if runtime.family() == RuntimeFamily::Wasm {
+            return self.components(runtime).map(|_| ());
+        }
         self.interpreters.choose(runtime).map(|_| ())
+    }
+
+    fn prepare<'a>(
+        &'a self,
+        version: &'a FunctionVersion,
+        code: PathBuf,
+    ) -> Boxed<'a, Result<(), Unprepared>> {
+        Box::pin(async move {
+            let (runtime, Some(components)) = (version.settings.runtime, &self.components) else {
+                return Ok(());
+            };
+            if runtime.family() == RuntimeFamily::Wasm {
+                let host = components.host();
+                let kind = Kind::of_components(runtime, &host, version.settings.ephemeral_storage_mib);
+                self.stock.prepare(&kind, &Bootable::Components(host));
+                components.compiled(version, &code).await?;
+            }
+            Ok(())
+        })
     }
 
     fn start(&self, spec: InstanceSpec) -> Boxed<'_, Result<Arc<dyn Instance>, StartError>> {

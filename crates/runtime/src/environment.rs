@@ -91,6 +91,23 @@ pub(crate) fn of_server(spec: &InstanceSpec, port: u16) -> Environment {
     environment
 }
 
+/// What a component gets: its own variables, and where and with which key the control API is reached. It has no shell, no
+/// folders and no port that the usual others could be about.
+pub(crate) fn of_component(spec: &InstanceSpec) -> Environment {
+    let settings = &spec.version.settings;
+    let region = spec.arn.region.to_string();
+    let mut environment = settings.environment.clone();
+    let mut set = |name: &str, value: String| environment.insert(name.to_owned(), value);
+    set("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{CONTROL_API_PORT}"));
+    set("AWS_REGION", region.clone());
+    set("AWS_DEFAULT_REGION", region);
+    set("AWS_LAMBDA_FUNCTION_NAME", spec.version.name.to_string());
+    set("AWS_LAMBDA_FUNCTION_VERSION", spec.version.version.to_string());
+    set("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", settings.memory_mib.to_string());
+    environment.extend(keys(&spec.credentials));
+    environment
+}
+
 /// What an external extension's process gets.
 pub(crate) fn of_extension(runtime: &Environment) -> Environment {
     let mut environment = runtime.clone();
@@ -123,7 +140,8 @@ fn search_paths(family: RuntimeFamily, level: Option<u16>) -> Vec<(&'static str,
         | RuntimeFamily::Custom
         | RuntimeFamily::Http
         | RuntimeFamily::Deno
-        | RuntimeFamily::Workerd => Vec::new(),
+        | RuntimeFamily::Workerd
+        | RuntimeFamily::Wasm => Vec::new(),
     }
 }
 

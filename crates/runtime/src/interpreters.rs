@@ -70,9 +70,11 @@ impl Language {
             RuntimeFamily::Python(minor) => Some((Self::Python, minor)),
             RuntimeFamily::Java(feature) => Some((Self::Java, feature)),
             RuntimeFamily::Ruby(minor) => Some((Self::Ruby, minor)),
-            RuntimeFamily::Custom | RuntimeFamily::Http | RuntimeFamily::Deno | RuntimeFamily::Workerd => {
-                None
-            }
+            RuntimeFamily::Custom
+            | RuntimeFamily::Http
+            | RuntimeFamily::Deno
+            | RuntimeFamily::Workerd
+            | RuntimeFamily::Wasm => None,
         }
     }
 

@@ -11,6 +11,7 @@ use ebb_model::limits::MEMORY_MIB_PER_CORE;
 use ebb_sandbox::{Limits, Mount, Network, SandboxSpec};
 
 use crate::boots;
+use crate::components;
 use crate::core::Report;
 use crate::environment::{self, CONTROL_API_PORT, Environment, RUNTIME_API_PORT, TASK_ROOT};
 use crate::interpreters::{Interpreter, Language};
@@ -55,6 +56,8 @@ pub(crate) struct Plan {
     pub(crate) runtime: Program,
     /// Whether the runtime is one of our boots.
     pub(crate) boot: bool,
+    /// What a boot is told of its function's environment, beyond that of its own process.
+    pub(crate) told: Environment,
     /// External extensions by name.
     pub(crate) extensions: BTreeMap<String, Program>,
     /// Thousandths of a core that it may use once it is initialised.
@@ -83,6 +86,33 @@ pub(crate) enum Brought {
     Managed(Managed),
     /// A server.
     Served(Served),
+}
+
+/// The host of components: a server that boots without one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Host {
+    /// Its program on the host.
+    pub(crate) binary: PathBuf,
+    /// What makes it the host.
+    pub(crate) argument: &'static str,
+}
+
+impl Host {
+    fn program(&self) -> Program {
+        let environment = [("LANG", "C.UTF-8".to_owned()), (BOOT_VARIABLE, BOOT_DESCRIPTOR.to_string())];
+        Program {
+            path: components::BINARY.into(),
+            arguments: vec![self.argument.to_owned()],
+            environment: environment.map(|(name, value)| (name.to_owned(), value)).into(),
+        }
+    }
+
+    /// The system, and itself.
+    fn mounts(&self) -> Vec<Mount> {
+        let mut mounts = ebb_sandbox::base_system_mounts();
+        mounts.push(bind(&self.binary, components::BINARY));
+        mounts
+    }
 }
 
 /// Plans an instance.
@@ -118,7 +148,14 @@ pub(crate) fn plan(spec: &InstanceSpec, brought: &Brought, network: Network) -> 
     sandbox
         .mounts
         .extend(binds.map(|(source, target)| Mount::Bind { source: source.clone(), target: target.clone() }));
-    Ok(Plan { sandbox, runtime, boot: managed.is_some(), extensions, cpu_millis: cpu_millis(memory_mib) })
+    Ok(Plan {
+        sandbox,
+        runtime,
+        boot: managed.is_some(),
+        told: Environment::new(),
+        extensions,
+        cpu_millis: cpu_millis(memory_mib),
+    })
 }
 
 /// A program of this machine that servers may start by its name.
@@ -166,6 +203,26 @@ pub(crate) fn server_plan(spec: &InstanceSpec, tools: &[Tool], network: Network)
         sandbox,
         runtime,
         boot: false,
+        told: Environment::new(),
+        extensions: BTreeMap::new(),
+        cpu_millis: cpu_millis(settings.memory_mib),
+    }
+}
+
+/// Plans an instance of a component that is compiled.
+pub(crate) fn component_plan(spec: &InstanceSpec, host: &Host, compiled: &Path, network: Network) -> Plan {
+    let settings = &spec.version.settings;
+    let mut mounts = host.mounts();
+    mounts.extend([bind(&spec.code, TASK_ROOT), bind(compiled, components::COMPILED)]);
+    let name = host_name(spec.version.name.as_str());
+    let mut sandbox =
+        bare_sandbox(name, mounts, settings.memory_mib, settings.ephemeral_storage_mib, network);
+    sandbox.listen = vec![CONTROL_API_PORT];
+    Plan {
+        sandbox,
+        runtime: host.program(),
+        boot: true,
+        told: environment::of_component(spec),
         extensions: BTreeMap::new(),
         cpu_millis: cpu_millis(settings.memory_mib),
     }
@@ -177,13 +234,31 @@ pub(crate) fn cpu_millis(memory_mib: u32) -> u32 {
     (memory_mib * 1000).div_ceil(MEMORY_MIB_PER_CORE)
 }
 
+/// What can be booted without a function.
+#[derive(Debug, Clone)]
+pub(crate) enum Bootable {
+    /// An interpreter.
+    Managed(Managed),
+    /// The host of components.
+    Components(Host),
+}
+
 /// An instance before it has a function: its sandbox, and its boot in it.
 pub(crate) fn in_stock(
-    managed: &Managed,
+    bootable: &Bootable,
     runtime: RuntimeName,
     tmp_mib: u32,
     network: Network,
 ) -> (SandboxSpec, Program) {
+    let managed = match bootable {
+        Bootable::Managed(managed) => managed,
+        Bootable::Components(host) => {
+            let name = "ebb-stock".into();
+            let mut sandbox = bare_sandbox(name, host.mounts(), STOCK_MEMORY_MIB, tmp_mib, network);
+            sandbox.listen = vec![CONTROL_API_PORT];
+            return (sandbox, host.program());
+        }
+    };
     let level = managed.language.level(managed.interpreter.version);
     let mut environment = environment::of_boot(runtime.family(), level);
     environment.insert(BOOT_VARIABLE.into(), BOOT_DESCRIPTOR.to_string());
@@ -196,7 +271,7 @@ pub(crate) fn in_stock(
 
 /// Whether an instance in stock lacks this.
 pub(crate) fn is_the_functions(mount: &Mount) -> bool {
-    [TASK_ROOT, LAYERS].iter().any(|target| mount.target() == Path::new(target))
+    [TASK_ROOT, LAYERS, components::COMPILED].iter().any(|target| mount.target() == Path::new(target))
 }
 
 fn sandbox(spec: &InstanceSpec, managed: Option<&Managed>, network: Network) -> SandboxSpec {

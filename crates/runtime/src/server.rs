@@ -4,6 +4,9 @@
 //! by a command; an event becomes an HTTP request to it ([`request`]) and its response the answer ([`answer`]), which
 //! is streamed with Lambda's prelude. It takes several events at a time, each over a connection of its own
 //! ([`connections`]), made inside the sandbox's network and handed out to here.
+//!
+//! The host of WebAssembly components is such a server that is a boot too: it is told its function over the boot's
+//! socket, and says in a header ([`ebb_boot::FAILURE_HEADER`]) where a component failed.
 
 mod answer;
 mod cloud_events;
@@ -16,11 +19,14 @@ use std::time::Duration;
 use ebb_invoker::{Boxed, Ending, Event, ExitCause, Instance, ResponseSink};
 use ebb_model::ServerSettings;
 use ebb_sandbox::{Process, Sandbox};
+use http::HeaderValue;
+use http::header::TE;
 use serde_json::json;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::core::{Core, Ended};
+use crate::link::Link;
 use crate::log_pipe::LogPipe;
 use answer::Answer;
 pub(crate) use connections::{Connections, PORT};
@@ -46,6 +52,8 @@ pub(crate) struct ServerInstance {
     pub(crate) pipes: Vec<Arc<LogPipe>>,
     pub(crate) settings: ServerSettings,
     pub(crate) connections: Connections,
+    /// Where it is a boot too: the host of components. It ends when this is dropped.
+    pub(crate) link: Option<Link>,
     /// Ended with the instance.
     pub(crate) _tasks: JoinSet<()>,
 }
@@ -153,7 +161,11 @@ impl ServerInstance {
         sink: &mut ResponseSink,
     ) -> Result<Ending, connections::Broken> {
         match exchange {
-            Exchange::Http(request) => {
+            Exchange::Http(mut request) => {
+                if self.link.is_some() {
+                    // How a component failed is said behind what it answered until then.
+                    request.headers_mut().insert(TE, HeaderValue::from_static("trailers"));
+                }
                 let (response, connection) = self.connections.send(*request).await?;
                 let answer = if sink.wants_whole() { Answer::Whole } else { Answer::Streamed };
                 let ending = answer.pass(response, sink).await?;

@@ -64,7 +64,7 @@ impl Starter<'_> {
         plan: Plan,
         booted: Option<Assigned>,
     ) -> Result<ProcessInstance, StartError> {
-        let Plan { sandbox, runtime, boot, extensions, cpu_millis } = plan;
+        let Plan { sandbox, runtime, boot, told, extensions, cpu_millis } = plan;
         let names = extensions.keys().cloned().collect();
         let (mut building, booted) = match booted {
             Some(Assigned { sandbox, listeners, process, stream, output }) => {
@@ -80,7 +80,7 @@ impl Starter<'_> {
         let handler = spec.version.settings.handler.clone();
         let (runtime, link) = match booted {
             Some(booted) => building.tell(booted, handler, runtime.environment).await?,
-            None => building.start_runtime(runtime, boot.then_some(handler)).await?,
+            None => building.start_runtime(runtime, boot.then_some((handler, told))).await?,
         };
         let initialised = building.core.initialised().await;
         building.check_runtime(initialised, &runtime).await?;
@@ -92,23 +92,36 @@ impl Starter<'_> {
 }
 
 impl Starter<'_> {
-    /// Starts a server and waits until it listens.
+    /// Starts a server and waits until it listens. One that is a boot too says so itself, and may be booted already.
     pub(crate) async fn start_server(
         &self,
         spec: &InstanceSpec,
         plan: Plan,
+        booted: Option<Assigned>,
     ) -> Result<ServerInstance, StartError> {
-        let Plan { sandbox, runtime, cpu_millis, .. } = plan;
-        let mut building = self.build(spec, sandbox, Vec::new()).await?;
-        let (process, _) = building.start_runtime(runtime, None).await?;
+        let Plan { sandbox, runtime, boot, told, cpu_millis, .. } = plan;
+        let told = (spec.version.settings.handler.clone(), told);
+        let (mut building, booted) = match booted {
+            Some(Assigned { sandbox, listeners, process, stream, output }) => {
+                (self.build_in(spec, sandbox, listeners, Vec::new())?, Some((process, stream, output)))
+            }
+            None => (self.build(spec, sandbox, Vec::new()).await?, None),
+        };
+        let (process, link) = match booted {
+            Some(booted) => building.tell(booted, told.0, told.1).await?,
+            None => building.start_runtime(runtime, boot.then_some(told)).await?,
+        };
         let connections = Connections::new(Arc::clone(&building.sandbox));
-        if let Err(ended) = server::listening(&connections, &building.core).await {
+        if link.is_some() {
+            let initialised = building.core.initialised().await;
+            building.check_runtime(initialised, &process).await?;
+        } else if let Err(ended) = server::listening(&connections, &building.core).await {
             building.check(Initialised::Ended(ended)).await?;
         }
         building.finish(spec, cpu_millis).await?;
         let Building { core, sandbox, pipes, tasks, .. } = building;
         let settings = spec.version.settings.server.clone().unwrap_or_default();
-        Ok(ServerInstance { core, sandbox, process, pipes, settings, connections, _tasks: tasks })
+        Ok(ServerInstance { core, sandbox, process, pipes, settings, connections, link, _tasks: tasks })
     }
 
     /// The sandbox, and what serves the sockets in it: the control API on the last of them, the Runtime API on one
@@ -191,18 +204,18 @@ impl Building {
         Ok(())
     }
 
-    /// Starts the runtime: our boot, given its handler, or a program that speaks the Runtime API.
+    /// Starts the runtime: our boot, told its handler and environment, or a program that speaks the Runtime API.
     async fn start_runtime(
         &mut self,
         program: Program,
-        handler: Option<String>,
+        told: Option<(String, Environment)>,
     ) -> Result<(Arc<Process>, Option<Link>), StartError> {
         let path = program.path.clone();
-        let (ours, theirs) = match handler {
-            Some(handler) => {
+        let (ours, theirs) = match told {
+            Some(told) => {
                 let (ours, theirs) =
                     socket_pair().map_err(|error| platform("making a socket pair", &error))?;
-                (Some((ours, handler)), Some(theirs))
+                (Some((ours, told)), Some(theirs))
             }
             None => (None, None),
         };
@@ -212,11 +225,11 @@ impl Building {
                 return Err(refused(&invalid_entrypoint(format!("fork/exec {}: {why}", path.display()))));
             }
         };
-        let Some((stream, handler)) = ours else {
+        let Some((stream, (handler, environment))) = ours else {
             self.watch(&process, None);
             return Ok((process, None));
         };
-        let link = self.link(&process, stream, output, handler, Environment::new()).await;
+        let link = self.link(&process, stream, output, handler, environment).await;
         Ok((process, Some(link)))
     }
 

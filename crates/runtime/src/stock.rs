@@ -1,4 +1,5 @@
-//! The stock: instances whose interpreter runs our boot inside its sandbox already, and that no function has yet.
+//! The stock: instances whose interpreter (or host of components) runs our boot inside its sandbox already, and that no
+//! function has yet.
 //!
 //! A cold start that finds one has its package mounted into it and is told its function; see [`Stocked::assign`]. What
 //! was given to a function is never given to another. The stock is for the kinds that are in use: a kind enters it with
@@ -24,7 +25,7 @@ use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::interpreters::Language;
-use crate::plan::{Managed, WRAPPER_VARIABLE};
+use crate::plan::{Bootable, Host, Managed, WRAPPER_VARIABLE};
 pub(crate) use booted::{Assigned, Stocked};
 use size::Demand;
 
@@ -67,7 +68,7 @@ pub struct StockUse {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Kind {
     runtime: RuntimeName,
-    interpreter: PathBuf,
+    program: PathBuf,
     boot: PathBuf,
     sdk: Option<PathBuf>,
     pub(crate) tmp_mib: u32,
@@ -84,11 +85,16 @@ impl Kind {
         Self::usual(settings.runtime, managed, settings.ephemeral_storage_mib)
     }
 
+    /// What every component can have.
+    pub(crate) fn of_components(runtime: RuntimeName, host: &Host, tmp_mib: u32) -> Self {
+        Self { runtime, program: host.binary.clone(), boot: PathBuf::new(), sdk: None, tmp_mib }
+    }
+
     /// What most functions of a runtime can have.
     pub(crate) fn usual(runtime: RuntimeName, managed: &Managed, tmp_mib: u32) -> Option<Self> {
         matches!(managed.language, Language::Node | Language::Python).then(|| Self {
             runtime,
-            interpreter: managed.interpreter.program.clone(),
+            program: managed.interpreter.program.clone(),
             boot: managed.boot.clone(),
             sdk: managed.sdk.as_ref().map(|(folder, _)| folder.clone()),
             tmp_mib,
@@ -123,7 +129,7 @@ struct Shared {
 /// What there is of a kind.
 #[derive(Debug)]
 struct Shelf {
-    managed: Managed,
+    bootable: Bootable,
     ready: Vec<Stocked>,
     demand: Demand,
     /// When one could not be booted.
@@ -177,23 +183,23 @@ impl Stock {
 
     /// One of this kind for a cold start, where there is one; there will be more. Must be called within the async
     /// runtime.
-    pub(crate) fn take(&self, kind: &Kind, managed: &Managed) -> Option<Stocked> {
-        self.ask(kind, managed, true)
+    pub(crate) fn take(&self, kind: &Kind, bootable: &Bootable) -> Option<Stocked> {
+        self.ask(kind, bootable, true)
     }
 
     /// Has one of this kind made, because functions that can have it exist; how many there are by now.
-    pub(crate) fn prepare(&self, kind: &Kind, managed: &Managed) -> usize {
-        self.ask(kind, managed, false);
+    pub(crate) fn prepare(&self, kind: &Kind, bootable: &Bootable) -> usize {
+        self.ask(kind, bootable, false);
         lock(&self.shared.shelves).get(kind).map_or(0, |shelf| shelf.ready.len())
     }
 
-    fn ask(&self, kind: &Kind, managed: &Managed, taking: bool) -> Option<Stocked> {
+    fn ask(&self, kind: &Kind, bootable: &Bootable, taking: bool) -> Option<Stocked> {
         if self.shared.limits.instances == 0 {
             return None;
         }
         let taken = {
             let mut shelves = lock(&self.shared.shelves);
-            let shelf = shelves.entry(kind.clone()).or_insert_with(|| Shelf::new(managed.clone()));
+            let shelf = shelves.entry(kind.clone()).or_insert_with(|| Shelf::new(bootable.clone()));
             shelf.demand.asked(Instant::now(), taking);
             // The oldest first: it has had the longest time to settle.
             let alive = taking.then(|| shelf.ready.iter().position(Stocked::is_alive)).flatten();
@@ -209,8 +215,8 @@ impl Stock {
 }
 
 impl Shelf {
-    fn new(managed: Managed) -> Self {
-        Self { managed, ready: Vec::new(), demand: Demand::default(), failed: None }
+    fn new(bootable: Bootable) -> Self {
+        Self { bootable, ready: Vec::new(), demand: Demand::default(), failed: None }
     }
 }
 
@@ -218,13 +224,13 @@ impl Shelf {
 async fn fill(shared: Arc<Shared>) {
     loop {
         shared.review();
-        let Some((kind, managed)) = shared.missing() else {
+        let Some((kind, bootable)) = shared.missing() else {
             // Either way it is looked at again.
             let _ = tokio::time::timeout(REVIEW, shared.changed.notified()).await;
             continue;
         };
         shared.wait_for_quiet().await;
-        let booted = Stocked::boot(&shared.launcher, shared.network, &kind, &managed).await;
+        let booted = Stocked::boot(&shared.launcher, shared.network, &kind, &bootable).await;
         let mut shelves = lock(&shared.shelves);
         let Some(shelf) = shelves.get_mut(&kind) else { continue };
         match booted {
@@ -256,7 +262,7 @@ impl Shared {
     }
 
     /// The kind that lacks the most, where there is room for one more.
-    fn missing(&self) -> Option<(Kind, Managed)> {
+    fn missing(&self) -> Option<(Kind, Bootable)> {
         let now = Instant::now();
         let shelves = lock(&self.shelves);
         let ready = || shelves.values().flat_map(|shelf| &shelf.ready);
@@ -273,7 +279,7 @@ impl Shared {
             (lack > 0 && !resting).then_some((lack, kind, shelf))
         });
         let (_, kind, shelf) = lacking.max_by_key(|(lack, ..)| *lack)?;
-        Some((kind.clone(), shelf.managed.clone()))
+        Some((kind.clone(), shelf.bootable.clone()))
     }
 
     async fn wait_for_quiet(&self) {

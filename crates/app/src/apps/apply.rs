@@ -375,8 +375,9 @@ impl Apps {
         let failed = |source| failed("updating", name, source);
         if changed.iter().any(|what| *what != CODE) {
             catalog.update_settings(&target, settings, None).await.map_err(failed)?;
-            // The catalog takes no second change before the first is applied.
-            self.ready(name).await?;
+            // The catalog takes no second change before the first is applied. Whether what is there can run with it says
+            // nothing: it may be the very code that is about to be replaced.
+            let _ = self.ready(name).await;
         }
         if changed.contains(&CODE) {
             let update = CodeUpdate { code: Some(CodeSource::Zip(zip)), ..CodeUpdate::default() };
@@ -389,7 +390,7 @@ impl Apps {
     async fn ready(&self, name: &FunctionName) -> Result<(), AppError> {
         let function =
             self.inner.catalog.function(name).map_err(|source| failed("preparing", name, source))?;
-        let ready = self.inner.catalog.ready(&function.latest).await;
+        let ready = self.inner.catalog.prepared(&function.latest).await;
         ready.map(|_| ()).map_err(|source| AppError::NotReady { function: name.to_string(), source })
     }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use ebb_model::ServerSettings;
 
 use super::error::ProjectError;
-use super::{MEMORY, Packed, Project, TIMEOUT, deno, workers};
+use super::{MEMORY, Packed, Project, TIMEOUT, deno, wasm, workers};
 use crate::edge::Rule;
 use crate::plan::{Ignored, PlannedKey, PlannedSchedule};
 use crate::routes::Route;
@@ -84,6 +84,8 @@ pub(super) enum Source {
     Deno(Box<deno::Package>),
     /// Of a Cloudflare worker.
     Worker(Box<workers::Project>),
+    /// Of a WebAssembly component.
+    Component(wasm::Component),
 }
 
 impl SourceFunction {

@@ -33,6 +33,14 @@ pub enum ProjectError {
         /// Whose function it is.
         platform: &'static str,
     },
+    /// A file is no component that ebb runs.
+    #[error("{}: {why}", path.display())]
+    Component {
+        /// The file.
+        path: PathBuf,
+        /// Why not, and what to do.
+        why: String,
+    },
     /// A file's path or settings make no route.
     #[error("{}: {why}", file.display())]
     Route {
@@ -112,7 +120,8 @@ impl ProjectError {
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::NothingFound(_) => "a function is an index.mjs, index.js, index.ts, app.py, lambda_function.py, \
-                main.py or handler.* that exports `handler`, an executable `bootstrap`, or whatever an ebb.toml names"
+                main.py or handler.* that exports `handler`, an executable `bootstrap`, one .wasm, or whatever an ebb.toml \
+                names"
                 .to_owned(),
             Self::NoHandler(path) if path.extension().is_some_and(|extension| extension == "py") => {
                 "define `def handler(event, context)` in it, or name the function in an ebb.toml".to_owned()

@@ -6,8 +6,9 @@ use std::path::{Component, Path, PathBuf};
 use ebb_model::ServerSettings;
 use serde::Deserialize;
 
-use super::description::{Description, SourceFunction};
+use super::description::{Description, Source, SourceFunction};
 use super::error::ProjectError;
+use super::wasm;
 use super::{MEMORY, TIMEOUT};
 use crate::edge::Rule;
 use crate::plan::PlannedSchedule;
@@ -144,7 +145,14 @@ fn source_function(
     };
     let mut environment = shared.clone();
     environment.extend(table.environment);
+    let source = match runtime.as_deref() {
+        Some(wasm::RUNTIME) => {
+            Source::Component(wasm::Component { package: package.clone(), file: handler.clone(), spin: None })
+        }
+        _ => Source::Files(BTreeMap::new()),
+    };
     Ok(SourceFunction {
+        source,
         name,
         package,
         build: table.build,
@@ -162,16 +170,22 @@ fn source_function(
     })
 }
 
-/// What a `command` makes of a function: a server that listens on `$PORT`.
+/// What a `command` makes of a function, or a runtime that is one by itself: a server that listens on `$PORT`.
 fn server(table: &FunctionTable) -> Result<Option<ServerSettings>, String> {
+    let is_component = table.runtime.as_deref() == Some(wasm::RUNTIME);
     match (&table.command, table.concurrency) {
+        (Some(_), _) if is_component => Err("a component has no `command`".to_owned()),
+        (_, Some(0)) => Err("`concurrency` must be at least 1".to_owned()),
+        (None, concurrency) if is_component => {
+            let standard = ServerSettings::of_components();
+            Ok(Some(ServerSettings { concurrency: concurrency.unwrap_or(standard.concurrency), ..standard }))
+        }
         (None, Some(_)) => Err("`concurrency` is for servers: give the `command` that starts one".to_owned()),
         (None, None) => Ok(None),
         (Some(_), _) if table.handler.is_some() => {
             Err("a function has a `handler`, or a `command` that starts a server, not both".to_owned())
         }
         (Some(command), _) if command.trim().is_empty() => Err("`command` is empty".to_owned()),
-        (Some(_), Some(0)) => Err("`concurrency` must be at least 1".to_owned()),
         (Some(_), concurrency) => {
             let standard = ServerSettings::default();
             Ok(Some(ServerSettings { concurrency: concurrency.unwrap_or(standard.concurrency), ..standard }))

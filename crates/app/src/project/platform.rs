@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use super::description::{Description, SourceFunction};
 use super::error::ProjectError;
 use super::{
-    MANIFEST, azure, deno, google, handler, manifest, netlify, next, server, serverless, stack, supabase,
-    vercel, workers,
+    MANIFEST, azure, deno, google, handler, manifest, netlify, next, server, serverless, spin, stack,
+    supabase, vercel, wasm, workers,
 };
 
 /// Looks at a folder, and finds the file that makes it a project of the platform.
@@ -40,12 +40,12 @@ const PLATFORMS: &[Platform] = &[
     platform("a Netlify project", netlify_project, Some(netlify::describe)),
     platform("a Supabase project", |folder| first(folder, &["supabase/functions"]), Some(supabase::describe)),
     platform("an Azure Functions project", |folder| first(folder, &["host.json"]), Some(azure::describe)),
-    platform("a Spin project", |folder| first(folder, &["spin.toml"]), None),
+    platform("a Spin application", |folder| first(folder, &[spin::MANIFEST]), Some(spin::describe)),
     platform("a Next.js project", next_project, Some(next::describe)),
     platform("a Vercel project", |folder| first(folder, &["vercel.json", "api"]), Some(vercel::describe)),
     platform("a Google Cloud function", google_project, Some(google::describe)),
     platform("a Deno program", deno::find, Some(deno::describe)),
-    platform("a WebAssembly component", wasm, None),
+    platform("a WebAssembly component", wasm::find, Some(wasm::describe)),
 ];
 
 /// Describes the project in a folder.
@@ -115,15 +115,4 @@ fn depends_on(folder: &Path, package: &str) -> Option<PathBuf> {
     let document: serde_json::Value = serde_json::from_slice(&fs::read(&path).ok()?).ok()?;
     let named = |section: &str| document.get(section).is_some_and(|section| section.get(package).is_some());
     (named("dependencies") || named("devDependencies")).then_some(path)
-}
-
-/// Exactly one `.wasm`, and nothing that would be a function beside it.
-fn wasm(folder: &Path) -> Option<PathBuf> {
-    let entries = fs::read_dir(folder).ok()?;
-    let mut modules: Vec<_> = entries
-        .flatten()
-        .map(|entry| entry.path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "wasm"))
-        .collect();
-    (modules.len() == 1 && !super::handler::has_candidate(folder)).then(|| modules.remove(0))
 }

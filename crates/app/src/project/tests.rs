@@ -80,7 +80,7 @@ fn what_cannot_be_deployed_is_named() {
         (&[("wrangler.jsonc", "{}")], "main: a worker needs an entry point"),
         (&[("supabase/functions/_shared/a.ts", "")], "found nothing to deploy"),
         (&[("host.json", "{}")], "an Azure Functions app in a language other than"),
-        (&[("spin.toml", "")], "Spin"),
+        (&[("spin.toml", "spin_manifest_version = 1\n[application]\nname = \"a\"")], "version 2"),
         (&[("netlify/edge-functions/a.ts", ""), ("netlify.toml", "")], "Netlify Edge"),
         (&[("api/a.go", "package handler")], "a.go"),
         (&[("api/a.js", ""), ("api/a.py", "")], "/api/a"),
@@ -89,7 +89,7 @@ fn what_cannot_be_deployed_is_named() {
             "found nothing",
         ),
         (&[("requirements.txt", "functions-framework==3\n"), ("main.py", "")], "found nothing"),
-        (&[("x.wasm", "")], "WebAssembly"),
+        (&[("x.wasm", "")], "not a WebAssembly component"),
     ] {
         let said = packed(files).unwrap_err().to_string();
         assert!(said.contains(words), "{files:?}: {said}");

@@ -237,7 +237,7 @@ impl Project {
 }
 
 /// The bucket that keeps a namespace: bucket names are shorter and simpler than ids may be.
-fn bucket_name(kind: &str, id: &str) -> String {
+pub(super) fn bucket_name(kind: &str, id: &str) -> String {
     let simple: String = id
         .chars()
         .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' })

@@ -1,10 +1,11 @@
 //! Making a version ready to run: its package and layers unpacked here, its runtime had here.
 
 use std::collections::HashSet;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use ebb_model::{FunctionName, FunctionState, FunctionVersion, RevisionId, UpdateState, Version};
+use ebb_model::{Digest, FunctionName, FunctionState, FunctionVersion, RevisionId, UpdateState, Version};
 use ebb_store::PackageError;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -13,9 +14,15 @@ use tokio_util::task::TaskTracker;
 use super::commit::Edited;
 use super::locate::version_of;
 use super::{Catalog, CatalogError, NotFound};
+use crate::port::Unprepared;
 
 /// How long [`Catalog::ready`] waits.
 const READY_WAIT: Duration = Duration::from_secs(10);
+/// How long [`Catalog::prepared`] waits: a large component is compiled in a quarter of a minute, several at a time, on
+/// a slow machine.
+const PREPARED_WAIT: Duration = Duration::from_secs(300);
+/// The reason code of a package that no second look makes better.
+const INVALID_PACKAGE: &str = "FunctionError.InvalidEntryPoint";
 /// Preparations at one time: unpacking is bound by the processor and the disk.
 const AT_ONCE: usize = 4;
 
@@ -101,10 +108,33 @@ impl Catalog {
     /// # Errors
     /// [`NotReady`].
     pub async fn ready(&self, version: &Arc<FunctionVersion>) -> Result<Arc<FunctionVersion>, NotReady> {
+        self.ready_within(version, READY_WAIT).await
+    }
+
+    /// The same for who deploys: waits as long as preparing may take, and does not take what was there before for what
+    /// was deployed.
+    ///
+    /// # Errors
+    /// [`NotReady`].
+    pub async fn prepared(&self, version: &Arc<FunctionVersion>) -> Result<Arc<FunctionVersion>, NotReady> {
+        let ready = self.ready_within(version, PREPARED_WAIT).await?;
+        match &ready.update {
+            UpdateState::Failed { code, reason } => {
+                Err(NotReady::Failed { code: code.clone(), reason: reason.clone() })
+            }
+            _ => Ok(ready),
+        }
+    }
+
+    async fn ready_within(
+        &self,
+        version: &Arc<FunctionVersion>,
+        limit: Duration,
+    ) -> Result<Arc<FunctionVersion>, NotReady> {
         if is_ready(version) {
             return Ok(version.clone());
         }
-        match tokio::time::timeout(READY_WAIT, self.wait_until_ready(&version.name, version.version)).await {
+        match tokio::time::timeout(limit, self.wait_until_ready(&version.name, version.version)).await {
             Ok(result) => result,
             Err(_) => Err(NotReady::Pending),
         }
@@ -123,7 +153,7 @@ impl Catalog {
             let present = snapshot.function(name).and_then(|function| version_of(function, version));
             let present = present.ok_or(NotReady::Gone)?;
             match &present.state {
-                FunctionState::Failed { code, reason } if tried_again => {
+                FunctionState::Failed { code, reason } if tried_again || code == INVALID_PACKAGE => {
                     return Err(NotReady::Failed { code: code.clone(), reason: reason.clone() });
                 }
                 FunctionState::Failed { .. } => {
@@ -225,25 +255,37 @@ impl Catalog {
     }
 
     async fn prepare_one(&self, version: &FunctionVersion) -> Result<(), Failure> {
-        let digests = std::iter::once(version.code.digest)
-            .chain(version.settings.layers.iter().map(|layer| layer.digest));
-        for digest in digests {
-            self.inner.store.packages().unpacked(digest).await.map_err(|error| Failure {
-                code: match &error {
-                    PackageError::Invalid(_) | PackageError::TooLarge { .. } => "InvalidZipFileException",
-                    _ => "InternalError",
-                },
-                reason: error.to_string(),
-            })?;
+        let code = self.unpacked(version.code.digest).await?;
+        for layer in &version.settings.layers {
+            self.unpacked(layer.digest).await?;
         }
         let (runtime, name) = (self.inner.runtime.clone(), version.settings.runtime);
         // It may look for interpreters on the disk.
         let checked = tokio::task::spawn_blocking(move || runtime.check(name)).await;
         match checked {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(unavailable)) => Err(Failure { code: "InvalidRuntime", reason: unavailable.to_string() }),
-            Err(error) => Err(Failure { code: "InternalError", reason: error.to_string() }),
+            Ok(Ok(())) => {}
+            Ok(Err(unavailable)) => {
+                return Err(Failure { code: "InvalidRuntime", reason: unavailable.to_string() });
+            }
+            Err(error) => return Err(Failure { code: "InternalError", reason: error.to_string() }),
         }
+        self.inner.runtime.prepare(version, code).await.map_err(|unprepared| Failure {
+            code: match &unprepared {
+                Unprepared::Package(_) => INVALID_PACKAGE,
+                Unprepared::Platform(_) => "InternalError",
+            },
+            reason: unprepared.to_string(),
+        })
+    }
+
+    async fn unpacked(&self, digest: Digest) -> Result<PathBuf, Failure> {
+        self.inner.store.packages().unpacked(digest).await.map_err(|error| Failure {
+            code: match &error {
+                PackageError::Invalid(_) | PackageError::TooLarge { .. } => "InvalidZipFileException",
+                _ => "InternalError",
+            },
+            reason: error.to_string(),
+        })
     }
 
     async fn settle_preparation(

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use ebb_model::{
-    Architecture, FunctionName, LayerReference, LayerVersionArn, RuntimeName, ServerSettings, Settings,
-    TracingMode, UnknownRuntime, limits,
+    Architecture, FunctionName, LayerReference, LayerVersionArn, RuntimeFamily, RuntimeName, ServerSettings,
+    Settings, TracingMode, UnknownRuntime, limits,
 };
 use serde_json::Value;
 
@@ -205,6 +205,9 @@ impl Catalog {
         }
         if !settings.runtime.family().is_server() {
             settings.server = None;
+        } else if settings.runtime.family() == RuntimeFamily::Wasm {
+            // What is a component needs no more said about it than its runtime.
+            settings.server.get_or_insert_with(ServerSettings::of_components);
         }
         apply_values(&mut settings, input);
         if let Some(variables) = &input.environment {
@@ -346,7 +349,8 @@ pub(super) fn parse_architecture(texts: &[String], violations: &mut Violations) 
 }
 
 fn parse_runtime(text: &str, server: bool) -> Result<RuntimeName, CatalogError> {
-    let known = RuntimeName::parse(text).and_then(|name| match name.family().is_server() && !server {
+    let needs_server = |family: RuntimeFamily| family.is_server() && family != RuntimeFamily::Wasm;
+    let known = RuntimeName::parse(text).and_then(|name| match needs_server(name.family()) && !server {
         true => Err(UnknownRuntime(text.to_owned())),
         false => Ok(name),
     });

@@ -83,7 +83,11 @@ impl Interpreters {
 
     fn status(&self, runtime: RuntimeName) -> RuntimeStatus {
         let hint = match runtime.family() {
-            RuntimeFamily::Custom | RuntimeFamily::Http | RuntimeFamily::Deno | RuntimeFamily::Workerd => {
+            RuntimeFamily::Custom
+            | RuntimeFamily::Http
+            | RuntimeFamily::Deno
+            | RuntimeFamily::Workerd
+            | RuntimeFamily::Wasm => {
                 return RuntimeStatus::NothingNeeded;
             }
             family => Language::of(family).map(|(language, level)| language.hint(level)).unwrap_or_default(),

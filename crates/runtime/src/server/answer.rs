@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::{Bytes, BytesMut};
+use ebb_boot::FAILURE_HEADER;
 use ebb_invoker::{Ending, ResponseSink, WriteError};
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, SET_COOKIE};
 use http::response::Parts;
@@ -59,10 +60,16 @@ impl Answer {
         sink: &mut ResponseSink,
     ) -> Result<Ending, Broken> {
         let (parts, body) = response.into_parts();
+        if let Some(failed) = reported(&parts.headers) {
+            return Ok(failed);
+        }
         if self == Self::Streamed {
             return stream(&parts, body, sink).await;
         }
-        let body = collect(body).await?;
+        let body = match collect(body).await? {
+            Ok(body) => body,
+            Err(failed) => return Ok(failed),
+        };
         let written = match self {
             Self::Whole => sink.whole(whole(&parts, &body)).await,
             _ if parts.status.is_success() => sink.whole(value(body)).await,
@@ -84,6 +91,9 @@ async fn stream(parts: &Parts, mut body: Incoming, sink: &mut ResponseSink) -> R
     }
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| Broken::new(&error))?;
+        if let Some(failed) = frame.trailers_ref().and_then(reported) {
+            return Ok(failed);
+        }
         let Ok(data) = frame.into_data() else { continue };
         let written = sink.chunk(data).await;
         if written.is_err() {
@@ -98,15 +108,25 @@ pub(super) async fn drain(response: Response<Incoming>) -> Result<(), Broken> {
     collect(response.into_body()).await.map(drop)
 }
 
-/// Reads a body to its end; the sink says where it is too large.
-async fn collect(mut body: Incoming) -> Result<Bytes, Broken> {
+/// Reads a body to its end, or to where its server says that it failed; the sink says where it is too large.
+async fn collect(mut body: Incoming) -> Result<Result<Bytes, Ending>, Broken> {
     let mut collected = BytesMut::new();
     while let Some(frame) = body.frame().await {
-        if let Ok(data) = frame.map_err(|error| Broken::new(&error))?.into_data() {
+        let frame = frame.map_err(|error| Broken::new(&error))?;
+        if let Some(failed) = frame.trailers_ref().and_then(reported) {
+            return Ok(Err(failed));
+        }
+        if let Ok(data) = frame.into_data() {
             collected.extend_from_slice(&data);
         }
     }
-    Ok(collected.freeze())
+    Ok(Ok(collected.freeze()))
+}
+
+/// The failure that a server reports instead of an answer, where these headers or trailers do.
+fn reported(headers: &HeaderMap) -> Option<Ending> {
+    let object = headers.get(FAILURE_HEADER)?;
+    Some(Ending::Failed(Bytes::copy_from_slice(object.as_bytes())))
 }
 
 fn ending(written: Result<(), WriteError>) -> Ending {

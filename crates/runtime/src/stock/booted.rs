@@ -6,11 +6,12 @@ use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use ebb_sandbox::{Command, Launcher, Mount, Network, Process, Sandbox, SandboxError};
+use futures_util::future::try_join_all;
 use tokio::net::UnixStream;
 use tokio::time::timeout;
 
 use super::Kind;
-use crate::plan::{self, BOOT_DESCRIPTOR, Managed, Plan};
+use crate::plan::{self, BOOT_DESCRIPTOR, Bootable, Plan};
 use crate::start::socket_pair;
 
 /// How long an interpreter may take to boot.
@@ -41,9 +42,9 @@ impl Stocked {
         launcher: &Launcher,
         network: Network,
         kind: &Kind,
-        managed: &Managed,
+        bootable: &Bootable,
     ) -> Result<Self, String> {
-        let (spec, program) = plan::in_stock(managed, kind.runtime, kind.tmp_mib, network);
+        let (spec, program) = plan::in_stock(bootable, kind.runtime, kind.tmp_mib, network);
         let action = |what: &'static str| move |error: std::io::Error| format!("{what}: {error}");
         let mut sandbox = launcher.create(spec).await.map_err(|error| error.to_string())?;
         let listeners = sandbox.take_listeners();
@@ -92,12 +93,8 @@ impl Stocked {
         let sandbox = &self.parts.sandbox;
         let own: Vec<Mount> =
             plan.sandbox.mounts.iter().filter(|mount| plan::is_the_functions(mount)).cloned().collect();
-        let mount = async {
-            for mount in own {
-                sandbox.mount(mount).await?;
-            }
-            Ok(())
-        };
+        // None of them lies in another.
+        let mount = try_join_all(own.into_iter().map(|mount| sandbox.mount(mount)));
         let name = sandbox.assign(&plan.sandbox.name, plan.sandbox.limits.memory_bytes);
         tokio::try_join!(mount, name)?;
         Ok(self.parts)

@@ -188,7 +188,8 @@ fn every_runtime_that_the_machine_has_answers(machine: &Machine) {
                 | RuntimeFamily::Custom
                 | RuntimeFamily::Http
                 | RuntimeFamily::Deno
-                | RuntimeFamily::Workerd => continue,
+                | RuntimeFamily::Workerd
+                | RuntimeFamily::Wasm => continue,
             };
             let function = Function::new(runtime.as_str(), &[(file, source)]);
             match (machine.engine().check(runtime), machine.start(&function).await) {

@@ -65,6 +65,7 @@ impl Machine {
                     launcher,
                     network: Network::Loopback,
                     clock: Arc::clone(&clock),
+                    components: None,
                     stock: StockLimits { instances, memory_mib: 512, keep: Duration::from_secs(600) },
                 };
                 Engine::new(config, Arc::new(Greeter)).expect("an engine")

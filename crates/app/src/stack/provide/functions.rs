@@ -33,7 +33,7 @@ pub(super) async fn create(inner: &Inner, wanted: &Wanted<'_>) -> Result<Made, M
         if let Some(limit) = wanted.properties().number("ReservedConcurrentExecutions")? {
             catalog.set_reserved_concurrency(&target, Some(limit)).await.map_err(said)?;
         }
-        catalog.ready(&version).await.map_err(said)
+        catalog.prepared(&version).await.map_err(said)
     };
     if let Err(message) = finished.await {
         catalog.delete(&target).await.map_err(said)?;
@@ -51,7 +51,7 @@ pub(super) async fn update(
     let target = target(&before.physical)?;
     let function = catalog.function(&target.name).map_err(said)?;
     // It may still be in preparation; how that ends does not matter any more.
-    let _ = catalog.ready(&function.latest).await;
+    let _ = catalog.prepared(&function.latest).await;
     catalog.update_settings(&target, &settings(inner, wanted)?, None).await.map_err(said)?;
     settled(inner, &target.name).await?;
     let update = CodeUpdate { code: Some(code(inner, wanted, "Code").await?), ..CodeUpdate::default() };
@@ -84,7 +84,7 @@ pub(super) async fn delete(inner: &Inner, made: &MadeResource) -> Result<(), Mes
 /// Waits until a function can run as it is now.
 async fn settled(inner: &Inner, name: &FunctionName) -> Result<(), Message> {
     let function = inner.services.catalog.function(name).map_err(said)?;
-    inner.services.catalog.ready(&function.latest).await.map(drop).map_err(said)
+    inner.services.catalog.prepared(&function.latest).await.map(drop).map_err(said)
 }
 
 fn made(inner: &Inner, name: &FunctionName) -> Made {
