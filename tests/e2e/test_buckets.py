@@ -1,5 +1,6 @@
 """Buckets: objects as clients know them, and uploads as events."""
 import base64
+import datetime
 import hashlib
 import json
 import uuid
@@ -7,6 +8,7 @@ import uuid
 import pytest
 import requests
 from botocore.exceptions import ClientError
+from conftest import eventually
 
 OPEN = json.dumps({"Version": "2012-10-17", "Statement": [
     {"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": "*"}]})
@@ -126,3 +128,127 @@ def test_bytes_stay_bytes_on_their_way_through_a_function(server, s3, bucket):
     body = base64.b64encode(bytes(range(256))).decode()
     answer, _ = server.invoke(function, {"body": body, "isBase64Encoded": True})
     assert base64.b64decode(answer["body"]) == bytes(range(256))
+
+
+def public(s3, bucket):
+    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{bucket}/*"}]}))
+
+
+@pytest.mark.parametrize("port", ["edge", "api"])
+def test_a_bucket_answers_browsers(server, s3, bucket, port):
+    s3.put_bucket_website(Bucket=bucket, WebsiteConfiguration={
+        "IndexDocument": {"Suffix": "index.html"}, "ErrorDocument": {"Key": "error.html"},
+        "RoutingRules": [
+            {"Condition": {"KeyPrefixEquals": "old/"}, "Redirect": {"ReplaceKeyPrefixWith": "new/"}},
+            {"Condition": {"KeyPrefixEquals": "lost/", "HttpErrorCodeReturnedEquals": "404"},
+             "Redirect": {"ReplaceKeyWith": "found.html", "HttpRedirectCode": "302"}}]})
+    public(s3, bucket)
+    for key, body in [("index.html", "home"), ("docs/index.html", "docs"), ("error.html", "sorry"), ("a b.txt", "space")]:
+        s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType="text/html")
+    s3.put_object(Bucket=bucket, Key="moved", WebsiteRedirectLocation="https://example.com/there")
+    host = f"{bucket}.s3-website.localhost"
+
+    def get(path, method="GET"):
+        return requests.request(method, getattr(server, port) + path, headers={"Host": host}, allow_redirects=False)
+
+    for path, status, said in [("/", 200, "home"), ("/docs/", 200, "docs"), ("/a%20b.txt", 200, "space"),
+                               ("/nothing", 404, "sorry")]:
+        answer = get(path)
+        assert (answer.status_code, answer.text) == (status, said), path
+    assert get("/").headers["content-type"] == "text/html"
+    for path, status, to in [("/docs", 302, "/docs/"), ("/old/x", 301, f"http://{host}/new/x"),
+                             ("/lost/x", 302, f"http://{host}/found.html"), ("/moved", 301, "https://example.com/there")]:
+        answer = get(path)
+        assert (answer.status_code, answer.headers["location"]) == (status, to), path
+    assert get("/", "POST").status_code == 405
+    assert get("/", "HEAD").headers["content-length"] == "4"
+
+
+def test_a_website_shows_what_everybody_may_read(server, s3, bucket):
+    host = {"Host": f"{bucket}.s3-website.localhost"}
+    assert "NoSuchWebsiteConfiguration" in requests.get(server.edge, headers=host).text
+    s3.put_bucket_website(Bucket=bucket, WebsiteConfiguration={"IndexDocument": {"Suffix": "index.html"}})
+    s3.put_object(Bucket=bucket, Key="index.html", Body="home")
+    assert requests.get(server.edge, headers=host).status_code == 403
+    s3.put_object_acl(Bucket=bucket, Key="index.html", ACL="public-read")
+    assert requests.get(server.edge, headers=host).text == "home"
+    answer = requests.get(server.edge, headers={"Host": "no-such-bucket.s3-website.localhost"})
+    assert answer.status_code == 404 and "NoSuchBucket" in answer.text
+    s3.put_bucket_website(Bucket=bucket, WebsiteConfiguration={
+        "RedirectAllRequestsTo": {"HostName": "example.com", "Protocol": "https"}})
+    answer = requests.get(server.edge + "/a?b=1", headers=host, allow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (301, "https://example.com/a?b=1")
+
+
+def test_objects_expire_by_rules(s3, bucket):
+    for key in ["tmp/a", "tmp/b", "keep/a"]:
+        s3.put_object(Bucket=bucket, Key=key, Body=b"x", Tagging="team=b" if key == "tmp/b" else "team=a")
+    past = "2020-01-01T00:00:00Z"
+    rule = {"ID": "old", "Status": "Enabled", "Expiration": {"Date": past},
+            "Filter": {"And": {"Prefix": "tmp/", "Tags": [{"Key": "team", "Value": "a"}]}}}
+    later = {"ID": "later", "Status": "Enabled", "Filter": {"Prefix": "keep/"}, "Expiration": {"Days": 3}}
+    s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": [rule, later]})
+    eventually(lambda: [o["Key"] for o in s3.list_objects_v2(Bucket=bucket)["Contents"]] == ["keep/a", "tmp/b"])
+    head = s3.head_object(Bucket=bucket, Key="keep/a")
+    assert 'rule-id="later"' in head["Expiration"] and "00:00:00 GMT" in head["Expiration"]
+    assert "Expiration" not in s3.head_object(Bucket=bucket, Key="tmp/b")
+
+
+def test_where_versions_are_kept_an_object_expires_under_a_marker(s3, bucket):
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+    rule = {"ID": "r", "Status": "Enabled", "Filter": {}, "Expiration": {"Date": "2020-01-01T00:00:00Z"}}
+    s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": [rule]})
+    eventually(lambda: "DeleteMarkers" in s3.list_object_versions(Bucket=bucket))
+    assert len(s3.list_object_versions(Bucket=bucket)["Versions"]) == 1
+
+
+def test_what_is_locked_stays(s3):
+    bucket = f"b-{uuid.uuid4().hex[:8]}"
+    s3.create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=True)
+    assert s3.get_bucket_versioning(Bucket=bucket)["Status"] == "Enabled"
+    until = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=1)
+    version = s3.put_object(Bucket=bucket, Key="k", Body=b"x", ObjectLockMode="GOVERNANCE",
+                            ObjectLockRetainUntilDate=until)["VersionId"]
+    head = s3.head_object(Bucket=bucket, Key="k")
+    assert head["ObjectLockMode"] == "GOVERNANCE" and abs(head["ObjectLockRetainUntilDate"] - until).total_seconds() < 1
+    one = {"Bucket": bucket, "Key": "k", "VersionId": version}
+    with pytest.raises(ClientError) as error:
+        s3.delete_object(**one)
+    assert code(error) == "AccessDenied"
+    s3.put_object_legal_hold(**one, LegalHold={"Status": "ON"})
+    with pytest.raises(ClientError) as error:
+        s3.delete_object(**one, BypassGovernanceRetention=True)
+    assert code(error) == "AccessDenied"
+    s3.put_object_legal_hold(**one, LegalHold={"Status": "OFF"})
+    assert s3.get_object_legal_hold(**one)["LegalHold"]["Status"] == "OFF"
+    # A delete without a version hides it, and removes nothing.
+    assert s3.delete_object(Bucket=bucket, Key="k")["DeleteMarker"]
+    s3.delete_object(**one, BypassGovernanceRetention=True)
+    with pytest.raises(ClientError) as error:
+        s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Suspended"})
+    assert code(error) == "InvalidBucketState"
+    s3.put_object_lock_configuration(Bucket=bucket, ObjectLockConfiguration={
+        "ObjectLockEnabled": "Enabled", "Rule": {"DefaultRetention": {"Mode": "COMPLIANCE", "Days": 1}}})
+    version = s3.put_object(Bucket=bucket, Key="d", Body=b"x")["VersionId"]
+    kept = s3.get_object_retention(Bucket=bucket, Key="d", VersionId=version)["Retention"]
+    assert kept["Mode"] == "COMPLIANCE"
+    with pytest.raises(ClientError) as error:
+        s3.delete_object(Bucket=bucket, Key="d", VersionId=version, BypassGovernanceRetention=True)
+    assert code(error) == "AccessDenied"
+
+
+def test_lists_grant_what_they_say(s3, bucket, server):
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+    url = f"{server.api}/{bucket}/k"
+    assert requests.get(url).status_code == 403
+    s3.put_object_acl(Bucket=bucket, Key="k", ACL="public-read")
+    assert requests.get(url).text == "x"
+    permissions = [grant["Permission"] for grant in s3.get_object_acl(Bucket=bucket, Key="k")["Grants"]]
+    assert permissions == ["FULL_CONTROL", "READ"]
+    s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration={"IgnorePublicAcls": True, "BlockPublicAcls": True})
+    assert requests.get(url).status_code == 403
+    with pytest.raises(ClientError) as error:
+        s3.put_object_acl(Bucket=bucket, Key="k", ACL="public-read")
+    assert code(error) == "AccessDenied"

@@ -97,6 +97,9 @@ impl ApiPort {
             if self.links.wants(&parts) {
                 return self.links.handle(&parts).await;
             }
+            if let Some(page) = self.s3.website(&parts).await {
+                return page;
+            }
             let for_s3 = self.s3.wants(&parts);
             let request = Request::from_parts(parts, body);
             return if for_s3 { self.s3.handle(request).await } else { self.aws.handle(request).await };

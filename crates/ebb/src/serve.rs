@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 use crate::api_port::ApiPort;
 use crate::config::{Config, LogSetting, NetworkSetting};
 use crate::sources::{Results, Sources};
-use crate::wiring::{self, Authenticator, LateControl, Routes};
+use crate::wiring::{self, Authenticator, LateControl, Routes, Sites};
 
 /// How long everything but the last writes may take to stop: the contract is to be gone 20 seconds after SIGTERM.
 const STOP: Duration = Duration::from_secs(17);
@@ -152,7 +152,8 @@ impl Platform {
         let aws = wiring::aws(config, &keys, &clock, &store, &invoker, (&sources, &stacks), edge_port);
         let console = wiring::console(config, &store, &invoker, &apps, &engine, edge_port);
         let s3 = S3Api::new(sources.buckets.clone(), keys.clone(), clock.clone(), config.domain.clone());
-        let api_port = ApiPort::new(aws.clone(), s3, TopicLinks::new(sources.topics.clone()), console);
+        let api_port =
+            ApiPort::new(aws.clone(), s3.clone(), TopicLinks::new(sources.topics.clone()), console);
         control.set(api_port.clone());
         let gateway = Gateway::new(
             GatewayConfig::new(&config.domain, config.region.clone(), config.account.clone()),
@@ -164,7 +165,8 @@ impl Platform {
                 queues: sources.queues.clone(),
                 buses: sources.buses.clone(),
             },
-        );
+        )
+        .with_websites(Arc::new(Sites(s3)));
         let platform = Self {
             store,
             invoker,

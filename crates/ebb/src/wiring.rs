@@ -12,14 +12,15 @@ use ebb_app::{
 use ebb_aws::api::apigatewayv2::HttpApiState;
 use ebb_aws::api::cloudformation::CloudFormation;
 use ebb_aws::api::lambda::{self, EdgeAddress, Lambda};
+use ebb_aws::api::s3::S3Api;
 use ebb_aws::api::{apigatewayv2, cloudformation, events, execute_api, iam, logs, scheduler, sns, sqs, sts};
 use ebb_aws::wire::credentials::KeyRing;
 use ebb_aws::wire::sigv4::Authorization;
 use ebb_aws::{AwsConfig, AwsService};
 use ebb_console::{AppPort, AppPortError, Console, ConsoleParts, LogPatterns, MessageTest, RuntimePort};
 use ebb_gateway::{
-    AppFile, AppRequest, AppRoute, AppRoutes, AuthenticationError, Caller, RequestAuthenticator, RouteMatch,
-    RouteTarget, SignedRequest,
+    AppFile, AppRequest, AppRoute, AppRoutes, AuthenticationError, Caller, PageBody, RequestAuthenticator,
+    RouteMatch, RouteTarget, SignedRequest, Websites,
 };
 use ebb_invoker::logs::FilterPattern;
 use ebb_invoker::{Boxed, Invoker};
@@ -27,6 +28,7 @@ use ebb_model::{Clock, Digest, FunctionReference, InvokeMode, SystemClock};
 use ebb_runtime::sdk::{self, SdkError};
 use ebb_runtime::{ControlApi, Engine, StockUse};
 use ebb_store::Store;
+use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use hyper_util::server::graceful::GracefulShutdown;
 use serde::Serialize;
@@ -124,6 +126,15 @@ impl RequestAuthenticator for Authenticator {
             .authenticate(&parts, request.body)
             .map_err(|error| AuthenticationError(error.to_string()))?;
         Ok(Caller { access_key, account: key.account().clone(), arn: key.arn(), user_id: key.user_id() })
+    }
+}
+
+/// Lets the gateway show the websites of buckets.
+pub(crate) struct Sites(pub(crate) S3Api);
+
+impl Websites for Sites {
+    fn answer<'a>(&'a self, request: &'a Parts) -> Boxed<'a, Option<http::Response<PageBody>>> {
+        self.0.website(request)
     }
 }
 

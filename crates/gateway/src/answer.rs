@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
 
+use crate::ports::PageBody;
 use crate::stream::{BrokenStream, StreamedBody};
 
 /// The body of a response.
@@ -17,6 +18,8 @@ pub(crate) enum AnswerBody {
     Whole(Full<Bytes>),
     /// The function is still writing.
     Streamed(Box<StreamedBody>),
+    /// A page of a website, as it is read.
+    Page(PageBody),
 }
 
 impl AnswerBody {
@@ -41,6 +44,10 @@ impl Body for AnswerBody {
             Self::Whole(body) => {
                 Pin::new(body).poll_frame(context).map_err(|never: Infallible| match never {})
             }
+            Self::Page(body) => Pin::new(body).poll_frame(context).map_err(|error| {
+                tracing::warn!(%error, "a page of a website broke off");
+                BrokenStream
+            }),
             Self::Streamed(body) => {
                 body.poll_next(context).map(|next| next.map(|piece| piece.map(Frame::data)))
             }
@@ -50,6 +57,7 @@ impl Body for AnswerBody {
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Whole(body) => body.is_end_stream(),
+            Self::Page(body) => body.is_end_stream(),
             Self::Streamed(_) => false,
         }
     }
@@ -57,6 +65,7 @@ impl Body for AnswerBody {
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Whole(body) => body.size_hint(),
+            Self::Page(body) => body.size_hint(),
             Self::Streamed(_) => SizeHint::default(),
         }
     }

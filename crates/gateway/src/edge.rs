@@ -24,7 +24,7 @@ use crate::http_api::{self, ApiEdge, Found};
 use crate::payload::{self, EventSource, RouteFields};
 use crate::ports::{
     AppFile, AppRequest, AppRoute, AppRoutes, Caller, Functions, RequestAuthenticator, RouteMatch,
-    SignedRequest,
+    SignedRequest, Websites,
 };
 use crate::refusal::Refusal;
 use crate::request_body;
@@ -48,6 +48,8 @@ pub(crate) struct Edge {
     pub(crate) apis: Option<ApiEdge>,
     /// Connections that became WebSockets.
     pub(crate) sockets: Sockets,
+    /// Websites of buckets, where there are buckets.
+    pub(crate) websites: Option<Arc<dyn Websites>>,
 }
 
 /// Where a request goes.
@@ -89,6 +91,11 @@ impl Edge {
         let id = RequestId::random();
         let (mut parts, body) = request.into_parts();
         let upgrade = parts.extensions.remove::<hyper::upgrade::OnUpgrade>();
+        if let Some(websites) = &self.websites
+            && let Some(page) = websites.answer(&parts).await
+        {
+            return page.map(AnswerBody::Page);
+        }
         let routed = self.check_limits(&parts).and_then(|()| match self.find_api(&parts) {
             Some((found, apis)) => Ok(Way::Api(Box::new(found), apis)),
             None => self.route(&parts),

@@ -32,7 +32,7 @@ mod write_deadline;
 
 pub use config::{GatewayConfig, Limits};
 pub use ports::{
-    AppFile, AppRequest, AppRoute, AppRoutes, AuthenticationError, Caller, RequestAuthenticator, RouteMatch,
-    RouteTarget, SignedRequest,
+    AppFile, AppRequest, AppRoute, AppRoutes, AuthenticationError, Caller, PageBody, RequestAuthenticator,
+    RouteMatch, RouteTarget, SignedRequest, Websites,
 };
 pub use server::{Gateway, GatewayApis};

@@ -8,7 +8,9 @@ use ebb_model::{
     AccountId, Function, FunctionReference, FunctionUrl, Invocation, InvokeMode, Outcome, Qualifier,
     RequestId, ServiceCaller, Version,
 };
-use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri};
+use http_body_util::combinators::UnsyncBoxBody;
 
 /// Tells who signed a request. The binary wires the verifier of the AWS protocols.
 pub trait RequestAuthenticator: Send + Sync + 'static {
@@ -49,6 +51,15 @@ pub struct Caller {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct AuthenticationError(pub String);
+
+/// Answers the requests for websites of buckets. The binary wires the buckets.
+pub trait Websites: Send + Sync + 'static {
+    /// The answer to a request; nothing where its host names no website.
+    fn answer<'a>(&'a self, request: &'a Parts) -> Boxed<'a, Option<Response<PageBody>>>;
+}
+
+/// A page of a website, as it is read.
+pub type PageBody = UnsyncBoxBody<Bytes, Box<dyn std::error::Error + Send + Sync>>;
 
 /// Says where the requests of apps go, and gives their files.
 pub trait AppRoutes: Send + Sync + 'static {

@@ -18,7 +18,7 @@ use crate::config::GatewayConfig;
 use crate::connection::{self, Tasks};
 use crate::edge::Edge;
 use crate::http_api::ApiEdge;
-use crate::ports::{AppRoutes, Functions, RequestAuthenticator};
+use crate::ports::{AppRoutes, Functions, RequestAuthenticator, Websites};
 use crate::sockets::Sockets;
 
 /// Pause after an accept failed for want of something (file descriptors, mostly).
@@ -55,6 +55,15 @@ impl Gateway {
         Self::with_functions(config, Arc::new(invoker), authenticator, apps, Some(apis))
     }
 
+    /// The same edge with websites of buckets. To be called before it serves.
+    #[must_use]
+    pub fn with_websites(mut self, websites: Arc<dyn Websites>) -> Self {
+        if let Some(edge) = Arc::get_mut(&mut self.edge) {
+            edge.websites = Some(websites);
+        }
+        self
+    }
+
     pub(crate) fn with_functions(
         config: GatewayConfig,
         functions: Arc<dyn Functions>,
@@ -63,7 +72,8 @@ impl Gateway {
         apis: Option<ApiEdge>,
     ) -> Self {
         let sockets = Sockets::default();
-        Self { edge: Arc::new(Edge { config, functions, authenticator, apps, apis, sockets }) }
+        let edge = Edge { config, functions, authenticator, apps, apis, sockets, websites: None };
+        Self { edge: Arc::new(edge) }
     }
 
     /// Serves connections until `cancellation`, then takes no more and lets running requests end, for as long as

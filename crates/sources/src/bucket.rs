@@ -1,7 +1,8 @@
 //! Buckets: objects under keys, with versions, uploads in parts, and events of what happens to them.
 //!
 //! Source: Amazon S3 user guide and API reference (2026-11). `objects.rs` and `uploads.rs` write, `read.rs` and
-//! `listing.rs` read, `notify.rs` tells others; what is configured is in `buckets.rs`.
+//! `listing.rs` read, `notify.rs` tells others, `lifecycle.rs` and `lock.rs` say what goes by itself and what stays; what
+//! is configured is in `buckets.rs`.
 //!
 //! The bytes of an object are written and synced first; then one commit makes its record, and with it the deliveries
 //! that follow. So nobody sees half an object, and none is lost or goes untold once it was acknowledged.
@@ -9,7 +10,9 @@
 mod buckets;
 mod code;
 mod error;
+mod lifecycle;
 mod listing;
+mod lock;
 mod notify;
 mod object;
 mod objects;
@@ -22,6 +25,7 @@ use std::sync::Arc;
 use ebb_invoker::Boxed;
 use ebb_model::{AccountId, Clock, Region};
 use ebb_store::{Change, Store, StoreError};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -29,10 +33,12 @@ use crate::registry::{Follow, Registry};
 
 pub use buckets::{Bucket, Versioning};
 pub use error::BucketError;
+pub use lifecycle::{Expiration, LifecycleFilter, LifecycleRule, NoncurrentExpiration, expiry};
 pub use listing::{Listing, ListingRequest, VersionEntry};
+pub use lock::{DefaultRetention, ObjectLock, Retention, RetentionMode};
 pub use notify::{Notification, NotificationTarget};
 pub use object::{Headers, Object, ObjectPart};
-pub use objects::{Condition, Deleted, NewObject, Written};
+pub use objects::{Condition, Deleted, NewObject, Remover, Written};
 pub use uploads::{CompletedPart, Part, Upload};
 
 /// What the buckets are opened with.
@@ -59,6 +65,8 @@ struct Inner {
     account: AccountId,
     region: Region,
     buckets: Registry<Bucket>,
+    /// Rules of a bucket were set: they are applied at once.
+    lifecycle_changed: Notify,
     stop: CancellationToken,
     tasks: TaskTracker,
 }
@@ -71,6 +79,7 @@ impl Buckets {
     pub async fn open(parts: BucketParts) -> Result<Self, StoreError> {
         let inner = Arc::new(Inner {
             buckets: Registry::open(parts.store.clone(), "bucket").await?,
+            lifecycle_changed: Notify::new(),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
             store: parts.store,

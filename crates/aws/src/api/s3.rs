@@ -5,14 +5,20 @@
 //! (2026-11).
 
 mod access;
+mod acl;
 mod adapter;
 mod body;
 mod buckets;
+mod configurations;
 mod convert;
+mod errors;
+mod lifecycle;
 mod listing;
+mod lock;
 mod objects;
 mod settings;
 mod uploads;
+mod website;
 
 use ebb_model::Clock;
 use ebb_sources::bucket::Buckets;
@@ -29,6 +35,7 @@ use crate::wire::sigv4::Authorization;
 use crate::wire::{Body, full_body};
 use access::{Access, Auth, Hosts, virtual_bucket};
 use adapter::Adapter;
+use errors::About;
 
 /// The service.
 #[derive(Clone)]
@@ -86,8 +93,9 @@ impl S3Api {
             return answer;
         }
         let origin = settings::allowed_origin(&self.buckets, &self.domain, &parts);
+        let about = About::of(&parts, &self.domain);
         let request = Request::from_parts(parts, s3s::Body::from(body));
-        let mut response = match self.service.call(request).await {
+        let response = match self.service.call(request).await {
             Ok(response) => response.map(|body| body.map_err(Into::into).boxed_unsync()),
             Err(error) => {
                 let error: Box<dyn std::error::Error + Send + Sync> = error.into();
@@ -97,6 +105,7 @@ impl S3Api {
                 response
             }
         };
+        let mut response = about.tell(response).await;
         response.headers_mut().extend(origin);
         if method == Method::HEAD {
             *response.body_mut() = crate::wire::empty_body();

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::notify::Notification;
 use super::object::{OBJECT, bucket_range};
-use super::{BucketError, Buckets};
+use super::{BucketError, Buckets, DefaultRetention, LifecycleRule};
 
 /// A bucket. Kept in the store: fields may be added with a default, never changed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -27,6 +27,15 @@ pub struct Bucket {
     pub event_bus: bool,
     /// Other configurations, by kind, as whoever set them wrote them.
     pub settings: BTreeMap<String, String>,
+    /// When what is in it goes by itself.
+    #[serde(default)]
+    pub lifecycle: Vec<LifecycleRule>,
+    /// Whether versions can be locked.
+    #[serde(default)]
+    pub object_lock: bool,
+    /// How long new versions are kept where nothing else is said.
+    #[serde(default)]
+    pub default_retention: Option<DefaultRetention>,
 }
 
 /// Whether a bucket keeps versions.
@@ -40,27 +49,52 @@ pub enum Versioning {
     Suspended,
 }
 
+impl Bucket {
+    fn new(name: &str, now: Timestamp) -> Self {
+        Self {
+            name: name.to_owned(),
+            created: now,
+            versioning: Versioning::Never,
+            tags: BTreeMap::new(),
+            notifications: Vec::new(),
+            event_bus: false,
+            settings: BTreeMap::new(),
+            lifecycle: Vec::new(),
+            object_lock: false,
+            default_retention: None,
+        }
+    }
+}
+
 impl Buckets {
     /// Makes a bucket.
     ///
     /// # Errors
     /// [`BucketError::BucketName`], [`BucketError::Exists`].
     pub async fn create(&self, name: &str) -> Result<Arc<Bucket>, BucketError> {
+        self.create_with(name, |_| ()).await
+    }
+
+    /// Makes a bucket, configured as `configure` says.
+    ///
+    /// # Errors
+    /// As [`Buckets::create`].
+    pub async fn create_with(
+        &self,
+        name: &str,
+        configure: impl Fn(&mut Bucket),
+    ) -> Result<Arc<Bucket>, BucketError> {
         if !is_bucket_name(name) {
             return Err(BucketError::BucketName);
         }
         let now = self.inner.clock.now();
         let made = self.inner.buckets.edit(name, |before| match before {
             Some(_) => Err(BucketError::Exists),
-            None => Ok(Some(Bucket {
-                name: name.to_owned(),
-                created: now,
-                versioning: Versioning::Never,
-                tags: BTreeMap::new(),
-                notifications: Vec::new(),
-                event_bus: false,
-                settings: BTreeMap::new(),
-            })),
+            None => {
+                let mut bucket = Bucket::new(name, now);
+                configure(&mut bucket);
+                Ok(Some(bucket))
+            }
         });
         made.await?.ok_or(BucketError::NoSuchBucket)
     }

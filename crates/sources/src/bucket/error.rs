@@ -50,6 +50,17 @@ pub enum BucketError {
     /// The key is too long.
     #[error("Your key is too long")]
     KeyTooLong,
+    /// It is locked.
+    #[error("Access Denied because object protected by object lock.")]
+    Locked,
+    /// Its bucket has no object lock.
+    #[error("Bucket is missing Object Lock Configuration")]
+    LockMissing,
+    /// The bucket's object lock does not allow it.
+    #[error(
+        "An Object Lock configuration is present on this bucket, so the versioning state cannot be changed."
+    )]
+    LockPresent,
     /// What was asked for does not hold; names the condition.
     #[error("At least one of the pre-conditions you specified did not hold")]
     Precondition(&'static str),

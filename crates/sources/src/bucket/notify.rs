@@ -189,7 +189,7 @@ impl Buckets {
             shown["size"] = object.size.into();
             shown["eTag"] = object.etag.as_str().into();
         }
-        if happening.event == "ObjectRemoved:DeleteMarkerCreated" {
+        if happening.event.ends_with(":DeleteMarkerCreated") {
             shown["eTag"] = "d41d8cd98f00b204e9800998ecf8427e".into();
         }
         if !object.is_null_version() {
@@ -243,8 +243,9 @@ fn bus_event(bucket: &Bucket, happening: &Happening) -> Option<(&'static str, Va
             .into();
             "Object Created"
         }
-        "ObjectRemoved" => {
-            detail["reason"] = "DeleteObject".into();
+        "ObjectRemoved" | "LifecycleExpiration" => {
+            detail["reason"] =
+                if kind == "ObjectRemoved" { "DeleteObject" } else { "Lifecycle Expiration" }.into();
             detail["deletion-type"] =
                 if reason == "DeleteMarkerCreated" { "Delete Marker Created" } else { "Permanently Deleted" }
                     .into();

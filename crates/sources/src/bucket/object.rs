@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ebb_model::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::BucketError;
+use super::{BucketError, ObjectLock};
 
 /// The kind of the records of current versions, by `BUCKET/KEY`. Names of buckets have no slash.
 pub(super) const OBJECT: &str = "object";
@@ -50,6 +50,9 @@ pub struct Object {
     /// Further settings, by kind, as whoever set them wrote them.
     #[serde(default)]
     pub settings: BTreeMap<String, String>,
+    /// What holds it.
+    #[serde(default)]
+    pub lock: ObjectLock,
 }
 
 /// A piece of an object.

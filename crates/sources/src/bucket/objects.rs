@@ -10,7 +10,7 @@ use ebb_store::{Expect, NewWork, Record, StoreError, Write};
 use super::notify::Happening;
 use super::object::{NULL_VERSION, OBJECT, VERSION, object_key, version_key, versions_range};
 use super::sweep::garbage;
-use super::{Bucket, BucketError, Buckets, Headers, Object, ObjectPart, Versioning};
+use super::{Bucket, BucketError, Buckets, Headers, Object, ObjectLock, ObjectPart, Versioning};
 
 /// How often a write is made again on top of what another request wrote meanwhile.
 const CONFLICT_RETRIES: u32 = 8;
@@ -36,6 +36,8 @@ pub struct NewObject {
     pub checksums: BTreeMap<String, String>,
     /// Further settings, by kind.
     pub settings: BTreeMap<String, String>,
+    /// What holds it; what the bucket says where nothing is said.
+    pub lock: ObjectLock,
 }
 
 /// What must hold of what is there for a write to be made.
@@ -66,6 +68,17 @@ pub struct Deleted {
     pub version: Option<String>,
     /// Whether a delete marker was made or deleted.
     pub marker: bool,
+}
+
+/// Who deletes something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Remover {
+    /// A request.
+    Request,
+    /// A request that may delete what is retained in governance mode.
+    Bypassing,
+    /// A lifecycle rule.
+    Lifecycle,
 }
 
 /// What a change of one key comes to.
@@ -107,23 +120,40 @@ impl Buckets {
     /// Deletes an object, or one version of it.
     ///
     /// # Errors
-    /// [`BucketError::NoSuchBucket`], [`BucketError::Store`]; deleting what is not there is none.
+    /// [`BucketError::NoSuchBucket`], [`BucketError::Locked`], [`BucketError::Store`]; deleting what is not there is
+    /// none.
     pub async fn remove(
         &self,
         bucket: &str,
         key: &str,
         version: Option<&str>,
+        by: Remover,
     ) -> Result<Deleted, BucketError> {
         match version {
-            Some(version) => self.remove_version(bucket, key, version).await,
-            None => self.remove_current(bucket, key).await,
+            Some(version) => self.remove_version(bucket, key, version, by).await,
+            None => self.remove_current(bucket, key, by, |_| true).await,
         }
     }
 
-    async fn remove_current(&self, bucket: &str, key: &str) -> Result<Deleted, BucketError> {
+    /// Deletes a current version by a lifecycle rule, unless another took its place meanwhile.
+    pub(super) async fn expire(&self, bucket: &str, object: &Object) -> Result<(), BucketError> {
+        let same = |current: Option<&Object>| current.is_some_and(|current| current.order == object.order);
+        self.remove_current(bucket, &object.key, Remover::Lifecycle, same).await.map(drop)
+    }
+
+    async fn remove_current(
+        &self,
+        bucket: &str,
+        key: &str,
+        by: Remover,
+        wanted: impl Fn(Option<&Object>) -> bool,
+    ) -> Result<Deleted, BucketError> {
         let record_key = object_key(bucket, key)?;
         self.change(bucket, key, |bucket, current, now| {
-            let event = "ObjectRemoved:Delete";
+            if !wanted(current.map(|(_, object)| object)) {
+                return Ok((Change::none(), Deleted::default()));
+            }
+            let event = by.deletes();
             if bucket.versioning == Versioning::Never {
                 let Some((revision, object)) = current else {
                     return Ok((Change::none(), Deleted::default()));
@@ -137,27 +167,34 @@ impl Buckets {
                 return Ok((change, Deleted::default()));
             }
             let marker = NewObject { key: key.to_owned(), ..NewObject::default() };
-            let marker = Object { marker: true, ..new_version(&marker, bucket, current, now) };
+            let marker = new_version(&marker, bucket, current, now);
+            let marker = Object { marker: true, lock: ObjectLock::default(), ..marker };
             let mut change = self.make_way(bucket, current);
             change.writes.push(put_record(OBJECT, record_key.clone(), &marker, expect(current)));
             let deleted = Deleted { version: Some(marker.version.clone()), marker: true };
-            let happening = Happening { event: "ObjectRemoved:DeleteMarkerCreated", object: marker };
+            let happening = Happening { event: by.marks(), object: marker };
             Ok((Change { happening: Some(happening), ..change }, deleted))
         })
         .await
     }
 
-    async fn remove_version(&self, bucket: &str, key: &str, version: &str) -> Result<Deleted, BucketError> {
+    async fn remove_version(
+        &self,
+        bucket: &str,
+        key: &str,
+        version: &str,
+        by: Remover,
+    ) -> Result<Deleted, BucketError> {
         let record_key = object_key(bucket, key)?;
         let name = bucket.to_owned();
         let (from, until) = versions_range(bucket, key);
         let older = self.inner.store.records().range(VERSION, &from, &until, u32::MAX).await?;
-        self.change(bucket, key, |_, current, _| {
+        self.change(bucket, key, |_, current, now| {
             let deleted =
                 |object: &Object| Deleted { version: Some(object.version.clone()), marker: object.marker };
-            let happened =
-                |object: &Object| Some(Happening { event: "ObjectRemoved:Delete", object: object.clone() });
+            let happened = |object: &Object| Some(Happening { event: by.deletes(), object: object.clone() });
             if let Some((revision, object)) = current.filter(|(_, object)| object.version == version) {
+                object.lock.check(by == Remover::Bypassing, now)?;
                 // The next older one becomes current.
                 let expect = Expect::Revision(*revision);
                 let mut writes = Vec::new();
@@ -180,6 +217,7 @@ impl Buckets {
             for record in &older {
                 let object = read(&record.body)?;
                 if object.version == version {
+                    object.lock.check(by == Remover::Bypassing, now)?;
                     let expect = Expect::Revision(record.revision);
                     let write = Write::Delete { kind: VERSION, key: version_key(&name, &object), expect };
                     let change = Change {
@@ -199,13 +237,13 @@ impl Buckets {
     /// Changes what is said of an object, and not its bytes: tags and settings.
     ///
     /// # Errors
-    /// [`BucketError::NoSuchKey`], [`BucketError::NoSuchVersion`], [`BucketError::Store`].
+    /// [`BucketError::NoSuchKey`], [`BucketError::NoSuchVersion`], [`BucketError::Store`], and those of `edit`.
     pub async fn annotate(
         &self,
         bucket: &str,
         key: &str,
         version: Option<&str>,
-        edit: impl Fn(&mut Object),
+        edit: impl Fn(&mut Object) -> Result<(), BucketError>,
         event: Option<&'static str>,
     ) -> Result<Arc<Object>, BucketError> {
         let record_key = object_key(bucket, key)?;
@@ -232,7 +270,7 @@ impl Buckets {
                     named: version.is_some(),
                 });
             }
-            edit(&mut object);
+            edit(&mut object)?;
             let (kind, key) = if is_current {
                 (OBJECT, record_key.clone())
             } else {
@@ -336,6 +374,19 @@ impl Buckets {
     }
 }
 
+impl Remover {
+    fn deletes(self) -> &'static str {
+        if self == Self::Lifecycle { "LifecycleExpiration:Delete" } else { "ObjectRemoved:Delete" }
+    }
+
+    fn marks(self) -> &'static str {
+        match self {
+            Self::Lifecycle => "LifecycleExpiration:DeleteMarkerCreated",
+            Self::Request | Self::Bypassing => "ObjectRemoved:DeleteMarkerCreated",
+        }
+    }
+}
+
 impl Change {
     fn none() -> Self {
         Self { writes: Vec::new(), garbage: Vec::new(), happening: None }
@@ -397,5 +448,9 @@ fn new_version(new: &NewObject, bucket: &Bucket, current: Option<&(i64, Object)>
         tags: new.tags.clone(),
         checksums: new.checksums.clone(),
         settings: new.settings.clone(),
+        lock: ObjectLock {
+            retention: new.lock.retention.or(bucket.default_retention.map(|retention| retention.from(now))),
+            ..new.lock
+        },
     }
 }

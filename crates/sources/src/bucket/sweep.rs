@@ -17,7 +17,7 @@ const BATCH: u32 = 64;
 const LEASE: Duration = Duration::from_secs(60);
 /// The pause after the store failed.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
-/// How often uploads are looked for that were given up.
+/// How often buckets are gone through.
 const SWEEP: Duration = Duration::from_secs(60 * 60);
 /// How long an upload may take; the service has no limit, and says to set one.
 const UPLOAD_KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
@@ -55,7 +55,7 @@ impl Buckets {
         }
     }
 
-    /// Gives up uploads that nobody ended, until the server stops.
+    /// Gives up uploads that nobody ended, and applies the rules of buckets, until the server stops.
     pub(super) async fn sweep(&self) {
         loop {
             for bucket in self.buckets() {
@@ -67,7 +67,10 @@ impl Buckets {
                     }
                 }
             }
-            tokio::time::sleep(SWEEP).await;
+            self.apply_lifecycles().await;
+            let pause = self.until_next_look(SWEEP);
+            // Rules that change are applied at once.
+            let _ = tokio::time::timeout(pause, self.inner.lifecycle_changed.notified()).await;
         }
     }
 }

@@ -119,7 +119,7 @@ async fn an_object_is_what_was_written_last() {
     tokio::time::timeout(Duration::from_secs(20), gone).await.expect("collected");
     assert!(matches!(world.buckets.delete("bucket").await, Err(BucketError::NotEmpty)));
     for key in ["a/b c", "other", "none"] {
-        world.buckets.remove("bucket", key, None).await.expect("removed");
+        world.buckets.remove("bucket", key, None, Remover::Request).await.expect("removed");
     }
     assert!(matches!(world.read("a/b c", None).await, Err(BucketError::NoSuchKey)));
     world.buckets.delete("bucket").await.expect("removed");
@@ -135,7 +135,7 @@ async fn versions_are_kept_and_come_back() {
     for (version, text) in [(&old.version, "old"), (&one.version, "one"), (&two.version, "two")] {
         assert_eq!(world.read("k", Some(version)).await.expect("there"), text);
     }
-    let marker = world.buckets.remove("bucket", "k", None).await.expect("removed");
+    let marker = world.buckets.remove("bucket", "k", None, Remover::Request).await.expect("removed");
     assert!(marker.marker);
     assert!(matches!(world.read("k", None).await, Err(BucketError::DeleteMarker { named: false, .. })));
     let entries = world.buckets.versions("bucket", "", "").await.expect("versions");
@@ -143,10 +143,10 @@ async fn versions_are_kept_and_come_back() {
     assert_eq!(shown, [(true, true), (false, false), (false, false), (false, false)]);
     assert_eq!(entries[1].object.version, two.version);
     // Without the marker, the newest is current again; and so on.
-    world.buckets.remove("bucket", "k", marker.version.as_deref()).await.expect("removed");
+    world.buckets.remove("bucket", "k", marker.version.as_deref(), Remover::Request).await.expect("removed");
     assert_eq!(world.read("k", None).await.expect("there"), "two");
-    world.buckets.remove("bucket", "k", Some(&one.version)).await.expect("removed");
-    world.buckets.remove("bucket", "k", Some(&two.version)).await.expect("removed");
+    world.buckets.remove("bucket", "k", Some(&one.version), Remover::Request).await.expect("removed");
+    world.buckets.remove("bucket", "k", Some(&two.version), Remover::Request).await.expect("removed");
     assert_eq!(world.read("k", None).await.expect("there"), "old");
     assert!(matches!(world.read("k", Some(&one.version)).await, Err(BucketError::NoSuchVersion)));
     world.version(Versioning::Suspended).await;
@@ -245,7 +245,7 @@ async fn what_happens_is_told_with_the_write() {
         (&"ObjectCreated:Put".into(), &"dir/my+photo%2B1%C3%BC.png".into(), &5.into())
     );
     assert_eq!(deliveries[1].message.extra.as_ref().expect("an envelope")["DetailType"], "Object Created");
-    world.buckets.remove("bucket", "no.txt", None).await.expect("removed");
+    world.buckets.remove("bucket", "no.txt", None, Remover::Request).await.expect("removed");
     let deliveries = world.deliveries().await;
     assert_eq!((deliveries[0].target.as_str(), deliveries.len()), (queue, 2));
     let wrong = notification(NotificationTarget::Queue, function, &["s3:ObjectCreated:*"], None);

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::object::{bucket_range, object_key};
 use super::sweep::garbage;
-use super::{BucketError, Buckets, Condition, Headers, NewObject, Object, ObjectPart, Written};
+use super::{BucketError, Buckets, Condition, Headers, NewObject, Object, ObjectLock, ObjectPart, Written};
 
 /// The kind of the records of uploads, by `BUCKET/KEY`, a separator, and the id.
 const UPLOAD: &str = "upload";
@@ -35,6 +35,9 @@ pub struct Upload {
     pub tags: BTreeMap<String, String>,
     /// Further settings, by kind.
     pub settings: BTreeMap<String, String>,
+    /// What holds the object.
+    #[serde(default)]
+    pub lock: ObjectLock,
 }
 
 /// A part that was uploaded. Kept in the store: fields may be added with a default, never changed.
@@ -76,6 +79,7 @@ impl Buckets {
             metadata: new.metadata,
             tags: new.tags,
             settings: new.settings,
+            lock: new.lock,
         };
         let key = upload_key(bucket, &upload.key, &upload.id)?;
         self.inner.store.records().commit(vec![put(UPLOAD, key, &upload)]).await?;
@@ -176,6 +180,7 @@ impl Buckets {
             tags: upload.tags.clone(),
             checksums,
             settings: upload.settings.clone(),
+            lock: upload.lock,
         };
         let object = self.put_kept(bucket, new, condition).await?;
         self.forget_upload(bucket, upload, &uploaded, &unused).await?;

@@ -6,12 +6,14 @@ use ebb_model::{Clock, like};
 use ebb_sources::bucket::Buckets;
 use s3s::access::{S3Access, S3AccessContext};
 use s3s::auth::{S3Auth, SecretKey};
+use s3s::dto::Permission;
 use s3s::host::{S3Host, VirtualHost};
 use s3s::path::S3Path;
 use s3s::{S3Error, S3ErrorCode, S3Result, s3_error};
 use serde_json::Value;
 
-use super::settings::{POLICY, PUBLIC_ACCESS_BLOCK};
+use super::acl::lets_everybody;
+use super::settings::{ACL, POLICY, PUBLIC_ACCESS_BLOCK};
 use crate::wire::QueryString;
 use crate::wire::credentials::{KeyError, KeyRing};
 
@@ -40,7 +42,10 @@ pub(super) struct Access {
 impl S3Access for Access {
     async fn check(&self, context: &mut S3AccessContext<'_>) -> S3Result<()> {
         let Some(credentials) = context.credentials() else {
-            return if self.everybody_may(context) {
+            let Some((bucket, key, action)) = asked(context) else {
+                return Err(s3_error!(AccessDenied, "Access Denied"));
+            };
+            return if everybody_may(&self.buckets, &bucket, key.as_deref(), action).await {
                 Ok(())
             } else {
                 Err(s3_error!(AccessDenied, "Access Denied"))
@@ -62,41 +67,109 @@ impl S3Access for Access {
     }
 }
 
-impl Access {
-    /// Whether the policy of the bucket lets everybody do this, and is not blocked.
-    fn everybody_may(&self, context: &S3AccessContext<'_>) -> bool {
-        let (bucket, resource) = match context.s3_path() {
-            S3Path::Root => return false,
-            S3Path::Bucket { bucket } => (bucket, format!("arn:aws:s3:::{bucket}")),
-            S3Path::Object { bucket, key } => (bucket, format!("arn:aws:s3:::{bucket}/{key}")),
-        };
-        let Ok(bucket) = self.buckets.bucket(bucket) else { return false };
-        let setting =
-            |kind: &str| bucket.settings.get(kind).and_then(|text| serde_json::from_str::<Value>(text).ok());
-        if setting(PUBLIC_ACCESS_BLOCK).is_some_and(|block| block["restrict_public_buckets"] == true) {
-            return false;
+/// What a request asks for, and may be let do without a signature; nothing where it never is.
+fn asked(context: &S3AccessContext<'_>) -> Option<(String, Option<String>, Action)> {
+    let (bucket, key) = match context.s3_path() {
+        S3Path::Root => return None,
+        S3Path::Bucket { bucket } => (bucket.to_string(), None),
+        S3Path::Object { bucket, key } => (bucket.to_string(), Some(key.to_string())),
+    };
+    Some((bucket, key, Action::of(context.s3_op().name())?))
+}
+
+/// What somebody may do who does not sign.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Action {
+    List,
+    ListVersions,
+    Read,
+    Write,
+    Delete,
+}
+
+impl Action {
+    fn of(operation: &str) -> Option<Self> {
+        Some(match operation {
+            "ListObjects" | "ListObjectsV2" | "HeadBucket" => Self::List,
+            "ListObjectVersions" => Self::ListVersions,
+            "GetObject" | "HeadObject" => Self::Read,
+            "PutObject" | "PostObject" => Self::Write,
+            "DeleteObject" => Self::Delete,
+            _ => return None,
+        })
+    }
+
+    /// As policies name it, in lower case.
+    fn name(self) -> &'static str {
+        match self {
+            Self::List => "s3:listbucket",
+            Self::ListVersions => "s3:listbucketversions",
+            Self::Read => "s3:getobject",
+            Self::Write => "s3:putobject",
+            Self::Delete => "s3:deleteobject",
         }
-        let action = match context.s3_op().name() {
-            "ListObjects" | "ListObjectsV2" | "HeadBucket" => "s3:listbucket",
-            "ListObjectVersions" => "s3:listbucketversions",
-            "GetObject" | "HeadObject" => "s3:getobject",
-            "PutObject" | "PostObject" => "s3:putobject",
-            "DeleteObject" => "s3:deleteobject",
-            _ => return false,
-        };
-        let policy = bucket.settings.get(POLICY).and_then(|text| serde_json::from_str::<String>(text).ok());
-        policy
-            .and_then(|text| serde_json::from_str(&text).ok())
-            .is_some_and(|policy| allows_everybody(&policy, action, &resource))
     }
 }
 
-/// Whether a statement without conditions allows the action to everybody, and none denies it.
-fn allows_everybody(policy: &Value, action: &str, resource: &str) -> bool {
-    let one_or_more = |value: &Value| match value {
+/// Whether everybody may do this: the policy of the bucket or a list says so, and neither is blocked.
+pub(super) async fn everybody_may(
+    buckets: &Buckets,
+    bucket: &str,
+    key: Option<&str>,
+    action: Action,
+) -> bool {
+    let Ok(bucket) = buckets.bucket(bucket) else { return false };
+    let setting =
+        |kind: &str| bucket.settings.get(kind).and_then(|text| serde_json::from_str::<Value>(text).ok());
+    let block = setting(PUBLIC_ACCESS_BLOCK).unwrap_or_default();
+    let resource = match key {
+        Some(key) => format!("arn:aws:s3:::{}/{key}", bucket.name),
+        None => format!("arn:aws:s3:::{}", bucket.name),
+    };
+    let policy = setting(POLICY).and_then(|text| serde_json::from_str::<Value>(text.as_str()?).ok());
+    match policy.and_then(|policy| of_everybody(&policy, action.name(), &resource)) {
+        Some(false) => return false,
+        Some(true) if block["restrict_public_buckets"] != true => return true,
+        _ => {}
+    }
+    if block["ignore_public_acls"] == true {
+        return false;
+    }
+    let of_bucket = bucket.settings.get(ACL);
+    match (action, key) {
+        (Action::List | Action::ListVersions, _) => lets_everybody(of_bucket, Permission::READ),
+        (Action::Write | Action::Delete, _) => lets_everybody(of_bucket, Permission::WRITE),
+        (Action::Read, Some(key)) => {
+            let object = buckets.object(&bucket.name, key, None).await;
+            object.is_ok_and(|object| lets_everybody(object.settings.get(ACL), Permission::READ))
+        }
+        (Action::Read, None) => false,
+    }
+}
+
+/// Whether a policy lets everybody do something, wherever.
+pub(super) fn is_public(policy: &Value) -> bool {
+    one_or_more(&policy["Statement"]).iter().any(|statement| {
+        statement["Effect"] == "Allow"
+            && is_everybody(&statement["Principal"])
+            && statement.get("Condition").is_none()
+    })
+}
+
+fn one_or_more(value: &Value) -> Vec<Value> {
+    match value {
         Value::Array(list) => list.clone(),
         one => vec![one.clone()],
-    };
+    }
+}
+
+fn is_everybody(principal: &Value) -> bool {
+    principal == "*" || one_or_more(&principal["AWS"]).iter().any(|principal| principal == "*")
+}
+
+/// What the statements without conditions say of everybody: `Some(false)` where one denies the action, `Some(true)`
+/// where one allows it.
+fn of_everybody(policy: &Value, action: &str, resource: &str) -> Option<bool> {
     let any_like = |forms: &Value, text: &str| {
         let forms = one_or_more(forms);
         forms
@@ -104,22 +177,19 @@ fn allows_everybody(policy: &Value, action: &str, resource: &str) -> bool {
             .filter_map(Value::as_str)
             .any(|form| like(form, text) || like(&form.to_ascii_lowercase(), text))
     };
-    let everybody = |principal: &Value| {
-        principal == "*" || one_or_more(&principal["AWS"]).iter().any(|principal| principal == "*")
-    };
-    let mut allowed = false;
+    let mut decision = None;
     for statement in one_or_more(&policy["Statement"]) {
-        let about = everybody(&statement["Principal"])
+        let about = is_everybody(&statement["Principal"])
             && any_like(&statement["Action"], action)
             && any_like(&statement["Resource"], resource)
             && statement.get("Condition").is_none();
         match (about, statement["Effect"].as_str()) {
-            (true, Some("Deny")) => return false,
-            (true, Some("Allow")) => allowed = true,
+            (true, Some("Deny")) => return Some(false),
+            (true, Some("Allow")) => decision = Some(true),
             _ => {}
         }
     }
-    allowed
+    decision
 }
 
 /// Buckets by the host: `BUCKET.s3.DOMAIN`, `BUCKET.s3.REGION.DOMAIN`.
@@ -137,6 +207,18 @@ impl S3Host for Hosts {
     }
 }
 
+/// The bucket whose website a host names: `BUCKET.s3-website.DOMAIN`, `BUCKET.s3-website.REGION.DOMAIN` or
+/// `BUCKET.s3-website-REGION.DOMAIN`. Source: S3 user guide, "Website endpoints" (2026-11).
+pub(super) fn website_bucket<'a>(host: &'a str, domain: &str) -> Option<&'a str> {
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    [domain, "localhost", "amazonaws.com"].iter().find_map(|end| {
+        let rest = name.strip_suffix(end)?.strip_suffix('.')?;
+        let at = rest.rfind(".s3-website")?;
+        let after = &rest[at + ".s3-website".len()..];
+        (after.is_empty() || after.starts_with(['.', '-'])).then_some(&rest[..at])
+    })
+}
+
 /// The bucket that a host names.
 pub(super) fn virtual_bucket<'a>(host: &'a str, domain: &str) -> Option<&'a str> {
     let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
@@ -144,7 +226,7 @@ pub(super) fn virtual_bucket<'a>(host: &'a str, domain: &str) -> Option<&'a str>
         let Some(rest) = name.strip_suffix(end).and_then(|rest| rest.strip_suffix('.')) else { continue };
         if let Some(at) = rest.rfind(".s3") {
             let after = &rest[at + 3..];
-            if after.is_empty() || after.starts_with('.') || after.starts_with('-') {
+            if !after.starts_with("-website") && (after.is_empty() || after.starts_with(['.', '-'])) {
                 return Some(&rest[..at]);
             }
         }
@@ -164,6 +246,7 @@ mod tests {
             ("b.s3.localhost:9440", Some("b")),
             ("my.dotted.bucket.s3.us-east-1.localhost", Some("my.dotted.bucket")),
             ("b.s3.amazonaws.com", Some("b")),
+            ("b.s3-website.localhost:9440", None),
             ("s3.localhost", None),
             ("localhost:9440", None),
             ("127.0.0.1:9440", None),
@@ -174,16 +257,29 @@ mod tests {
     }
 
     #[test]
+    fn a_host_may_name_a_website() {
+        for (host, bucket) in [
+            ("b.s3-website.localhost:9440", Some("b")),
+            ("www.example.com.s3-website.us-east-1.localhost", Some("www.example.com")),
+            ("b.s3-website-us-east-1.amazonaws.com", Some("b")),
+            ("b.s3.localhost", None),
+            ("b.s3-websites.localhost", None),
+        ] {
+            assert_eq!(website_bucket(host, "localhost"), bucket, "{host}");
+        }
+    }
+
+    #[test]
     fn everybody_may_what_a_policy_says() {
         let policy = |effect: &str, principal: Value, resource: &str| json!({"Statement": [{"Effect": effect, "Principal": principal, "Action": "s3:GetObject", "Resource": resource}]});
         let check = |policy: &Value, expected| {
-            assert_eq!(allows_everybody(policy, "s3:getobject", "arn:aws:s3:::b/k"), expected, "{policy}");
+            assert_eq!(of_everybody(policy, "s3:getobject", "arn:aws:s3:::b/k"), expected, "{policy}");
         };
-        check(&policy("Allow", json!("*"), "arn:aws:s3:::b/*"), true);
-        check(&policy("Allow", json!({"AWS": ["*"]}), "arn:aws:s3:::b/k"), true);
-        check(&policy("Allow", json!({"AWS": "arn:aws:iam::1:root"}), "arn:aws:s3:::b/*"), false);
-        check(&policy("Allow", json!("*"), "arn:aws:s3:::other/*"), false);
-        check(&policy("Deny", json!("*"), "*"), false);
-        check(&json!({}), false);
+        check(&policy("Allow", json!("*"), "arn:aws:s3:::b/*"), Some(true));
+        check(&policy("Allow", json!({"AWS": ["*"]}), "arn:aws:s3:::b/k"), Some(true));
+        check(&policy("Allow", json!({"AWS": "arn:aws:iam::1:root"}), "arn:aws:s3:::b/*"), None);
+        check(&policy("Allow", json!("*"), "arn:aws:s3:::other/*"), None);
+        check(&policy("Deny", json!("*"), "*"), Some(false));
+        check(&json!({}), None);
     }
 }

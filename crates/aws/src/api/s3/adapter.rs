@@ -4,8 +4,8 @@ use ebb_sources::bucket::Buckets;
 use s3s::dto::*;
 use s3s::{S3, S3ErrorCode, S3Request, S3Response, S3Result};
 
-use super::settings::{self, CORS, ENCRYPTION, LIFECYCLE, OWNERSHIP, POLICY, PUBLIC_ACCESS_BLOCK, WEBSITE};
-use super::{buckets, convert, listing, objects, uploads};
+use super::settings::{self, CORS, ENCRYPTION, OWNERSHIP, POLICY, PUBLIC_ACCESS_BLOCK, WEBSITE};
+use super::{acl, buckets, configurations, lifecycle, listing, lock, objects, uploads, website};
 
 /// The buckets, as the protocol's crate asks for them. What it does not implement answers `NotImplemented`.
 pub(super) struct Adapter {
@@ -209,6 +209,7 @@ impl S3 for Adapter {
     }
 
     async fn put_bucket_cors(&self, request: S3Request<PutBucketCorsInput>) -> Answer<PutBucketCorsOutput> {
+        settings::check_cors(&request.input.cors_configuration.cors_rules)?;
         settings::set(
             &self.buckets,
             &request.input.bucket,
@@ -377,32 +378,21 @@ impl S3 for Adapter {
         &self,
         request: S3Request<GetBucketLifecycleConfigurationInput>,
     ) -> Answer<GetBucketLifecycleConfigurationOutput> {
-        let missing =
-            (S3ErrorCode::NoSuchLifecycleConfiguration, "The lifecycle configuration does not exist");
-        let value: BucketLifecycleConfiguration =
-            settings::get(&self.buckets, &request.input.bucket, LIFECYCLE, missing)?;
-        Ok(S3Response::new(GetBucketLifecycleConfigurationOutput {
-            rules: Some(value.rules),
-            ..GetBucketLifecycleConfigurationOutput::default()
-        }))
+        lifecycle::get(&self.buckets, &request)
     }
 
     async fn put_bucket_lifecycle_configuration(
         &self,
         request: S3Request<PutBucketLifecycleConfigurationInput>,
     ) -> Answer<PutBucketLifecycleConfigurationOutput> {
-        let input = request.input;
-        let value = input.lifecycle_configuration.unwrap_or_default();
-        settings::set(&self.buckets, &input.bucket, LIFECYCLE, &value).await?;
-        Ok(S3Response::new(PutBucketLifecycleConfigurationOutput::default()))
+        lifecycle::put(&self.buckets, request).await
     }
 
     async fn delete_bucket_lifecycle(
         &self,
         request: S3Request<DeleteBucketLifecycleInput>,
     ) -> Answer<DeleteBucketLifecycleOutput> {
-        settings::unset(&self.buckets, &request.input.bucket, LIFECYCLE).await?;
-        Ok(S3Response::new(DeleteBucketLifecycleOutput::default()))
+        lifecycle::delete(&self.buckets, request).await
     }
 
     async fn get_bucket_website(
@@ -427,6 +417,7 @@ impl S3 for Adapter {
         &self,
         request: S3Request<PutBucketWebsiteInput>,
     ) -> Answer<PutBucketWebsiteOutput> {
+        website::check(&request.input.website_configuration)?;
         settings::set(&self.buckets, &request.input.bucket, WEBSITE, &request.input.website_configuration)
             .await?;
         Ok(S3Response::new(PutBucketWebsiteOutput::default()))
@@ -441,35 +432,109 @@ impl S3 for Adapter {
     }
 
     async fn get_bucket_acl(&self, request: S3Request<GetBucketAclInput>) -> Answer<GetBucketAclOutput> {
-        self.buckets.bucket(&request.input.bucket).map_err(convert::error)?;
-        let owner = convert::owner(self.buckets.account());
-        Ok(S3Response::new(GetBucketAclOutput { grants: Some(full_control(&owner)), owner: Some(owner) }))
+        acl::get_bucket(&self.buckets, &request)
+    }
+
+    async fn put_bucket_acl(&self, request: S3Request<PutBucketAclInput>) -> Answer<PutBucketAclOutput> {
+        acl::put_bucket(&self.buckets, request).await
     }
 
     async fn get_object_acl(&self, request: S3Request<GetObjectAclInput>) -> Answer<GetObjectAclOutput> {
-        let input = request.input;
-        let object = self.buckets.object(&input.bucket, &input.key, input.version_id.as_deref()).await;
-        object.map_err(convert::error)?;
-        let owner = convert::owner(self.buckets.account());
-        let grants = Some(full_control(&owner));
-        Ok(S3Response::new(GetObjectAclOutput {
-            grants,
-            owner: Some(owner),
-            ..GetObjectAclOutput::default()
-        }))
+        acl::get_object(&self.buckets, request).await
     }
-}
 
-/// The owner may do everything; nobody else is granted anything by lists.
-fn full_control(owner: &Owner) -> Vec<Grant> {
-    vec![Grant {
-        grantee: Some(Grantee {
-            display_name: owner.display_name.clone(),
-            id: owner.id.clone(),
-            type_: Type::from_static(Type::CANONICAL_USER),
-            email_address: None,
-            uri: None,
-        }),
-        permission: Some(Permission::from_static(Permission::FULL_CONTROL)),
-    }]
+    async fn put_object_acl(&self, request: S3Request<PutObjectAclInput>) -> Answer<PutObjectAclOutput> {
+        acl::put_object(&self.buckets, request).await
+    }
+
+    async fn get_object_lock_configuration(
+        &self,
+        request: S3Request<GetObjectLockConfigurationInput>,
+    ) -> Answer<GetObjectLockConfigurationOutput> {
+        lock::get_configuration(&self.buckets, &request)
+    }
+
+    async fn put_object_lock_configuration(
+        &self,
+        request: S3Request<PutObjectLockConfigurationInput>,
+    ) -> Answer<PutObjectLockConfigurationOutput> {
+        lock::put_configuration(&self.buckets, request).await
+    }
+
+    async fn get_object_retention(
+        &self,
+        request: S3Request<GetObjectRetentionInput>,
+    ) -> Answer<GetObjectRetentionOutput> {
+        lock::get_retention(&self.buckets, request).await
+    }
+
+    async fn put_object_retention(
+        &self,
+        request: S3Request<PutObjectRetentionInput>,
+    ) -> Answer<PutObjectRetentionOutput> {
+        lock::put_retention(&self.buckets, request).await
+    }
+
+    async fn get_object_legal_hold(
+        &self,
+        request: S3Request<GetObjectLegalHoldInput>,
+    ) -> Answer<GetObjectLegalHoldOutput> {
+        lock::get_legal_hold(&self.buckets, request).await
+    }
+
+    async fn put_object_legal_hold(
+        &self,
+        request: S3Request<PutObjectLegalHoldInput>,
+    ) -> Answer<PutObjectLegalHoldOutput> {
+        lock::put_legal_hold(&self.buckets, request).await
+    }
+
+    async fn get_bucket_policy_status(
+        &self,
+        request: S3Request<GetBucketPolicyStatusInput>,
+    ) -> Answer<GetBucketPolicyStatusOutput> {
+        configurations::policy_status(&self.buckets, &request)
+    }
+
+    async fn get_bucket_accelerate_configuration(
+        &self,
+        request: S3Request<GetBucketAccelerateConfigurationInput>,
+    ) -> Answer<GetBucketAccelerateConfigurationOutput> {
+        configurations::get_accelerate(&self.buckets, &request)
+    }
+
+    async fn put_bucket_accelerate_configuration(
+        &self,
+        request: S3Request<PutBucketAccelerateConfigurationInput>,
+    ) -> Answer<PutBucketAccelerateConfigurationOutput> {
+        configurations::put_accelerate(&self.buckets, request).await
+    }
+
+    async fn get_bucket_logging(
+        &self,
+        request: S3Request<GetBucketLoggingInput>,
+    ) -> Answer<GetBucketLoggingOutput> {
+        configurations::get_logging(&self.buckets, &request)
+    }
+
+    async fn put_bucket_logging(
+        &self,
+        request: S3Request<PutBucketLoggingInput>,
+    ) -> Answer<PutBucketLoggingOutput> {
+        configurations::put_logging(&self.buckets, request).await
+    }
+
+    async fn get_bucket_request_payment(
+        &self,
+        request: S3Request<GetBucketRequestPaymentInput>,
+    ) -> Answer<GetBucketRequestPaymentOutput> {
+        configurations::get_request_payment(&self.buckets, &request)
+    }
+
+    async fn put_bucket_request_payment(
+        &self,
+        request: S3Request<PutBucketRequestPaymentInput>,
+    ) -> Answer<PutBucketRequestPaymentOutput> {
+        configurations::put_request_payment(&self.buckets, request).await
+    }
 }

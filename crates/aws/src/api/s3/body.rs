@@ -31,6 +31,7 @@ pub(super) async fn write(
     incoming: Incoming<'_>,
 ) -> S3Result<(Written, BTreeMap<String, String>)> {
     let Incoming { body, headers, trailers, md5, algorithm, length } = incoming;
+    check_form(headers, md5)?;
     let announced = |name: &str| {
         headers.get(format!("x-amz-checksum-{name}")).and_then(|value| value.to_str().ok()).map(str::to_owned)
     };
@@ -99,6 +100,24 @@ pub(super) async fn write(
         return Err(error);
     }
     Ok((written, checksums))
+}
+
+/// Digests that are none are refused before the body is read.
+fn check_form(headers: &HeaderMap, md5: Option<&str>) -> S3Result<()> {
+    use base64::Engine as _;
+    let bytes = |text: &str| base64::engine::general_purpose::STANDARD.decode(text).map(|bytes| bytes.len());
+    if md5.is_some_and(|md5| bytes(md5) != Ok(16)) {
+        return Err(s3_error!(InvalidDigest, "The Content-MD5 you specified was invalid."));
+    }
+    for (name, length) in ALGORITHMS.iter().zip([4, 4, 8, 20, 32]) {
+        let header = format!("x-amz-checksum-{name}");
+        let given = headers.get(&header).and_then(|value| value.to_str().ok());
+        if given.is_some_and(|given| bytes(given) != Ok(length)) {
+            let message = format!("Value for {header} header is invalid.");
+            return Err(s3s::S3Error::with_message(s3s::S3ErrorCode::InvalidRequest, message));
+        }
+    }
+    Ok(())
 }
 
 fn check(computed: &BTreeMap<String, String>, announced: impl Fn(&str) -> Option<String>) -> S3Result<()> {

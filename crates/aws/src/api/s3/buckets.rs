@@ -1,24 +1,50 @@
 //! Buckets themselves, their versioning, tags and notifications.
 
-use ebb_sources::bucket::{Buckets, Notification, NotificationTarget, Versioning};
+use ebb_sources::bucket::{BucketError, Buckets, Notification, NotificationTarget, Versioning};
 use s3s::dto::*;
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 
+use super::acl::Grants;
 use super::convert;
+use super::settings::{ACL, OWNERSHIP};
 
 pub(super) async fn create(
     buckets: &Buckets,
     request: S3Request<CreateBucketInput>,
 ) -> S3Result<S3Response<CreateBucketOutput>> {
-    let name = request.input.bucket;
-    let made = buckets.create(&name).await;
-    match made {
-        // In the first region, making what is there is no error. Source: S3 API reference, `CreateBucket`.
-        Err(ebb_sources::bucket::BucketError::Exists) if buckets.region() == "us-east-1" => {}
-        made => drop(made.map_err(convert::error)?),
+    let input = request.input;
+    let name = input.bucket;
+    // The first region has no name here. Source: S3 API reference, `CreateBucket` (2026-11).
+    let region =
+        input.create_bucket_configuration.and_then(|configuration| configuration.location_constraint);
+    if region.is_some_and(|region| region.as_str() == "us-east-1") {
+        return Err(s3_error!(InvalidLocationConstraint, "The specified location-constraint is not valid"));
     }
-    if request.input.object_lock_enabled_for_bucket.unwrap_or(false) {
-        return Err(s3_error!(NotImplemented, "ebb does not implement object lock yet"));
+    let lock = input.object_lock_enabled_for_bucket.unwrap_or(false);
+    let grants = Grants {
+        canned: input.acl.as_ref().map(BucketCannedACL::as_str),
+        full_control: input.grant_full_control.as_deref(),
+        read: input.grant_read.as_deref(),
+        read_acp: input.grant_read_acp.as_deref(),
+        write: input.grant_write.as_deref(),
+        write_acp: input.grant_write_acp.as_deref(),
+    };
+    let list = grants.read(buckets.account())?;
+    let ownership = input.object_ownership.map(|ownership| vec![ownership.as_str().to_owned()]);
+    let ownership = ownership.map(|words| serde_json::to_string(&words)).transpose();
+    let ownership = ownership.map_err(s3s::S3Error::internal_error)?;
+    let made = buckets.create_with(&name, |bucket| {
+        if lock {
+            bucket.versioning = Versioning::Enabled;
+            bucket.object_lock = true;
+        }
+        bucket.settings.extend(list.clone().map(|list| (ACL.to_owned(), list)));
+        bucket.settings.extend(ownership.clone().map(|words| (OWNERSHIP.to_owned(), words)));
+    });
+    match made.await {
+        // In the first region, making what is there is no error. Source: S3 API reference, `CreateBucket`.
+        Err(BucketError::Exists) if buckets.region() == "us-east-1" => {}
+        made => drop(made.map_err(convert::error)?),
     }
     Ok(S3Response::new(CreateBucketOutput { location: Some(format!("/{name}")) }))
 }
@@ -114,6 +140,9 @@ pub(super) async fn put_versioning(
         }
     };
     let set = buckets.configure(&input.bucket, |bucket| {
+        if bucket.object_lock && versioning != Versioning::Enabled {
+            return Err(BucketError::LockPresent);
+        }
         bucket.versioning = versioning;
         Ok(())
     });

@@ -5,8 +5,11 @@ use std::collections::BTreeMap;
 use ebb_model::Timestamp;
 use ebb_sources::bucket::{BucketError, Condition, Headers, NewObject, Object};
 use http::HeaderMap;
+use http::header::{ETAG, LAST_MODIFIED};
 use s3s::dto;
 use s3s::{S3Error, S3ErrorCode, S3Result, s3_error};
+
+use super::errors::CONDITION;
 
 /// Headers that are kept with an object.
 const KEPT: [&str; 7] = [
@@ -36,6 +39,9 @@ pub(super) fn error(error: BucketError) -> S3Error {
         BucketError::KeyTooLong => S3ErrorCode::KeyTooLongError,
         BucketError::Precondition(_) => S3ErrorCode::PreconditionFailed,
         BucketError::NotModified => S3ErrorCode::NotModified,
+        BucketError::Locked => S3ErrorCode::AccessDenied,
+        BucketError::LockMissing => S3ErrorCode::InvalidRequest,
+        BucketError::LockPresent => S3ErrorCode::InvalidBucketState,
         BucketError::Conflict => S3ErrorCode::Custom("ConditionalRequestConflict".into()),
         BucketError::Range => S3ErrorCode::InvalidRange,
         BucketError::Digest(_) => S3ErrorCode::BadDigest,
@@ -47,8 +53,28 @@ pub(super) fn error(error: BucketError) -> S3Error {
         }
     };
     let mut answer = S3Error::with_message(code, error.to_string());
-    if matches!(error, BucketError::Conflict) {
+    if let BucketError::Precondition(condition) = &error {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONDITION, http::HeaderValue::from_static(*condition));
+        answer.set_headers(headers);
+    }
+    if matches!(error, BucketError::Conflict | BucketError::LockPresent) {
         answer.set_status_code(http::StatusCode::CONFLICT);
+    }
+    answer
+}
+
+/// The answer to a reader whose conditions do not hold: where it has the object as it is, it is told which that is.
+pub(super) fn unmet(error: BucketError, object: &Object) -> S3Error {
+    let is_same = matches!(error, BucketError::NotModified);
+    let mut answer = self::error(error);
+    if is_same {
+        let mut headers = HeaderMap::new();
+        let modified = object.modified.format("%a, %d %b %Y %H:%M:%S GMT");
+        for (name, value) in [(ETAG, format!("\"{}\"", object.etag)), (LAST_MODIFIED, modified)] {
+            headers.extend(value.parse().ok().map(|value: http::HeaderValue| (name, value)));
+        }
+        answer.set_headers(headers);
     }
     answer
 }
@@ -72,6 +98,19 @@ fn marker(version: Option<&str>, named: bool) -> S3Error {
 pub(super) fn bad_request(message: &'static str) -> S3Error {
     let mut error = S3Error::with_message(S3ErrorCode::Custom("BadRequest".into()), message);
     error.set_status_code(http::StatusCode::BAD_REQUEST);
+    error
+}
+
+pub(super) fn malformed() -> S3Error {
+    s3_error!(
+        MalformedXML,
+        "The XML you provided was not well-formed or did not validate against our published schema"
+    )
+}
+
+pub(super) fn not_found(code: S3ErrorCode, message: &'static str) -> S3Error {
+    let mut error = S3Error::with_message(code, message);
+    error.set_status_code(http::StatusCode::NOT_FOUND);
     error
 }
 
@@ -176,6 +215,15 @@ pub(super) fn time(at: Timestamp) -> dto::Timestamp {
     at.into()
 }
 
+pub(super) fn from_time(at: &dto::Timestamp) -> S3Result<Timestamp> {
+    let mut text = Vec::new();
+    at.format(dto::TimestampFormat::EpochSeconds, &mut text).map_err(S3Error::internal_error)?;
+    let seconds: Option<f64> = std::str::from_utf8(&text).ok().and_then(|text| text.parse().ok());
+    #[expect(clippy::cast_possible_truncation, reason = "years of the protocol have four digits")]
+    let millis = seconds.map(|seconds| (seconds * 1000.0).round() as i64);
+    millis.map(Timestamp).ok_or_else(|| s3_error!(InvalidArgument, "The time is not valid"))
+}
+
 pub(super) fn etag(text: &str) -> dto::ETag {
     dto::ETag::Strong(text.to_owned())
 }
@@ -202,7 +250,13 @@ pub(super) fn condition(
 }
 
 pub(super) fn owner(account: &str) -> dto::Owner {
-    dto::Owner { display_name: Some("root".to_owned()), id: Some(format!("{account:0>64}")) }
+    // The service tells no names of owners any more. Source: S3 API reference, `Owner` (2026-11).
+    dto::Owner { display_name: None, id: Some(format!("{account:0>64}")) }
+}
+
+/// Who began an upload: whoever owns the bucket.
+pub(super) fn initiator(account: &str) -> dto::Initiator {
+    dto::Initiator { display_name: Some("root".to_owned()), id: owner(account).id }
 }
 
 /// A number of the protocol as a size.

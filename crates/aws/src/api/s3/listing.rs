@@ -5,6 +5,7 @@ use s3s::dto::*;
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 
 use super::convert;
+use super::objects::checksum_type;
 
 /// The longest page.
 const PAGE: usize = 1000;
@@ -26,8 +27,7 @@ fn contents(
             .keys()
             .next()
             .map(|name| vec![ChecksumAlgorithm::from(name.to_ascii_uppercase())]),
-        checksum_type: (!found.checksums.is_empty())
-            .then(|| ChecksumType::from_static(ChecksumType::FULL_OBJECT)),
+        checksum_type: (!found.checksums.is_empty()).then(|| checksum_type(found)),
         ..Object::default()
     };
     let contents: Vec<Object> = listing.objects.iter().map(object).collect();
@@ -148,6 +148,12 @@ pub(super) async fn versions(
                 owner: Some(owner.clone()),
                 size: Some(convert::size(object.size)),
                 storage_class: Some(ObjectVersionStorageClass::from(class(&object))),
+                checksum_algorithm: object
+                    .checksums
+                    .keys()
+                    .next()
+                    .map(|name| vec![ChecksumAlgorithm::from(name.to_ascii_uppercase())]),
+                checksum_type: (!object.checksums.is_empty()).then(|| checksum_type(&object)),
                 version_id: Some(object.version),
                 ..ObjectVersion::default()
             });

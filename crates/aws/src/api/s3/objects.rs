@@ -9,8 +9,10 @@ use futures_util::StreamExt as _;
 use s3s::dto::*;
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 
+use super::acl::Grants;
 use super::body::{Incoming, write};
-use super::convert;
+use super::settings::ENCRYPTION;
+use super::{convert, lifecycle, lock};
 
 fn versioned(buckets: &Buckets, bucket: &str) -> bool {
     buckets.bucket(bucket).is_ok_and(|bucket| bucket.versioning != Versioning::Never)
@@ -24,6 +26,22 @@ pub(super) async fn put(
     let input = request.input;
     buckets.bucket(&input.bucket).map_err(convert::error)?;
     let new = convert::new_object(&input.key, &request.headers, input.metadata.as_ref())?;
+    let lock = lock::of_headers(
+        buckets,
+        &input.bucket,
+        input.object_lock_mode.as_ref(),
+        input.object_lock_retain_until_date.as_ref(),
+        input.object_lock_legal_hold_status.as_ref(),
+    )?;
+    let grants = Grants {
+        canned: input.acl.as_ref().map(ObjectCannedACL::as_str),
+        full_control: input.grant_full_control.as_deref(),
+        read: input.grant_read.as_deref(),
+        read_acp: input.grant_read_acp.as_deref(),
+        write: None,
+        write_acp: input.grant_write_acp.as_deref(),
+    };
+    let new = NewObject { lock, ..grants.onto(new, buckets.account())? };
     let condition = convert::condition(input.if_match, input.if_none_match)?;
     let incoming = Incoming {
         body: input.body,
@@ -38,6 +56,7 @@ pub(super) async fn put(
     let object = buckets.put(&input.bucket, new, &condition, event).await.map_err(convert::error)?;
     let checksum = |name: &str| object.checksums.get(name).cloned();
     Ok(S3Response::new(PutObjectOutput {
+        expiration: lifecycle::expiration(buckets, &input.bucket, &object),
         e_tag: Some(convert::etag(&object.etag)),
         version_id: convert::version(&object, versioned(buckets, &input.bucket)),
         server_side_encryption: Some(ServerSideEncryption::from_static(ServerSideEncryption::AES256)),
@@ -80,6 +99,18 @@ impl Reading {
             (Some(condition), _) if same(condition) => Err(BucketError::NotModified),
             (None, Some(since)) if modified <= *since => Err(BucketError::NotModified),
             _ => Ok(()),
+        }
+    }
+}
+
+impl Reading {
+    /// What did not hold of what a copy is made of.
+    fn unmet(&self, error: &BucketError) -> &'static str {
+        match error {
+            BucketError::Precondition("If-Match") => "x-amz-copy-source-If-Match",
+            BucketError::NotModified if self.if_none_match.is_some() => "x-amz-copy-source-If-None-Match",
+            BucketError::NotModified => "x-amz-copy-source-If-Modified-Since",
+            _ => "x-amz-copy-source-If-Unmodified-Since",
         }
     }
 }
@@ -135,7 +166,7 @@ pub(super) async fn get(
         if_modified_since: input.if_modified_since,
         if_unmodified_since: input.if_unmodified_since,
     };
-    reading.check(&object).map_err(convert::error)?;
+    reading.check(&object).map_err(|error| convert::unmet(error, &object))?;
     let asked = piece(&object, input.range, input.part_number).map_err(convert::error)?;
     let range = asked.clone().unwrap_or(0..object.size);
     let header = |name: &str| object.headers.get(name).cloned();
@@ -143,7 +174,14 @@ pub(super) async fn get(
     let checksum = |name: &str| object.checksums.get(name).filter(|_| with_checksums).cloned();
     let stream = buckets.bytes(&object, range.clone());
     let body = SyncStream(std::sync::Mutex::new(stream));
+    // What is asked for by its version is not told when it expires.
+    let expires_at =
+        input.version_id.is_none().then(|| lifecycle::expiration(buckets, &input.bucket, &object));
     Ok(S3Response::new(GetObjectOutput {
+        expiration: expires_at.flatten(),
+        object_lock_mode: lock::lock_mode(&object),
+        object_lock_retain_until_date: lock::retain_until(&object),
+        object_lock_legal_hold_status: lock::hold_status(&object),
         accept_ranges: Some("bytes".to_owned()),
         body: Some(StreamingBlob::wrap(body)),
         content_length: Some(convert::size(range.end - range.start)),
@@ -178,7 +216,13 @@ pub(super) async fn get(
     }))
 }
 
-fn checksum_type(object: &Object) -> ChecksumType {
+/// The checksums of an object that are of all of its bytes, not of those of its parts.
+fn whole_checksums(object: &Object) -> std::collections::BTreeMap<String, String> {
+    let whole = object.checksums.iter().filter(|(_, value)| !value.contains('-'));
+    whole.map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
+pub(super) fn checksum_type(object: &Object) -> ChecksumType {
     let composite = object.checksums.values().any(|value| value.contains('-'));
     ChecksumType::from_static(if composite { ChecksumType::COMPOSITE } else { ChecksumType::FULL_OBJECT })
 }
@@ -198,13 +242,20 @@ pub(super) async fn head(
         if_modified_since: input.if_modified_since,
         if_unmodified_since: input.if_unmodified_since,
     };
-    reading.check(&object).map_err(convert::error)?;
+    reading.check(&object).map_err(|error| convert::unmet(error, &object))?;
     let asked = piece(&object, input.range, input.part_number).map_err(convert::error)?;
     let range = asked.clone().unwrap_or(0..object.size);
     let header = |name: &str| object.headers.get(name).cloned();
     let with_checksums = input.checksum_mode.is_some() && asked.is_none();
     let checksum = |name: &str| object.checksums.get(name).filter(|_| with_checksums).cloned();
-    Ok(S3Response::new(HeadObjectOutput {
+    // What is asked for by its version is not told when it expires.
+    let expires_at =
+        input.version_id.is_none().then(|| lifecycle::expiration(buckets, &input.bucket, &object));
+    let mut response = S3Response::new(HeadObjectOutput {
+        expiration: expires_at.flatten(),
+        object_lock_mode: lock::lock_mode(&object),
+        object_lock_retain_until_date: lock::retain_until(&object),
+        object_lock_legal_hold_status: lock::hold_status(&object),
         accept_ranges: Some("bytes".to_owned()),
         content_length: Some(convert::size(range.end - range.start)),
         content_range: asked.as_ref().map(|range| content_range(&object, range)),
@@ -232,7 +283,9 @@ pub(super) async fn head(
         checksum_sha256: checksum("sha256"),
         checksum_type: (with_checksums && !object.checksums.is_empty()).then(|| checksum_type(&object)),
         ..HeadObjectOutput::default()
-    }))
+    });
+    response.status = asked.is_some().then_some(http::StatusCode::PARTIAL_CONTENT);
+    Ok(response)
 }
 
 pub(super) async fn attributes(
@@ -244,7 +297,9 @@ pub(super) async fn attributes(
         .object(&input.bucket, &input.key, input.version_id.as_deref())
         .await
         .map_err(convert::error)?;
-    let wants = |name: &str| input.object_attributes.iter().any(|asked| asked.as_str() == name);
+    // Clients send them as one header, with commas.
+    let asked = || input.object_attributes.iter().flat_map(|asked| asked.as_str().split(','));
+    let wants = |name: &str| asked().any(|asked| asked.trim() == name);
     let checksum = |name: &str| object.checksums.get(name).cloned();
     Ok(S3Response::new(GetObjectAttributesOutput {
         e_tag: wants("ETag").then(|| convert::etag(&object.etag)),
@@ -303,7 +358,9 @@ pub(super) async fn copy(
         if_modified_since: input.copy_source_if_modified_since,
         if_unmodified_since: input.copy_source_if_unmodified_since,
     };
-    reading.check(&object).map_err(|_| convert::error(BucketError::Precondition("x-amz-copy-source")))?;
+    reading
+        .check(&object)
+        .map_err(|error| convert::error(BucketError::Precondition(reading.unmet(&error))))?;
     let replace = input
         .metadata_directive
         .as_ref()
@@ -313,11 +370,15 @@ pub(super) async fn copy(
         .as_ref()
         .is_some_and(|directive| directive.as_str() == TaggingDirective::REPLACE);
     let given = convert::new_object(&input.key, &request.headers, input.metadata.as_ref())?;
-    let onto_itself = from == input.bucket && object.key == input.key;
+    // An older version that is copied comes back; and a bucket's own encryption is a change.
+    let of_version = matches!(&input.copy_source, CopySource::Bucket { version_id: Some(_), .. });
+    let is_encrypted = buckets.bucket(&from).is_ok_and(|bucket| bucket.settings.contains_key(ENCRYPTION));
+    let onto_itself = from == input.bucket && object.key == input.key && !of_version && !is_encrypted;
     if onto_itself
         && !replace
         && !replace_tags
         && given.settings.is_empty()
+        && !given.headers.contains_key("x-amz-website-redirect-location")
         && input.server_side_encryption.is_none()
     {
         return Err(s3_error!(
@@ -325,8 +386,39 @@ pub(super) async fn copy(
             "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes."
         ));
     }
-    let written = copy_bytes(buckets, &object, 0..object.size).await?;
+    let lock = lock::of_headers(
+        buckets,
+        &input.bucket,
+        input.object_lock_mode.as_ref(),
+        input.object_lock_retain_until_date.as_ref(),
+        input.object_lock_legal_hold_status.as_ref(),
+    )?;
+    let grants = Grants {
+        canned: input.acl.as_ref().map(ObjectCannedACL::as_str),
+        full_control: input.grant_full_control.as_deref(),
+        read: input.grant_read.as_deref(),
+        read_acp: input.grant_read_acp.as_deref(),
+        write: None,
+        write_acp: input.grant_write_acp.as_deref(),
+    };
+    let given = grants.onto(given, buckets.account())?;
+    let (written, checksums) = match &input.checksum_algorithm {
+        Some(algorithm) => {
+            let stream = buckets.bytes(&object, 0..object.size);
+            let incoming = Incoming {
+                body: Some(StreamingBlob::wrap(SyncStream(std::sync::Mutex::new(stream)))),
+                headers: &http::HeaderMap::new(),
+                trailers: None,
+                md5: None,
+                algorithm: Some(algorithm),
+                length: None,
+            };
+            write(buckets, incoming).await?
+        }
+        None => (copy_bytes(buckets, &object, 0..object.size).await?, whole_checksums(&object)),
+    };
     let new = NewObject {
+        lock,
         key: input.key,
         etag: written.md5,
         parts: vec![written.part],
@@ -334,25 +426,25 @@ pub(super) async fn copy(
         headers: if replace { given.headers } else { object.headers.clone() },
         metadata: if replace { given.metadata } else { object.metadata.clone() },
         tags: if replace_tags { given.tags } else { object.tags.clone() },
-        checksums: object
-            .checksums
-            .iter()
-            .filter(|(_, value)| !value.contains('-'))
-            .map(|(name, value)| (name.clone(), value.clone()))
-            .collect(),
+        checksums,
         settings: given.settings,
     };
     let copy = buckets
         .put(&input.bucket, new, &Condition::None, "ObjectCreated:Copy")
         .await
         .map_err(convert::error)?;
+    let checksum = |name: &str| copy.checksums.get(name).cloned();
     Ok(S3Response::new(CopyObjectOutput {
         copy_object_result: Some(CopyObjectResult {
             e_tag: Some(convert::etag(&copy.etag)),
             last_modified: Some(convert::time(copy.modified)),
-            checksum_crc32: copy.checksums.get("crc32").cloned(),
-            checksum_sha256: copy.checksums.get("sha256").cloned(),
-            ..CopyObjectResult::default()
+            checksum_crc32: checksum("crc32"),
+            checksum_crc32c: checksum("crc32c"),
+            checksum_crc64nvme: checksum("crc64nvme"),
+            checksum_sha1: checksum("sha1"),
+            checksum_sha256: checksum("sha256"),
+            checksum_type: (!copy.checksums.is_empty())
+                .then(|| ChecksumType::from_static(ChecksumType::FULL_OBJECT)),
         }),
         copy_source_version_id: convert::version(&object, versioned(buckets, &from)),
         version_id: convert::version(&copy, versioned(buckets, &input.bucket)),
@@ -375,8 +467,9 @@ pub(super) async fn delete(
             return Err(convert::error(BucketError::Precondition("If-Match")));
         }
     }
+    let by = lock::remover(buckets, &input.bucket, input.bypass_governance_retention)?;
     let deleted = buckets
-        .remove(&input.bucket, &input.key, input.version_id.as_deref())
+        .remove(&input.bucket, &input.key, input.version_id.as_deref(), by)
         .await
         .map_err(convert::error)?;
     Ok(S3Response::new(DeleteObjectOutput {
@@ -398,9 +491,10 @@ pub(super) async fn delete_many(
             "The XML you provided was not well-formed or did not validate against our published schema"
         ));
     }
+    let by = lock::remover(buckets, &input.bucket, input.bypass_governance_retention)?;
     let (mut deleted, mut errors) = (Vec::new(), Vec::new());
     for object in input.delete.objects {
-        match buckets.remove(&input.bucket, &object.key, object.version_id.as_deref()).await {
+        match buckets.remove(&input.bucket, &object.key, object.version_id.as_deref(), by).await {
             Ok(removed) => deleted.push(DeletedObject {
                 key: Some(object.key),
                 delete_marker: removed.marker.then_some(true),
@@ -445,7 +539,10 @@ pub(super) async fn put_tags(
 ) -> S3Result<S3Response<PutObjectTaggingOutput>> {
     let input = request.input;
     let tags = convert::check_tags(convert::read_tags(input.tagging))?;
-    let edit = |object: &mut Object| object.tags.clone_from(&tags);
+    let edit = |object: &mut Object| {
+        object.tags.clone_from(&tags);
+        Ok(())
+    };
     let object = buckets
         .annotate(&input.bucket, &input.key, input.version_id.as_deref(), edit, Some("ObjectTagging:Put"))
         .await;
@@ -460,7 +557,10 @@ pub(super) async fn delete_tags(
     request: S3Request<DeleteObjectTaggingInput>,
 ) -> S3Result<S3Response<DeleteObjectTaggingOutput>> {
     let input = request.input;
-    let edit = |object: &mut Object| object.tags.clear();
+    let edit = |object: &mut Object| {
+        object.tags.clear();
+        Ok(())
+    };
     let object = buckets
         .annotate(&input.bucket, &input.key, input.version_id.as_deref(), edit, Some("ObjectTagging:Delete"))
         .await;

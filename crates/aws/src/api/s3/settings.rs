@@ -21,6 +21,28 @@ pub(super) const LIFECYCLE: &str = "lifecycle";
 pub(super) const WEBSITE: &str = "website";
 pub(super) const ENCRYPTION: &str = "encryption";
 pub(super) const OWNERSHIP: &str = "ownership";
+pub(super) const OBJECT_LOCK: &str = "object-lock";
+pub(super) const ACL: &str = "acl";
+pub(super) const ACCELERATE: &str = "accelerate";
+pub(super) const LOGGING: &str = "logging";
+pub(super) const REQUEST_PAYMENT: &str = "request-payment";
+
+/// Checks rules for pages of other origins. Source: S3 user guide, "Elements of a CORS configuration" (2026-11).
+pub(super) fn check_cors(rules: &[CORSRule]) -> S3Result<()> {
+    if rules.is_empty() || rules.len() > 100 {
+        return Err(convert::malformed());
+    }
+    let is_known = |method: &str| ["GET", "PUT", "HEAD", "POST", "DELETE"].contains(&method);
+    let unknown = rules.iter().flat_map(|rule| &rule.allowed_methods).find(|method| !is_known(method));
+    match unknown {
+        Some(method) => {
+            let message =
+                format!("Found unsupported HTTP method in CORS config. Unsupported method is {method}");
+            Err(S3Error::with_message(S3ErrorCode::InvalidRequest, message))
+        }
+        None => Ok(()),
+    }
+}
 
 /// Keeps a configuration.
 pub(super) async fn set(buckets: &Buckets, bucket: &str, kind: &str, value: &impl Serialize) -> S3Result<()> {
@@ -47,7 +69,8 @@ pub(super) fn find<T: DeserializeOwned>(buckets: &Buckets, bucket: &str, kind: &
     of(&bucket, kind)
 }
 
-fn of<T: DeserializeOwned>(bucket: &Bucket, kind: &str) -> S3Result<Option<T>> {
+/// As [`find`], of a bucket that is at hand.
+pub(super) fn of<T: DeserializeOwned>(bucket: &Bucket, kind: &str) -> S3Result<Option<T>> {
     bucket
         .settings
         .get(kind)
@@ -62,11 +85,7 @@ pub(super) fn get<T: DeserializeOwned>(
     kind: &str,
     (code, message): (S3ErrorCode, &'static str),
 ) -> S3Result<T> {
-    find(buckets, bucket, kind)?.ok_or_else(|| {
-        let mut error = S3Error::with_message(code, message);
-        error.set_status_code(StatusCode::NOT_FOUND);
-        error
-    })
+    find(buckets, bucket, kind)?.ok_or_else(|| convert::not_found(code, message))
 }
 
 /// The bucket that a request names by its host or its path.

@@ -1,12 +1,13 @@
 //! Uploads in parts.
 
-use ebb_sources::bucket::{Buckets, CompletedPart as Chosen, ListingRequest, Upload};
+use ebb_sources::bucket::{Buckets, CompletedPart as Chosen, ListingRequest, NewObject, Upload};
 use s3s::dto::*;
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 
+use super::acl::Grants;
 use super::body::{Incoming, checksums, write};
-use super::convert;
 use super::objects::{copy_bytes, source};
+use super::{convert, lifecycle, lock};
 
 /// The longest page.
 const PAGE: usize = 1000;
@@ -30,8 +31,27 @@ pub(super) async fn begin(
     if let Some(algorithm) = &input.checksum_algorithm {
         new.settings.insert("checksum-algorithm".to_owned(), algorithm.as_str().to_owned());
     }
+    let lock = lock::of_headers(
+        buckets,
+        &input.bucket,
+        input.object_lock_mode.as_ref(),
+        input.object_lock_retain_until_date.as_ref(),
+        input.object_lock_legal_hold_status.as_ref(),
+    )?;
+    let grants = Grants {
+        canned: input.acl.as_ref().map(ObjectCannedACL::as_str),
+        full_control: input.grant_full_control.as_deref(),
+        read: input.grant_read.as_deref(),
+        read_acp: input.grant_read_acp.as_deref(),
+        write: None,
+        write_acp: input.grant_write_acp.as_deref(),
+    };
+    let new = NewObject { lock, ..grants.onto(new, buckets.account())? };
     let upload = buckets.begin_upload(&input.bucket, new).await.map_err(convert::error)?;
+    let (abort_date, abort_rule_id) = lifecycle::abortion(buckets, &input.bucket, &upload).unzip();
     Ok(S3Response::new(CreateMultipartUploadOutput {
+        abort_date,
+        abort_rule_id,
         bucket: Some(input.bucket),
         key: Some(upload.key),
         upload_id: Some(upload.id),
@@ -132,6 +152,7 @@ pub(super) async fn complete(
         .bucket(&input.bucket)
         .is_ok_and(|bucket| bucket.versioning != ebb_sources::bucket::Versioning::Never);
     Ok(S3Response::new(CompleteMultipartUploadOutput {
+        expiration: lifecycle::expiration(buckets, &input.bucket, &object),
         location: Some(format!("/{}/{}", input.bucket, object.key)),
         bucket: Some(input.bucket),
         key: Some(object.key.clone()),
@@ -182,15 +203,16 @@ pub(super) async fn parts(
             ..Part::default()
         })
         .collect();
-    let last = shown.last().and_then(|part| part.part_number).filter(|_| truncated);
+    let last = shown.last().and_then(|part| part.part_number);
     Ok(S3Response::new(ListPartsOutput {
         bucket: Some(input.bucket),
         key: Some(input.key),
         upload_id: Some(input.upload_id),
         max_parts: i32::try_from(limit).ok(),
         is_truncated: Some(truncated),
-        part_number_marker: input.part_number_marker,
-        next_part_number_marker: last.and_then(|last| last.to_string().parse().ok()),
+        part_number_marker: Some(input.part_number_marker.unwrap_or_default()),
+        next_part_number_marker: Some(last.unwrap_or_default()),
+        initiator: Some(convert::initiator(buckets.account())),
         parts: (!shown.is_empty()).then_some(shown),
         owner: Some(convert::owner(buckets.account())),
         storage_class: Some(StorageClass::from_static(StorageClass::STANDARD)),
@@ -236,7 +258,7 @@ pub(super) async fn list(
             upload_id: Some(upload.id),
             initiated: Some(convert::time(upload.begun)),
             owner: Some(owner.clone()),
-            initiator: Some(Initiator { display_name: owner.display_name.clone(), id: owner.id.clone() }),
+            initiator: Some(convert::initiator(buckets.account())),
             storage_class: Some(StorageClass::from_static(StorageClass::STANDARD)),
             ..MultipartUpload::default()
         });

@@ -1,0 +1,128 @@
+//! What errors tell besides their code and message: which bucket, key, version or upload they are about.
+
+use http::header::{CONTENT_LENGTH, HeaderValue};
+use http::request::Parts;
+use http::{Response, Uri};
+use http_body_util::BodyExt as _;
+
+use ebb_model::RequestId;
+
+use super::access::virtual_bucket;
+use crate::wire::{Body, QueryString, full_body};
+
+/// The header that carries which condition did not hold as far as here: it goes no further.
+pub(super) const CONDITION: &str = "x-ebb-condition";
+
+/// What a request is about, kept aside until its answer is there.
+pub(super) struct About {
+    bucket: String,
+    key: String,
+    version: Option<String>,
+    upload: Option<String>,
+    method: String,
+    /// The id of the request, and another that the service has besides.
+    ids: (String, String),
+}
+
+impl About {
+    pub(super) fn of(parts: &Parts, domain: &str) -> Self {
+        let host =
+            parts.headers.get(http::header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+        let path = path(&parts.uri);
+        let (bucket, key) = match virtual_bucket(host, domain) {
+            Some(bucket) => (bucket.to_owned(), path),
+            None => path
+                .split_once('/')
+                .map_or((path.clone(), String::new()), |(bucket, key)| (bucket.to_owned(), key.to_owned())),
+        };
+        let query = QueryString::parse(parts.uri.query().unwrap_or_default());
+        let parameter = |name: &str| query.get(name).map(str::to_owned);
+        let random = || RequestId::random().uuid().simple().to_string();
+        let ids = (random()[..16].to_ascii_uppercase(), random());
+        Self {
+            bucket,
+            key,
+            version: parameter("versionId"),
+            upload: parameter("uploadId"),
+            method: parts.method.to_string(),
+            ids,
+        }
+    }
+
+    /// The answer, with more in it where it is an error.
+    pub(super) async fn tell(self, mut response: Response<Body>) -> Response<Body> {
+        for (name, id) in [("x-amz-request-id", &self.ids.0), ("x-amz-id-2", &self.ids.1)] {
+            if let Ok(id) = HeaderValue::from_str(id) {
+                response.headers_mut().insert(name, id);
+            }
+        }
+        let is_error = response.status().is_client_error() || response.status().is_server_error();
+        if !is_error {
+            return response;
+        }
+        let (mut parts, body) = response.into_parts();
+        let condition = parts.headers.remove(CONDITION);
+        let condition = condition.and_then(|condition| condition.to_str().ok().map(str::to_owned));
+        // Errors are made whole, and short.
+        let Ok(body) = body.collect().await else {
+            return Response::from_parts(parts, full_body(""));
+        };
+        let body = body.to_bytes();
+        let text = String::from_utf8_lossy(&body);
+        let Some((before, after)) = text.rsplit_once("</Error>") else {
+            return Response::from_parts(parts, full_body(body));
+        };
+        let code = text.split_once("<Code>").and_then(|(_, rest)| rest.split_once("</Code>"));
+        let mut more = self.more(code.map(|(code, _)| code).unwrap_or_default());
+        if let Some(condition) = &condition {
+            more.push_str(&element("Condition", condition));
+        }
+        if !text.contains("<RequestId>") {
+            more.push_str(&element("RequestId", &self.ids.0));
+            more.push_str(&element("HostId", &self.ids.1));
+        }
+        let text = format!("{before}{more}</Error>{after}");
+        parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(text.len()));
+        Response::from_parts(parts, full_body(text))
+    }
+
+    fn more(&self, code: &str) -> String {
+        match code {
+            "NoSuchKey" => element("Key", &self.key),
+            "NoSuchVersion" => {
+                let version = self.version.as_deref().unwrap_or_default();
+                element("Key", &self.key) + &element("VersionId", version)
+            }
+            "MethodNotAllowed" => element("Method", &self.method) + &element("ResourceType", "DeleteMarker"),
+            "NoSuchUpload" => element("UploadId", self.upload.as_deref().unwrap_or_default()),
+            "NoSuchBucket"
+            | "NoSuchBucketPolicy"
+            | "NoSuchCORSConfiguration"
+            | "NoSuchLifecycleConfiguration"
+            | "NoSuchPublicAccessBlockConfiguration"
+            | "NoSuchTagSet"
+            | "NoSuchWebsiteConfiguration"
+            | "ObjectLockConfigurationNotFoundError"
+            | "OwnershipControlsNotFoundError"
+            | "BucketAlreadyExists"
+            | "BucketAlreadyOwnedByYou"
+            | "BucketNotEmpty"
+            | "InvalidBucketName" => element("BucketName", &self.bucket),
+            _ => String::new(),
+        }
+    }
+}
+
+/// The path without its first slash, decoded.
+fn path(uri: &Uri) -> String {
+    let path = uri.path().strip_prefix('/').unwrap_or(uri.path());
+    percent_encoding::percent_decode_str(path).decode_utf8_lossy().into_owned()
+}
+
+fn element(name: &str, value: &str) -> String {
+    format!("<{name}>{}</{name}>", escaped(value))
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
