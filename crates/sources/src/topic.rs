@@ -1,9 +1,10 @@
 //! Topics: what is published to one reaches everything that subscribed.
 //!
 //! Source: Amazon SNS developer guide and API reference (2026-11). `publish.rs` is the way of a message to a standard
-//! topic, `fifo.rs` that to a FIFO topic; `topics.rs` and `subscriptions.rs` are what is configured. What goes out is a
+//! topic, `fifo.rs` that to a FIFO topic, `archive.rs` what such a one keeps; `topics.rs` and `subscriptions.rs` are what is configured. What goes out is a
 //! [`Delivery`](crate::delivery::Delivery); `endpoint.rs` delivers to HTTP endpoints, `target.rs` lets others publish.
 
+mod archive;
 mod attributes;
 mod delivery_policy;
 mod endpoint;
@@ -26,10 +27,11 @@ use std::sync::{Arc, OnceLock};
 use ebb_invoker::Boxed;
 use ebb_model::{AccountId, Clock, Region, ServiceCaller};
 use ebb_store::{Change, Store, StoreError};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::delivery::Targets;
+use crate::delivery::{RateLimits, Targets};
 use crate::http_client::HttpClient;
 use crate::registry::{Follow, Registry};
 
@@ -75,6 +77,10 @@ struct Inner {
     endpoints: HttpClient,
     /// Where FIFO topics deliver, once it is known.
     targets: OnceLock<Targets>,
+    /// A subscription asked for a replay: the workers of FIFO topics look.
+    replay_wanted: Notify,
+    /// How much each subscription over HTTP takes.
+    rates: RateLimits,
     stop: CancellationToken,
     tasks: TaskTracker,
 }
@@ -91,6 +97,8 @@ impl Topics {
             signer: Signer::open(parts.store.clone()).await?,
             endpoints: HttpClient::new(),
             targets: OnceLock::new(),
+            replay_wanted: Notify::new(),
+            rates: RateLimits::default(),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
             store: parts.store,

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::delivery_policy::{self, DeliveryPolicy};
-use super::{Topic, TopicError};
+use super::{Topic, TopicError, archive};
 
 /// Protocols whose delivery status may be logged, as attributes begin with them.
 const FEEDBACK: [&str; 5] = ["HTTP", "Firehose", "Lambda", "Application", "SQS"];
@@ -33,9 +33,10 @@ pub(super) fn check_attribute(name: &str, value: &str, fifo: bool, new: bool) ->
         "DeliveryPolicy" if value.is_empty() => Ok(()),
         "DeliveryPolicy" => DeliveryPolicy::of_topic(value).map(drop).map_err(TopicError::Invalid),
         "ArchivePolicy" if value.is_empty() => Ok(()),
-        "ArchivePolicy" => Err(TopicError::Unsupported(
-            "ArchivePolicy: ebb does not keep the messages of topics for replay yet".to_owned(),
-        )),
+        "ArchivePolicy" if !fifo => {
+            invalid("ArchivePolicy Reason: ArchivePolicy can only be set on FIFO topics".to_owned())
+        }
+        "ArchivePolicy" => archive::retention(value).map(drop),
         "DisplayName" | "KmsMasterKeyId" => Ok(()),
         _ if is_feedback(name) => Ok(()),
         _ => invalid("AttributeName".to_owned()),

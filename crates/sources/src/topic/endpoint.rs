@@ -26,6 +26,16 @@ pub(super) fn about(kind: &str, id: &str, raw: bool) -> Value {
 }
 
 impl Topics {
+    /// How long a delivery has to wait, where the throttle policy of its subscription lets no more pass for now.
+    /// Source: Amazon SNS developer guide, "Creating an Amazon SNS delivery policy", `maxReceivesPerSecond` (2026-11).
+    pub(super) fn admit_to_endpoint(&self, delivery: &Delivery) -> Option<Duration> {
+        let subscription = self.subscription(&delivery.target).ok()?;
+        let topic = self.inner.topics.get(&subscription.topic)?;
+        let per_second = self.delivery_policy(&topic, &subscription).max_receives_per_second?;
+        let per_second = u32::try_from(per_second).unwrap_or(u32::MAX);
+        self.inner.rates.wait(&delivery.target, per_second, self.inner.clock.now())
+    }
+
     /// Calls the endpoint of the subscription that a delivery names.
     pub(super) async fn call_endpoint(&self, delivery: &Delivery) -> Result<(), Undelivered> {
         let Ok(subscription) = self.subscription(&delivery.target) else {

@@ -83,6 +83,9 @@ impl Topics {
         if let Some(sequence) = &message.sequence {
             put("SequenceNumber", sequence.as_str().into());
         }
+        if message.replayed {
+            put("Replayed", true.into());
+        }
         if let Some(seal) = seal {
             put("SignatureVersion", seal.version.as_str().into());
             put("Signature", seal.signature.as_str().into());

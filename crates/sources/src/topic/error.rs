@@ -23,6 +23,9 @@ pub enum TopicError {
     /// The one who asks may not.
     #[error("{0}")]
     NotAuthorized(String),
+    /// It is not in a state for this.
+    #[error("{0}")]
+    State(String),
     /// The filter policies are too many.
     #[error("{0}")]
     FilterPolicyLimit(String),

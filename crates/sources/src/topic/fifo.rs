@@ -83,17 +83,30 @@ impl Topics {
                 let Some(topic) = topics.inner.topics.get(&name).filter(|topic| topic.uid == uid) else {
                     return;
                 };
-                if let Err(error) = topics.work_off(&topic, &targets).await {
-                    tracing::error!(topic = topic.name, %error, "a FIFO topic could not be read; it is tried again");
-                    tokio::time::sleep(PAUSE).await;
+                // Before it is looked, so that no replay is missed that is wanted meanwhile.
+                let mut wanted = std::pin::pin!(topics.inner.replay_wanted.notified());
+                wanted.as_mut().enable();
+                let pause = match topics.work_off(&topic, &targets).await {
+                    Ok(true) => LOOK,
+                    Ok(false) => PAUSE,
+                    Err(error) => {
+                        tracing::error!(topic = topic.name, %error, "a FIFO topic could not be read; it is tried again");
+                        tokio::time::sleep(PAUSE).await;
+                        PAUSE
+                    }
+                };
+                tokio::select! {
+                    () = wanted => {}
+                    _ = tokio::time::timeout(pause, topics.inner.store.messages().wait(&uid, true)) => {}
                 }
-                let _ = tokio::time::timeout(LOOK, topics.inner.store.messages().wait(&uid, true)).await;
             }
         });
     }
 
-    /// Delivers what can be taken now.
-    async fn work_off(&self, topic: &Topic, targets: &Targets) -> Result<(), TopicError> {
+    /// Delivers what can be taken now, and what is to be replayed; says whether all replays are done.
+    async fn work_off(&self, topic: &Topic, targets: &Targets) -> Result<bool, TopicError> {
+        self.sweep_archive(topic).await?;
+        let replayed = self.make_replays(topic, targets).await?;
         let messages = self.inner.store.messages();
         let receive = Receive {
             queue: topic.uid.clone(),
@@ -119,7 +132,7 @@ impl Topics {
                 messages.set_visibility(&topic.uid, pause, ReceiptValidity::WhileHeld).await?;
             }
         }
-        Ok(())
+        Ok(replayed)
     }
 
     /// Delivers a message to all who want it; says whether it is done with.
@@ -142,11 +155,12 @@ impl Topics {
                 return Ok(false);
             }
         }
+        self.archive(topic, &message, &sequence(taken.id)).await?;
         Ok(true)
     }
 
     /// Makes one delivery; says whether it is done with.
-    async fn attempt(&self, delivery: Delivery, targets: &Targets) -> Result<bool, TopicError> {
+    pub(super) async fn attempt(&self, delivery: Delivery, targets: &Targets) -> Result<bool, TopicError> {
         let Err(error) = targets.deliver(&delivery).await else { return Ok(true) };
         if error.may_retry() {
             tracing::warn!(target = delivery.target, %error, "a delivery holds its group up and is tried again");

@@ -259,3 +259,6 @@ fn bound(operator: &str, value: Option<&Value>) -> Result<f64, TopicError> {
 fn invalid(reason: &str) -> TopicError {
     TopicError::invalid(format!("FilterPolicy: {reason}"))
 }
+
+#[cfg(test)]
+mod tests;

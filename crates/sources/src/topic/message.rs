@@ -55,6 +55,9 @@ pub(super) struct Accepted {
     pub(super) at: Timestamp,
     #[serde(skip)]
     pub(super) sequence: Option<String>,
+    /// Whether it is delivered once more, from the archive.
+    #[serde(skip)]
+    pub(super) replayed: bool,
 }
 
 impl Accepted {
@@ -96,7 +99,18 @@ impl TopicMessage {
         let (text, texts) = texts.unwrap_or_else(|| (self.message, BTreeMap::new()));
         let (subject, attributes) = (self.subject, self.attributes);
         let (group, deduplication) = (self.group, self.deduplication);
-        Ok(Accepted { id, texts, text, subject, attributes, group, deduplication, at, sequence: None })
+        Ok(Accepted {
+            id,
+            texts,
+            text,
+            subject,
+            attributes,
+            group,
+            deduplication,
+            at,
+            sequence: None,
+            replayed: false,
+        })
     }
 }
 

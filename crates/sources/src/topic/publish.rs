@@ -6,6 +6,7 @@ use std::sync::Arc;
 use ebb_model::RequestId;
 use ebb_store::NewWork;
 
+use super::archive::Replay;
 use super::envelope::Seals;
 use super::message::{Accepted, BYTES, Published, TopicMessage};
 use super::subscriptions::of_topic;
@@ -88,6 +89,8 @@ impl Topics {
         let all = self.inner.subscriptions.all();
         let wanting: Vec<&Arc<Subscription>> = of_topic(&all, &topic.name)
             .filter(|subscription| !subscription.is_pending() && subscription.wants(message))
+            // Who is caught up by a replay gets it by that.
+            .filter(|subscription| !subscription.replay.as_ref().is_some_and(Replay::holds_back))
             .collect();
         let mut seals = Seals::default();
         let mut deliveries = Vec::with_capacity(wanting.len());
@@ -97,7 +100,7 @@ impl Topics {
         Ok(deliveries)
     }
 
-    async fn delivery(
+    pub(super) async fn delivery(
         &self,
         topic: &Topic,
         subscription: &Subscription,

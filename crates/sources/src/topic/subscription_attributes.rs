@@ -6,6 +6,7 @@ use std::sync::Arc;
 use ebb_model::Region;
 use serde_json::{Value, json};
 
+use super::archive::Replay;
 use super::delivery_policy::{DEFAULT, DeliveryPolicy};
 use super::filter::{Filter, Scope};
 use super::subscriptions::of_topic;
@@ -62,9 +63,11 @@ fn check_one(
         "DeliveryPolicy" => DeliveryPolicy::of_subscription(value).map(drop).map_err(TopicError::Invalid),
         "RedrivePolicy" if value.is_empty() => Ok(()),
         "RedrivePolicy" => check_redrive(topic, endpoint, value, region),
-        "ReplayPolicy" => Err(TopicError::Unsupported(
-            "ReplayPolicy: ebb does not keep the messages of topics for replay yet".to_owned(),
-        )),
+        "ReplayPolicy" if value.is_empty() || value.trim() == "{}" => Ok(()),
+        "ReplayPolicy" if topic.archive_days().is_none() => {
+            Err(TopicError::invalid("ReplayPolicy Reason: the topic has no ArchivePolicy"))
+        }
+        "ReplayPolicy" => Replay::read(value).map(drop),
         // Only delivery streams need it.
         "SubscriptionRoleArn" => Ok(()),
         _ => Err(TopicError::invalid("AttributeName")),
@@ -129,12 +132,21 @@ impl Topics {
             let to = (subscription.protocol, subscription.endpoint.as_str());
             check(&topic, to, &subscription.attributes, &self.inner.region)?;
             subscription.attributes = normal(subscription.attributes);
-            if value.is_empty() || (name == "FilterPolicy" && value.trim() == "{}") {
+            let policy = ["FilterPolicy", "ReplayPolicy"].contains(&name);
+            let removed = value.is_empty() || (policy && value.trim() == "{}");
+            if removed {
                 subscription.attributes.remove(name);
+            }
+            if name == "ReplayPolicy" {
+                subscription.replay = if removed { None } else { Some(Replay::read(value)?) };
             }
             Ok::<_, TopicError>(Some(subscription))
         };
-        self.inner.subscriptions.edit(&subscription.key(), edit).await.map(drop)
+        self.inner.subscriptions.edit(&subscription.key(), edit).await?;
+        if name == "ReplayPolicy" {
+            self.inner.replay_wanted.notify_waiters();
+        }
+        Ok(())
     }
 
     fn check_policies(&self, subscription: &Subscription) -> Result<(), TopicError> {
@@ -171,6 +183,9 @@ impl Topics {
         let scope = subscription.attribute("FilterPolicyScope").unwrap_or("MessageAttributes");
         if subscription.attribute("FilterPolicy").is_some() {
             show("FilterPolicyScope", scope.to_owned());
+        }
+        if let Some(replay) = &subscription.replay {
+            show("ReplayStatus", replay.status().to_owned());
         }
         if let Some(effective) = self.effective_delivery_policy(&subscription) {
             show("EffectiveDeliveryPolicy", effective.to_string());

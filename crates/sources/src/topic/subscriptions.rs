@@ -7,6 +7,7 @@ use std::time::Duration;
 use ebb_model::{RequestId, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::archive::Replay;
 use super::filter::{Filter, Scope};
 use super::message::Accepted;
 use super::subscription_attributes::{check, has, normal};
@@ -109,6 +110,9 @@ pub struct Subscription {
     pub authenticate_unsubscribe: bool,
     /// When it was made.
     pub created: Timestamp,
+    /// The replay that it asked for last.
+    #[serde(default)]
+    pub(super) replay: Option<Replay>,
     #[serde(skip)]
     filter: Compiled,
 }
@@ -204,6 +208,8 @@ impl Topics {
         let confirmed = new.protocol.confirms_itself();
         let mut attributes = new.attributes;
         attributes.retain(|_, value| !value.is_empty());
+        let replay = attributes.get("ReplayPolicy").filter(|policy| policy.trim() != "{}");
+        let replay = replay.map(|policy| Replay::read(policy)).transpose()?;
         let subscription = Subscription {
             topic: topic.name.clone(),
             id: RequestId::random().to_string(),
@@ -216,6 +222,7 @@ impl Topics {
             authenticated: confirmed,
             authenticate_unsubscribe: false,
             created: self.inner.clock.now(),
+            replay,
             filter: Compiled::default(),
         };
         let key = subscription.key();
@@ -224,6 +231,9 @@ impl Topics {
         let made = made.ok_or_else(TopicError::no_subscription)?;
         if !confirmed {
             self.ask_to_confirm(&made).await?;
+        }
+        if made.replay.is_some() {
+            self.inner.replay_wanted.notify_waiters();
         }
         Ok(made)
     }

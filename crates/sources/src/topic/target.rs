@@ -1,5 +1,7 @@
 //! Topics as targets of others, and what topics themselves deliver over HTTP.
 
+use std::time::Duration;
+
 use ebb_invoker::Boxed;
 
 use super::{TopicError, TopicMessage, Topics};
@@ -61,5 +63,9 @@ impl TopicTarget {
 impl Target for TopicTarget {
     fn deliver<'a>(&'a self, delivery: &'a Delivery) -> Boxed<'a, Result<(), Undelivered>> {
         Box::pin(self.send(delivery))
+    }
+
+    fn admit(&self, delivery: &Delivery) -> Option<Duration> {
+        self.topics.admit_to_endpoint(delivery)
     }
 }

@@ -388,6 +388,7 @@ fn accepted(attributes: &[(&str, &str, &str)], text: &str) -> Accepted {
         deduplication: None,
         at: Timestamp(0),
         sequence: None,
+        replayed: false,
     }
 }
 

@@ -27,6 +27,9 @@ pub struct Topic {
     pub subscriptions_deleted: u64,
     /// When it was made.
     pub created: Timestamp,
+    /// Since when it keeps messages, where it does.
+    #[serde(default)]
+    pub(super) archived_since: Option<Timestamp>,
 }
 
 impl Topic {
@@ -98,6 +101,7 @@ impl Topics {
                 tags: given_tags.clone(),
                 subscriptions_deleted: 0,
                 created: now,
+                archived_since: given.contains_key("ArchivePolicy").then_some(now),
             }))
         });
         let topic = made.await?.ok_or_else(TopicError::no_topic)?;
@@ -160,6 +164,10 @@ impl Topics {
     pub async fn delete(&self, arn: &str) -> Result<(), TopicError> {
         let name = self.name_in(arn)?;
         let topic = self.inner.topics.get(name);
+        if topic.as_ref().is_some_and(|topic| topic.archive_days().is_some()) {
+            let message = "Cannot delete a topic with an ArchivePolicy: deactivate it first.";
+            return Err(TopicError::State(message.to_owned()));
+        }
         for subscription in of_topic(&self.inner.subscriptions.all(), name) {
             self.inner.subscriptions.edit(&subscription.key(), |_| Ok::<_, TopicError>(None)).await?;
         }
@@ -177,14 +185,24 @@ impl Topics {
     pub async fn set_attribute(&self, arn: &str, name: &str, value: &str) -> Result<(), TopicError> {
         let topic = self.topic(arn)?;
         check_attribute(name, value, topic.is_fifo(), false)?;
-        self.edit_topic(&topic.name, |topic| {
+        let now = self.inner.clock.now();
+        let edit = |topic: &mut Topic| {
             topic.attributes.insert(name.to_owned(), value.to_owned());
-            if value.is_empty() {
+            if value.is_empty() || (name == "ArchivePolicy" && topic.archive_days().is_none()) {
                 topic.attributes.remove(name);
             }
+            if name == "ArchivePolicy" {
+                topic.archived_since = topic.archive_days().and(topic.archived_since.or(Some(now)));
+            }
             Ok(())
-        })
-        .await
+        };
+        self.edit_topic(&topic.name, edit).await?;
+        match self.inner.topics.get(&topic.name) {
+            Some(after) if name == "ArchivePolicy" && after.archive_days().is_none() => {
+                self.forget_archive(&after).await
+            }
+            _ => Ok(()),
+        }
     }
 
     pub(super) async fn edit_topic(
@@ -223,6 +241,9 @@ impl Topics {
         show("EffectiveDeliveryPolicy", attributes::effective_delivery_policy(&topic).to_string());
         show("DisplayName", topic.attributes.get("DisplayName").cloned().unwrap_or_default());
         show("Policy", self.policy_of(&topic).into_value().to_string());
+        if let Some(begin) = self.archive_begins(&topic) {
+            show("BeginningArchiveTime", begin.to_rfc3339());
+        }
         if topic.is_fifo() {
             show("FifoTopic", "true".to_owned());
             let deduplicates = topic.attribute("ContentBasedDeduplication").unwrap_or("false");

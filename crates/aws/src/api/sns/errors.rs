@@ -13,6 +13,7 @@ fn code(error: &TopicError) -> (&'static str, StatusCode) {
         TopicError::NoResource => ("ResourceNotFound", StatusCode::NOT_FOUND),
         TopicError::Invalid(_) | TopicError::Token | TopicError::Unsupported(_) => ("InvalidParameter", bad),
         TopicError::Value(_) => ("ParameterValueInvalid", bad),
+        TopicError::State(_) => ("InvalidState", bad),
         TopicError::NotAuthorized(_) => ("AuthorizationError", StatusCode::FORBIDDEN),
         TopicError::FilterPolicyLimit(_) => ("FilterPolicyLimitExceeded", StatusCode::FORBIDDEN),
         TopicError::SubscriptionLimit(_) => ("SubscriptionLimitExceeded", StatusCode::FORBIDDEN),
