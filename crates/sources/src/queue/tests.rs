@@ -8,6 +8,8 @@ use serde_json::json;
 use super::*;
 use crate::delivery::{Delivery, Message, Sender, Target as _};
 
+mod fifo;
+
 struct TestClock(AtomicI64);
 
 impl Clock for TestClock {

@@ -203,3 +203,71 @@ fn schedules_of_apps_go_to_the_second() {
         "six fields begin with the minutes"
     );
 }
+
+/// Whether a day is one of a field of days, by the words of the documentation: looked at from the whole month.
+fn is_day(at: DateTime, field: &str) -> bool {
+    let days = at.date().days_in_month();
+    let date = |day: i8| jiff::civil::date(at.year(), at.month(), day);
+    let weekday = |day: i8| date(day).weekday().since(Weekday::Sunday) + 1;
+    let is_work = |day: i8| (2..=6).contains(&weekday(day));
+    let last_work = (1..=days).rev().find(|day| is_work(*day));
+    if field == "L" {
+        return at.day() == days;
+    }
+    if field == "LW" {
+        return Some(at.day()) == last_work;
+    }
+    if let Some(near) = field.strip_suffix('W') {
+        let near: i8 = near.parse().expect("a day");
+        // The working day that is nearest, within the month.
+        let nearest = (1..=days).filter(|day| is_work(*day)).min_by_key(|day| (*day - near).abs());
+        return near <= days && Some(at.day()) == nearest;
+    }
+    let (first, step) = field.split_once('/').expect("a step");
+    let (first, step): (i8, i8) = (first.parse().expect("a day"), step.parse().expect("a step"));
+    at.day() >= first && (at.day() - first) % step == 0
+}
+
+/// The same for days of the week: `6L` the last Friday, `2#1` the first Monday.
+fn is_weekday(at: DateTime, field: &str) -> bool {
+    let weekday = at.weekday().since(Weekday::Sunday) + 1;
+    let in_month = at.date().days_in_month();
+    if let Some(last) = field.strip_suffix('L') {
+        return weekday.to_string() == last && at.day() + 7 > in_month;
+    }
+    let (day, number) = field.split_once('#').expect("a number");
+    weekday.to_string() == day && (at.day() - 1) / 7 + 1 == number.parse::<i8>().expect("a number")
+}
+
+fn day_field() -> impl Strategy<Value = (String, bool)> {
+    prop_oneof![
+        Just(("L".to_owned(), false)),
+        Just(("LW".to_owned(), false)),
+        (1..=28_i8).prop_map(|day| (format!("{day}W"), false)),
+        (1..=20_i8, 1..=9_i8).prop_map(|(first, step)| (format!("{first}/{step}"), false)),
+        (1..=7_i8).prop_map(|day| (format!("{day}L"), true)),
+        (1..=7_i8, 1..=5_i8).prop_map(|(day, number)| (format!("{day}#{number}"), true)),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn days_with_letters_are_those_of_a_walk_over_every_day((field, weekday) in day_field(), month in 0_i32..40) {
+        let (day, of_week) = if weekday { ("?", field.as_str()) } else { (field.as_str(), "?") };
+        let text = format!("cron(0 12 {day} * {of_week} *)");
+        let expression = Expression::parse(&text, Grammar::Rule).expect("an expression");
+        let begin = jiff::civil::date(2024, 1, 1).checked_add(jiff::Span::new().months(month)).expect("a date");
+        let noon = |day: i64| {
+            begin.checked_add(jiff::Span::new().days(day)).expect("a date").at(12, 0, 0, 0)
+        };
+        let due = |at: &DateTime| if weekday { is_weekday(*at, &field) } else { is_day(*at, &field) };
+        let zoned = |at: DateTime| Timestamp(at.to_zoned(TimeZone::UTC).expect("a time").timestamp().as_millisecond());
+        let start = zoned(begin.at(0, 0, 0, 0));
+        let mut after = start;
+        for at in (0..200).map(noon).filter(due).take(8) {
+            after = expression.next(after, start, &TimeZone::UTC).expect("a date");
+            prop_assert_eq!(after, zoned(at), "{}", text);
+        }
+    }
+}
