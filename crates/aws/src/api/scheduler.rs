@@ -39,9 +39,11 @@ impl From<SchedulerError> for AwsError {
         let message = error.to_string();
         match error {
             SchedulerError::NotFound(_) => {
-                Self::new("ResourceNotFoundException", StatusCode::NOT_FOUND, message)
+                told(Self::new("ResourceNotFoundException", StatusCode::NOT_FOUND, message))
             }
-            SchedulerError::Conflict(_) => Self::new("ConflictException", StatusCode::CONFLICT, message),
+            SchedulerError::Conflict(_) => {
+                told(Self::new("ConflictException", StatusCode::CONFLICT, message))
+            }
             SchedulerError::Invalid(_) => invalid(message),
             SchedulerError::Store(error) => Self::internal(error),
         }
@@ -49,7 +51,13 @@ impl From<SchedulerError> for AwsError {
 }
 
 fn invalid(message: impl Into<String>) -> AwsError {
-    AwsError::client("ValidationException", message)
+    told(AwsError::client("ValidationException", message))
+}
+
+/// An error with its message under the name that the service's model gives it, besides the common one.
+fn told(error: AwsError) -> AwsError {
+    let message = error.message.to_string();
+    error.with("Message", message)
 }
 
 /// The page of a list that the query asks for, under `member`.

@@ -28,6 +28,10 @@ pub const DEFAULT_GROUP: &str = "default";
 /// What the groups of apps begin with.
 pub const APP_GROUP_PREFIX: &str = "ebb-app-";
 
+/// How long ago a schedule that is made may have begun. Source: EventBridge Scheduler API reference,
+/// `CreateSchedule` (2026-11).
+const START_MAY_BE_PAST: Duration = Duration::from_secs(5 * 60);
+
 /// What the scheduler is opened with.
 pub struct SchedulerParts {
     /// Where schedules are kept.
@@ -184,8 +188,12 @@ impl Scheduler {
     /// [`SchedulerError::Conflict`], [`SchedulerError::NotFound`] for its group, [`SchedulerError::Invalid`].
     pub async fn create(&self, new: Schedule) -> Result<Arc<Schedule>, SchedulerError> {
         self.group(&new.group)?;
-        new.check(self.inner.clock.now())?;
         let now = self.inner.clock.now();
+        new.check(now)?;
+        if new.start.is_some_and(|start| start.plus(START_MAY_BE_PAST) < now) {
+            let message = "The StartDate you specify cannot be earlier than 5 minutes ago.";
+            return Err(SchedulerError::Invalid(message.to_owned()));
+        }
         let key = new.key();
         let made = self.inner.schedules.edit(&key, |before| match before {
             Some(before) if before.client_token.is_some() && before.client_token == new.client_token => {
@@ -454,7 +462,9 @@ impl Schedule {
         let invalid = |message: String| Err(SchedulerError::Invalid(message));
         check_name(&self.name)?;
         if let Err(error) = Expression::parse(&self.expression, self.grammar()) {
-            return invalid(format!("Invalid Schedule Expression {}. {error}", self.expression));
+            // The service says no more; the reason is told to who runs the server.
+            tracing::info!(%error, expression = self.expression, "a schedule expression is refused");
+            return invalid(format!("Invalid Schedule Expression {}.", self.expression));
         }
         if self.zone().is_none() {
             return invalid(format!(

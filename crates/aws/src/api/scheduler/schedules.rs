@@ -108,10 +108,8 @@ impl FlexibleTimeWindow {
         let mode = self.mode.as_deref().ok_or_else(|| missing("flexibleTimeWindow.mode"))?;
         let mode = one_of("flexibleTimeWindow.mode", Some(mode), ["OFF", "FLEXIBLE"])?;
         match (mode, self.maximum_window_in_minutes) {
-            ("OFF", None) => Ok(None),
-            ("OFF", Some(_)) => {
-                Err(invalid("MaximumWindowInMinutes is only allowed with the mode FLEXIBLE."))
-            }
+            // What is said of a window that is off changes nothing.
+            ("OFF", _) => Ok(None),
             (_, None) => Err(invalid("The mode FLEXIBLE requires MaximumWindowInMinutes.")),
             (_, minutes) => Ok(minutes),
         }

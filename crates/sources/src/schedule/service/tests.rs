@@ -158,6 +158,7 @@ async fn what_makes_no_sense_is_refused() {
         schedule("s", "every day"),
         Schedule { timezone: Some("Nowhere".to_owned()), ..schedule("s", "rate(1 day)") },
         Schedule { end: Some(Timestamp(START - 1)), ..schedule("s", "rate(1 day)") },
+        Schedule { start: Some(Timestamp(START - 5 * 60_000 - 1)), ..schedule("s", "rate(1 day)") },
         Schedule { window_minutes: Some(1441), ..schedule("s", "rate(1 day)") },
         Schedule { target: target("nope"), ..schedule("s", "rate(1 day)") },
         Schedule {
