@@ -1,9 +1,11 @@
 """The event bus: patterns, targets, transformers, dead letters, archives."""
 import json
+import time
 import uuid
 
 import pytest
 from botocore.exceptions import ClientError
+from conftest import eventually
 
 OPEN = json.dumps({"Version": "2012-10-17", "Statement": [
     {"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": "*"}]})
@@ -111,3 +113,21 @@ def test_one_bad_entry_does_not_keep_the_others_out(bus):
                                      {"Source": "a", "DetailType": "t", "Detail": "no JSON"}])
     assert answer["FailedEntryCount"] == 1 and "EventId" in answer["Entries"][0]
     assert answer["Entries"][1]["ErrorCode"] == "MalformedDetail"
+
+
+def test_a_log_group_is_a_target(server, bus):
+    logs, group = server.client("logs"), f"/aws/events/g-{uuid.uuid4().hex[:8]}"
+    logs.create_log_group(logGroupName=group)
+    source, arn = f"s-{uuid.uuid4().hex[:8]}", f"arn:aws:logs:us-east-1:000000000000:log-group:{group}"
+    rule(bus, {"source": [source]}, Arn=arn)
+    put(bus, source, {"n": 1})
+    (event,) = eventually(lambda: logs.filter_log_events(logGroupName=group)["events"])
+    assert json.loads(event["message"])["detail"] == {"n": 1}
+    # An input of these two members says the time and the message.
+    now = int(time.time() * 1000) - 5000
+    rule(bus, {"source": [source + "2"]}, Arn=arn, InputTransformer={
+        "InputPathsMap": {"s": "$.source"}, "InputTemplate": json.dumps({"timestamp": now, "message": "<s> came"})})
+    put(bus, source + "2", {})
+    found = lambda: [e for e in logs.filter_log_events(logGroupName=group)["events"] if e["message"].endswith(" came")]
+    (event,) = eventually(found)
+    assert (event["message"], event["timestamp"]) == (f"{source}2 came", now)

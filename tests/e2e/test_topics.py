@@ -151,3 +151,48 @@ def test_errors_are_those_of_the_client_library(sns):
     with pytest.raises(ClientError) as refused:
         sns.get_data_protection_policy(ResourceArn=topic)
     assert "GetDataProtectionPolicy" in str(refused.value)
+
+
+def test_a_fifo_topic_keeps_its_messages_and_delivers_them_once_more(sns, sqs, queue):
+    topic = sns.create_topic(Name=fresh() + ".fifo", Attributes={
+        "FifoTopic": "true", "ContentBasedDeduplication": "true",
+        "ArchivePolicy": json.dumps({"MessageRetentionPeriod": "7"})})["TopicArn"]
+    first, first_arn = queue(FifoQueue="true")
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=first_arn)
+    bodies = [str(n) for n in range(12)]
+    for body in bodies:
+        sns.publish(TopicArn=topic, Message=body, MessageGroupId="g")
+    originals = [json.loads(m["Body"]) for m in drain(sqs, first, 12)]
+    assert "BeginningArchiveTime" in sns.get_topic_attributes(TopicArn=topic)["Attributes"]
+    # Who subscribes later gets what was before, then what is new.
+    policy = json.dumps({"PointType": "Timestamp", "StartingPoint": "2020-01-01T00:00:00Z"})
+    second, second_arn = queue(FifoQueue="true")
+    subscription = sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=second_arn, ReturnSubscriptionArn=True,
+                                 Attributes={"ReplayPolicy": policy})["SubscriptionArn"]
+    status = lambda: sns.get_subscription_attributes(SubscriptionArn=subscription)["Attributes"].get("ReplayStatus")
+    eventually(lambda: status() == "Completed")
+    sns.publish(TopicArn=topic, Message="new", MessageGroupId="g")
+    got = [json.loads(m["Body"]) for m in drain(sqs, second, 13)]
+    assert [m["Message"] for m in got] == [*bodies, "new"]
+    assert [m.get("Replayed") for m in got] == [True] * 12 + [None]
+    assert [(m["MessageId"], m["SequenceNumber"]) for m in got[:12]] == [(m["MessageId"], m["SequenceNumber"]) for m in originals]
+    # The same queue may have them another time, though it knows their ids.
+    sns.set_subscription_attributes(SubscriptionArn=subscription, AttributeName="ReplayPolicy", AttributeValue=policy)
+    assert [json.loads(m["Body"])["Message"] for m in drain(sqs, second, 13)] == [*bodies, "new"]
+    with pytest.raises(sns.exceptions.InvalidStateException):
+        sns.delete_topic(TopicArn=topic)
+    sns.set_topic_attributes(TopicArn=topic, AttributeName="ArchivePolicy", AttributeValue="{}")
+    sns.delete_topic(TopicArn=topic)
+
+
+def test_a_throttle_policy_delays_and_loses_nothing(sns, endpoint):
+    url, posted = endpoint
+    topic = sns.create_topic(Name=fresh())["TopicArn"]
+    sns.subscribe(TopicArn=topic, Protocol="http", Endpoint=url, Attributes={
+        "DeliveryPolicy": json.dumps({"throttlePolicy": {"maxReceivesPerSecond": 5}})})
+    eventually(lambda: posted)
+    requests.get(json.loads(posted[0][1])["SubscribeURL"])
+    for n in range(12):
+        sns.publish(TopicArn=topic, Message=str(n))
+    eventually(lambda: len(posted) == 13)
+    assert sorted(int(json.loads(body)["Message"]) for _, body in posted[1:]) == list(range(12))

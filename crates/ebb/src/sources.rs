@@ -9,7 +9,7 @@ use ebb_model::Clock;
 use ebb_sources::bucket::{BucketParts, Buckets};
 use ebb_sources::bus::{BusParts, BusTarget, EventBuses};
 use ebb_sources::delivery::{
-    Attribute, Deliveries, Delivery, DeliveryParts, FunctionTarget, Message, Sender, Targets,
+    Attribute, Deliveries, Delivery, DeliveryParts, FunctionTarget, LogGroupTarget, Message, Sender, Targets,
 };
 use ebb_sources::http_api::{HttpApis, HttpApisParts};
 use ebb_sources::iam::{Iam, IamParts};
@@ -110,7 +110,8 @@ impl Sources {
             .with("lambda", Arc::new(FunctionTarget::new(invoker.clone())))
             .with("sqs", Arc::new(QueueTarget::new(queues.clone())))
             .with("events", Arc::new(BusTarget::new(buses.clone())))
-            .with("sns", Arc::new(TopicTarget::new(topics.clone())));
+            .with("sns", Arc::new(TopicTarget::new(topics.clone())))
+            .with("logs", Arc::new(LogGroupTarget::new(store.logs().clone(), clock.clone())));
         topics.start_fifo(targets.clone());
         let deliveries =
             Deliveries::start(DeliveryParts { store: store.clone(), clock: clock.clone(), targets });

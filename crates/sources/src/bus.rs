@@ -128,7 +128,9 @@ pub enum BusError {
 
 impl From<InvalidExpression> for BusError {
     fn from(error: InvalidExpression) -> Self {
-        Self::Invalid(format!("Parameter ScheduleExpression is not valid. Reason: {error}"))
+        // The service says no more; the reason is told to who runs the server.
+        tracing::info!(%error, "a schedule expression is refused");
+        Self::Invalid("Parameter ScheduleExpression is not valid.".to_owned())
     }
 }
 

@@ -6,6 +6,7 @@
 //! used up, goes to its dead-letter queue, where it has one.
 
 mod function;
+mod log_group;
 mod rate;
 mod retry;
 mod worker;
@@ -20,6 +21,7 @@ use ebb_store::NewWork;
 use serde::{Deserialize, Serialize};
 
 pub use function::FunctionTarget;
+pub use log_group::LogGroupTarget;
 pub(crate) use rate::RateLimits;
 pub use retry::RetryPolicy;
 pub use worker::{Deliveries, DeliveryParts};

@@ -124,6 +124,27 @@ fn violations(wrong: &[String]) -> AwsError {
     invalid(format!("{} validation {errors} detected: {}", wrong.len(), wrong.join("; ")))
 }
 
+/// A filter of a list, and what states it may ask for: there is at most one filter.
+fn check_filters(
+    operation: &str,
+    filters: [Option<&str>; 3],
+    state: Option<&str>,
+    states: &[&str],
+) -> Result<(), AwsError> {
+    if filters.iter().flatten().count() > 1 {
+        return Err(invalid(format!(
+            "At most one filter is allowed for {operation}. Use either : State, EventSourceArn, or NamePrefix."
+        )));
+    }
+    match state.filter(|state| !states.contains(state)) {
+        Some(state) => Err(violations(&[format!(
+            "Value '{state}' at 'state' failed to satisfy constraint: Member must satisfy enum value set: [{}]",
+            states.join(", ")
+        )])),
+        None => Ok(()),
+    }
+}
+
 /// A name of a connection or an API destination.
 fn checked_name(name: String) -> Result<String, AwsError> {
     let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');

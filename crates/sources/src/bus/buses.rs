@@ -91,7 +91,7 @@ impl EventBuses {
             return Err(BusError::Invalid(format!("{name:?} is no name of an event bus")));
         }
         if name.starts_with("aws.") || name.contains('/') {
-            let message = "Event bus name must not contain '/', which partner event buses have.";
+            let message = "Event bus name must not contain '/'.";
             return Err(BusError::Invalid(message.to_owned()));
         }
         let now = self.inner.clock.now();
@@ -211,9 +211,6 @@ impl EventBuses {
             let mut policy = bus.document();
             match id {
                 None => bus.policy = None,
-                Some(_) if policy.statements().is_empty() => {
-                    return Err(BusError::NotFound("EventBus does not have a policy.".to_owned()));
-                }
                 Some(id) if !policy.remove(id) => {
                     let message = "Statement with the provided id does not exist.";
                     return Err(BusError::NotFound(message.to_owned()));

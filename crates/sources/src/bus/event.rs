@@ -98,6 +98,9 @@ impl NewEvent {
             replay: None,
             detail,
         };
+        let compacted = compacted(detail.get());
+        let compacted: &RawValue = serde_json::from_str(&compacted).map_err(|_| malformed())?;
+        let envelope = Envelope { detail: compacted, ..envelope };
         let text = serde_json::to_string(&envelope).map_err(|_| malformed())?;
         let document = serde_json::from_str(&text).map_err(|_| malformed())?;
         Ok(Event { id: acceptance.id.to_owned(), text, document })
@@ -113,9 +116,43 @@ impl NewEvent {
     }
 }
 
+/// JSON without the space between its tokens, as the service passes it on.
+fn compacted(json: &str) -> String {
+    let mut compacted = String::with_capacity(json.len());
+    let (mut quoted, mut escaped) = (false, false);
+    for character in json.chars() {
+        if quoted {
+            quoted = escaped || character != '"';
+            escaped = !escaped && character == '\\';
+        } else if character.is_ascii_whitespace() {
+            continue;
+        } else {
+            quoted = character == '"';
+        }
+        compacted.push(character);
+    }
+    compacted
+}
+
 fn required<'a>(name: &str, value: Option<&'a str>) -> Result<&'a str, RefusedEvent> {
     value.filter(|value| !value.is_empty()).ok_or_else(|| RefusedEvent {
         code: "InvalidArgument",
         message: format!("Parameter {name} is not valid. Reason: {name} is a required argument."),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn space_goes_only_between_tokens() {
+        for (json, expected) in [
+            ("{ \"a\" : [ 1 , 2.50 ] }", "{\"a\":[1,2.50]}"),
+            ("{\"a b\": \"c  d\"}", "{\"a b\":\"c  d\"}"),
+            ("{\"a\": \"\\\" x\\\\\", \"b\":\n\t1}", "{\"a\":\"\\\" x\\\\\",\"b\":1}"),
+        ] {
+            assert_eq!(compacted(json), expected);
+        }
+    }
 }

@@ -42,16 +42,19 @@ impl EventBuses {
     /// [`BusError::Invalid`] where there are too many or they are too large, [`BusError::Store`].
     pub async fn publish(&self, events: &[NewEvent]) -> Result<Vec<Result<String, RefusedEvent>>, BusError> {
         if events.is_empty() || events.len() > ENTRIES {
+            let (value, bound) = if events.is_empty() {
+                ("[]", "greater than or equal to 1".to_owned())
+            } else {
+                ("[PutEventsRequestEntry]", format!("less than or equal to {ENTRIES}"))
+            };
             return Err(BusError::Invalid(format!(
-                "1 validation error detected: Value at 'entries' failed to satisfy constraint: Member must have \
-                 length between 1 and {ENTRIES}"
+                "1 validation error detected: Value '{value}' at 'entries' failed to satisfy constraint: Member must have \
+                 length {bound}"
             )));
         }
         if events.iter().map(NewEvent::size).sum::<usize>() > REQUEST_BYTES {
-            let message = format!(
-                "Total size of the entries in the request is over the limit of {REQUEST_BYTES} bytes."
-            );
-            return Err(BusError::Invalid(message));
+            let message = "Total size of the entries in the request is over the limit.";
+            return Err(BusError::Invalid(message.to_owned()));
         }
         let now = self.inner.clock.now();
         let mut consequences = Consequences::default();
@@ -120,13 +123,11 @@ impl EventBuses {
     /// [`BusError::InvalidPattern`]; [`BusError::Invalid`] where it is no event.
     pub fn test_pattern(&self, pattern: &str, event: &str) -> Result<bool, BusError> {
         let pattern = Pattern::parse(pattern)?;
-        let event: Value = serde_json::from_str(event).map_err(|_| {
-            BusError::Invalid("Parameter Event is not valid. Reason: it is not JSON.".to_owned())
-        })?;
-        for name in ["id", "account", "source", "time", "region", "resources", "detail-type"] {
+        let invalid = || BusError::Invalid("Parameter Event is not valid.".to_owned());
+        let event: Value = serde_json::from_str(event).map_err(|_| invalid())?;
+        for name in ["id", "account", "source", "time", "region", "detail-type"] {
             if event.get(name).is_none() {
-                let message = format!("Parameter Event is not valid. Reason: {name} is a required argument.");
-                return Err(BusError::Invalid(message));
+                return Err(invalid());
             }
         }
         Ok(pattern.matches(&event))

@@ -96,14 +96,14 @@ impl EventBuses {
         }
         let archive = self.archive_of_arn(&new.archive_arn)?;
         let bus = self.bus_of_arn(&new.bus_arn)?;
-        if bus != archive.bus {
-            let message =
-                "Parameter Destination.Arn is not valid. Reason: Cross event bus replay is not permitted.";
-            return Err(BusError::Invalid(message.to_owned()));
-        }
         if new.until <= new.from {
             let message =
                 "Parameter EventEndTime is not valid. Reason: EventStartTime must be before EventEndTime.";
+            return Err(BusError::Invalid(message.to_owned()));
+        }
+        if bus != archive.bus {
+            let message =
+                "Parameter Destination.Arn is not valid. Reason: Cross event bus replay is not permitted.";
             return Err(BusError::Invalid(message.to_owned()));
         }
         let now = self.inner.clock.now();

@@ -102,7 +102,16 @@ impl RuleTarget {
     fn check(&self) -> Result<(), BusError> {
         let invalid = |message: String| Err(BusError::Invalid(message));
         if !is_name(&self.id, 64, &[]) {
-            return invalid(format!("{:?} is no id of a target", self.id));
+            let constraint = if self.id.len() > 64 {
+                "Member must have length less than or equal to 64"
+            } else {
+                "Member must satisfy regular expression pattern: [\\.\\-_A-Za-z0-9]+"
+            };
+            return invalid(format!(
+                "1 validation error detected: Value '{}' at 'targets.1.member.id' failed to satisfy constraint: \
+                 {constraint}",
+                self.id
+            ));
         }
         if !self.arn.starts_with("arn:") || self.arn.split(':').count() < 6 {
             return invalid(format!(
@@ -114,16 +123,13 @@ impl RuleTarget {
             return invalid(format!("{queue} is not the ARN of a queue, which a dead-letter target must be"));
         }
         if self.arn.contains(":sqs:") && self.arn.ends_with(".fifo") && self.message_group.is_none() {
-            return invalid(format!(
-                "Parameter(s) MessageGroupId must be specified for target: {}.",
-                self.id
-            ));
+            return invalid(format!("Parameter(s) SqsParameters must be specified for target: {}.", self.id));
         }
         if self.retry.is_some_and(|retry| retry.attempts > 185 || !(60..=86_400).contains(&retry.age_seconds))
         {
             return invalid(format!("RetryPolicy of target {} is out of range", self.id));
         }
-        self.input.check().map_err(BusError::Invalid)
+        self.input.check(&self.id).map_err(BusError::Invalid)
     }
 
     /// The parameters of its kind, with values of the event in the place of paths. Source: EventBridge user guide,

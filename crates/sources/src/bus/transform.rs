@@ -38,11 +38,11 @@ pub(super) struct Reserved<'a> {
 }
 
 impl Input {
-    /// Checks paths and placeholders.
+    /// Checks paths and placeholders, for the target of this id.
     ///
     /// # Errors
     /// What is wrong, for people.
-    pub(super) fn check(&self) -> Result<(), String> {
+    pub(super) fn check(&self, target: &str) -> Result<(), String> {
         let path = |path: &str| Path::parse(path).map(drop).ok_or(format!("Invalid JSON path: {path}"));
         match self {
             Self::Whole => Ok(()),
@@ -62,7 +62,7 @@ impl Input {
                 }
                 let unknown = placeholders(template).into_iter().find(|name| !known(name, paths));
                 unknown.map_or(Ok(()), |name| {
-                    Err(format!("Invalid InputTemplate for target: <{name}> is not in InputPathsMap"))
+                    Err(format!("InputTemplate for target {target} contains invalid placeholder {name}."))
                 })
             }
         }
@@ -88,6 +88,9 @@ impl Input {
                         let mut event = event.clone();
                         if let Value::Object(members) = &mut event {
                             members.remove("detail");
+                            // Of the members only this one is called otherwise here.
+                            let detail_type = members.remove("detail-type");
+                            members.extend(detail_type.map(|value| ("detailType".to_owned(), value)));
                         }
                         Some(event)
                     }
@@ -112,15 +115,18 @@ fn known(name: &str, paths: &BTreeMap<String, String>) -> bool {
 }
 
 /// Puts values in the place of `<name>`. Within quotes a text goes in without its own, and anything else with its
-/// quotes escaped; outside of quotes values go in as JSON. What has no value leaves nothing behind.
+/// quotes escaped, or without them where the template is a text; outside of quotes values go in as JSON. What has no
+/// value leaves nothing behind.
 fn fill(template: &str, find: impl Fn(&str) -> Option<Value>) -> String {
     let mut filled = String::with_capacity(template.len());
     let mut quoted = false;
+    let is_text = template.trim_start().starts_with('"');
     let mut rest = template;
     while let Some(character) = rest.chars().next() {
         if let Some((name, after)) = placeholder(rest) {
             match find(name) {
                 Some(Value::String(text)) if quoted => filled.push_str(&escaped(&text)),
+                Some(value) if quoted && is_text => filled.push_str(&value.to_string().replace('"', "")),
                 Some(value) if quoted => filled.push_str(&escaped(&value.to_string())),
                 Some(value) => filled.push_str(&value.to_string()),
                 None if quoted => {}
@@ -173,7 +179,7 @@ mod tests {
         });
         let paths = paths.iter().map(|(name, path)| ((*name).to_owned(), (*path).to_owned())).collect();
         let input = Input::Transformer { paths, template: template.to_owned() };
-        assert_eq!(input.check(), Ok(()), "{template}");
+        assert_eq!(input.check("t"), Ok(()), "{template}");
         let reserved =
             Reserved { rule_arn: "arn:rule", rule_name: "rule", ingestion_time: "2026-11-25T00:00:00Z" };
         assert_eq!(input.of(&event, &event.to_string(), &reserved), expected, "{template}");
@@ -201,6 +207,7 @@ mod tests {
         check(&paths, r#""<d> at <r>, <t> items""#, r#""placed at r1, 50 items""#);
         check(&paths, r#"{"all": <all>, "first": <first>}"#, r#"{"all": [1,2], "first": {"n":1}}"#);
         check(&paths, r#"{"first": "<first>"}"#, r#"{"first": "{\"n\":1}"}"#);
+        check(&paths, r#""<first> of <all>""#, r#""{n:1} of [1,2]""#);
         check(&paths, r#"{"gone": "<x>", "bare": <x>}"#, r#"{"gone": "", "bare": ""}"#);
         check(
             &paths,
@@ -212,7 +219,7 @@ mod tests {
             r#"{"r": <aws.events.rule-name>, "at": "<aws.events.event.ingestion-time>"}"#,
             r#"{"r": "rule", "at": "2026-11-25T00:00:00Z"}"#,
         );
-        check(&[], "<aws.events.event>", r#"{"detail-type":"placed","id":"1","resources":["r0","r1"]}"#);
+        check(&[], "<aws.events.event>", r#"{"detailType":"placed","id":"1","resources":["r0","r1"]}"#);
     }
 
     #[test]
@@ -221,10 +228,12 @@ mod tests {
             paths: [("a".to_owned(), path.to_owned())].into(),
             template: template.to_owned(),
         };
-        assert!(transformer("$.x", "\"<b>\"").check().is_err_and(|error| error.contains("<b>")));
-        assert!(transformer("x", "\"<a>\"").check().is_err());
-        assert!(Input::Path("$.".to_owned()).check().is_err());
-        assert!(Input::Constant("{".to_owned()).check().is_err());
-        assert_eq!(Input::Path("$.detail".to_owned()).check(), Ok(()));
+        assert!(
+            transformer("$.x", "\"<b>\"").check("t").is_err_and(|error| error.contains("placeholder b."))
+        );
+        assert!(transformer("x", "\"<a>\"").check("t").is_err());
+        assert!(Input::Path("$.".to_owned()).check("t").is_err());
+        assert!(Input::Constant("{".to_owned()).check("t").is_err());
+        assert_eq!(Input::Path("$.detail".to_owned()).check("t"), Ok(()));
     }
 }

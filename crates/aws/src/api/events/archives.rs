@@ -5,8 +5,11 @@ use http::{Response, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{done, listed, present, required, seconds};
+use super::{check_filters, done, listed, present, required, seconds};
 use crate::wire::{AwsError, Body, Call, json_response};
+
+/// The states that a list may ask for, in the order of the service's errors.
+const STATES: [&str; 6] = ["ENABLED", "DISABLED", "CREATING", "UPDATING", "CREATE_FAILED", "UPDATE_FAILED"];
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -64,7 +67,12 @@ pub(super) async fn describe(buses: EventBuses, call: Call) -> Result<Response<B
 
 pub(super) async fn list(buses: EventBuses, call: Call) -> Result<Response<Body>, AwsError> {
     let request: Request = call.json()?;
+    let (state, bus) = (request.state.as_deref(), request.event_source_arn.as_deref());
+    check_filters("ListArchives", [request.name_prefix.as_deref(), state, bus], state, &STATES)?;
     let prefix = request.name_prefix.as_deref().unwrap_or_default();
+    if let Some(bus) = bus {
+        buses.bus(bus)?;
+    }
     let mut all = Vec::new();
     for archive in buses.archives() {
         let of_bus = request.event_source_arn.as_ref().is_none_or(|arn| *arn == buses.bus_arn(&archive.bus));

@@ -102,7 +102,9 @@ pub(super) async fn put_permission(buses: EventBuses, call: Call) -> Result<Resp
     else {
         return Err(invalid("Parameter(s) StatementId, Action and Principal must be specified, or Policy."));
     };
-    if !action.starts_with("events:") {
+    buses.bus(name)?;
+    // What another account may be let do. Source: EventBridge API reference, `PutPermission` (2026-11).
+    if !["events:PutEvents", "events:PutRule"].contains(&action.as_str()) {
         return Err(invalid("Provided value in parameter 'action' is not supported."));
     }
     let principal = match principal.as_str() {

@@ -5,8 +5,11 @@ use http::{Response, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{listed, present, required, seconds, time};
+use super::{check_filters, listed, present, required, seconds, time};
 use crate::wire::{AwsError, Body, Call, json_response};
+
+/// The states that a list may ask for, in the order of the service's errors.
+const STATES: [&str; 6] = ["CANCELLED", "CANCELLING", "COMPLETED", "FAILED", "RUNNING", "STARTING"];
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -74,6 +77,8 @@ pub(super) async fn describe(buses: EventBuses, call: Call) -> Result<Response<B
 
 pub(super) async fn list(buses: EventBuses, call: Call) -> Result<Response<Body>, AwsError> {
     let request: Request = call.json()?;
+    let (state, archive) = (request.state.as_deref(), request.event_source_arn.as_deref());
+    check_filters("ListReplays", [request.name_prefix.as_deref(), state, archive], state, &STATES)?;
     let prefix = request.name_prefix.as_deref().unwrap_or_default();
     let wanted = |replay: &Value| {
         replay["ReplayName"].as_str().is_some_and(|name| name.starts_with(prefix))
