@@ -245,7 +245,7 @@ fn remove_old(runtimes: &Path, current: &str) {
     }
     for entry in entries(&runtimes.join(current)) {
         let age = entry.metadata().and_then(|it| it.modified()).ok().and_then(|at| at.elapsed().ok());
-        let is_half = !entry.path().extension().is_some_and(|extension| extension == "cwasm");
+        let is_half = entry.path().extension().is_none_or(|extension| extension != "cwasm");
         if is_half || age.is_some_and(|age| age > KEPT) {
             let _ = fs::remove_file(entry.path());
         }

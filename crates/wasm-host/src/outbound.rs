@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use http::{Request, Response};
-use http_body_util::BodyExt as _;
+use http_body_util::BodyExt;
 use wasmtime_wasi_http::{Error, RequestOptions, Result, WasiBody, WasiHttpHooks, default_send_request};
 
 use crate::spin::Allowed;
@@ -34,7 +34,7 @@ impl WasiHttpHooks for Outbound {
                 return Err(Error::HttpRequestDenied);
             }
             let (response, going) = default_send_request(request, options).await?;
-            Ok((response.map(|body| body.boxed_unsync()), Box::new(going) as Going))
+            Ok((response.map(BodyExt::boxed_unsync), Box::new(going) as Going))
         })
     }
 }

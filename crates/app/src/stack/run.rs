@@ -446,15 +446,15 @@ impl Stacks {
 
     pub(super) async fn save(&self, stack: &StackRecord) -> Result<(), StackError> {
         record::save(&self.inner.store, stack).await?;
-        self.publish(&stack.name, Some(Arc::new(stack.clone())));
+        self.publish(&stack.name, Some(&Arc::new(stack.clone())));
         Ok(())
     }
 
-    fn publish(&self, name: &str, stack: Option<Arc<StackRecord>>) {
+    fn publish(&self, name: &str, stack: Option<&Arc<StackRecord>>) {
         self.inner.live.rcu(|live| {
             let mut live = std::collections::HashMap::clone(live);
-            match &stack {
-                Some(stack) => live.insert(name.to_owned(), stack.clone()),
+            match stack {
+                Some(stack) => live.insert(name.to_owned(), Arc::clone(stack)),
                 None => live.remove(name),
             };
             live

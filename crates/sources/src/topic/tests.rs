@@ -539,6 +539,7 @@ fn attributes_of_messages_are_refused_in_the_words_of_the_service() {
         attributes: BTreeMap::new(),
         tags: BTreeMap::new(),
         subscriptions_deleted: 0,
+        archived_since: None,
         created: Timestamp(0),
     };
     let long = "a".repeat(257);

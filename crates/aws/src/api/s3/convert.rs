@@ -55,7 +55,7 @@ pub(super) fn error(error: BucketError) -> S3Error {
     let mut answer = S3Error::with_message(code, error.to_string());
     if let BucketError::Precondition(condition) = &error {
         let mut headers = HeaderMap::new();
-        headers.insert(CONDITION, http::HeaderValue::from_static(*condition));
+        headers.insert(CONDITION, http::HeaderValue::from_static(condition));
         answer.set_headers(headers);
     }
     if matches!(error, BucketError::Conflict | BucketError::LockPresent) {

@@ -49,7 +49,7 @@ impl S3Api {
     #[must_use]
     pub fn website<'a>(&'a self, parts: &'a Parts) -> Boxed<'a, Option<Response<Body>>> {
         Box::pin(async move {
-            let authority = parts.uri.authority().map(|authority| authority.as_str());
+            let authority = parts.uri.authority().map(http::uri::Authority::as_str);
             let host = authority.or_else(|| parts.headers.get(HOST)?.to_str().ok())?;
             let bucket = website_bucket(host, &self.domain)?;
             let mut response = self.page(bucket, host, parts).await;

@@ -82,8 +82,7 @@ impl<'a> Parser<'a> {
     fn block(&mut self) -> Result<(Vec<Node>, Option<&'static str>), BadTemplate> {
         let mut nodes = Vec::new();
         let mut text = String::new();
-        loop {
-            let Some(next) = self.peek() else { break };
+        while let Some(next) = self.peek() {
             let special = match next {
                 '$' => self.shown()?,
                 '#' => match self.directive()? {

@@ -122,8 +122,11 @@ async fn run(steps: Vec<Step>) -> Result<(), String> {
                 model.send(&group, &id, &body);
             }
             Step::Receive(limit) => {
-                let request =
-                    ReceiveRequest { limit: Some(limit), wait_seconds: Some(0), ..ReceiveRequest::default() };
+                let request = ReceiveRequest {
+                    limit: Some(limit.into()),
+                    wait_seconds: Some(0),
+                    ..ReceiveRequest::default()
+                };
                 let received =
                     world.queues.receive(&queue, &request).await.map_err(|error| error.to_string())?;
                 let given: Vec<(String, String)> = received
