@@ -52,17 +52,17 @@ pub(crate) fn run(config: &Config) -> Result<()> {
     let outcome = runtime.block_on(async {
         // Signals that come while it starts must not kill it half-way.
         let stop = stop_signal()?;
-        let platform = Platform::start(config, launcher.clone()).await?;
-        let served = match support(launcher).await {
-            Ok(()) => {
-                stop.cancelled().await;
-                Ok(())
-            }
+        let (platform, addresses) = Platform::start(config, launcher.clone()).await?;
+        let ready = match support(launcher).await {
+            Ok(()) => announce(&config.data, addresses),
             failed => failed,
         };
-        tracing::info!("stopping");
+        if ready.is_ok() {
+            stop.cancelled().await;
+            tracing::info!("stopping");
+        }
         platform.stop().await;
-        served
+        ready
     });
     // Work that blocks (unpacking, say) is not waited for any longer: nothing of it was acknowledged.
     runtime.shutdown_timeout(LAST_WORDS);
@@ -88,7 +88,8 @@ struct Port {
 }
 
 impl Platform {
-    async fn start(config: &Config, launcher: Launcher) -> Result<Self> {
+    /// Everything, and where it listens: the api port and the edge.
+    async fn start(config: &Config, launcher: Launcher) -> Result<(Self, (SocketAddr, SocketAddr))> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let store = Store::open(&StoreConfig {
             data: config.data.clone(),
@@ -176,8 +177,7 @@ impl Platform {
             edge: Port::serve("edge", |stop| async move { gateway.serve(edge_listener, stop).await }),
             control,
         };
-        announce(&config.data, addresses)?;
-        Ok(platform)
+        Ok((platform, addresses))
     }
 
     /// New requests are refused first, running ones end, then instances, then what is not yet written; all within
@@ -226,7 +226,7 @@ impl Port {
 }
 
 /// Says what sandboxes lack on this machine. Not before the store is open, since a second server for its folder has one
-/// thing to say; and the launcher looks at the machine while the rest starts: who invokes a function meanwhile waits.
+/// thing to say; the launcher has looked at the machine meanwhile.
 ///
 /// # Errors
 /// Where there are no sandboxes at all.
