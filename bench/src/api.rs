@@ -68,22 +68,26 @@ impl Api {
 
     /// A counter of the server as a whole.
     pub(crate) async fn counter(&self, name: &str) -> Result<f64> {
-        let response = self.http.get(format!("{}/_ebb/metrics", self.endpoint).parse()?).await?;
-        let page = response.into_body().collect().await?.to_bytes();
+        let page = self.send("ebb", "GET", "/_ebb/metrics", Bytes::new()).await?;
         let page = String::from_utf8_lossy(&page);
         let line = page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
         line.with_context(|| format!("no {name} among the metrics"))?.parse().context("a number")
     }
 
+    /// An operation of Lambda.
     async fn call(&self, method: &str, path: &str, body: &Value) -> Result<Value> {
-        let body = Bytes::from(serde_json::to_vec(body)?);
+        let answer = self.send("lambda", method, path, serde_json::to_vec(body)?.into()).await?;
+        Ok(if answer.is_empty() { Value::Null } else { serde_json::from_slice(&answer)? })
+    }
+
+    async fn send(&self, service: &str, method: &str, path: &str, body: Bytes) -> Result<Bytes> {
         let request = Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.endpoint))
             .header("content-type", "application/json")
             .body(())?;
         let (mut parts, ()) = request.into_parts();
-        let scope = SigningScope { region: "us-east-1", service: "lambda" };
+        let scope = SigningScope { region: "us-east-1", service };
         sign(&mut parts, &body, &self.credentials, scope, SystemClock.now());
         let response = self.http.request(Request::from_parts(parts, Full::new(body))).await?;
         let status = response.status();
@@ -91,6 +95,6 @@ impl Api {
         if !status.is_success() {
             bail!("{method} {path}: {status} {}", String::from_utf8_lossy(&answer));
         }
-        Ok(if answer.is_empty() { Value::Null } else { serde_json::from_slice(&answer)? })
+        Ok(answer)
     }
 }

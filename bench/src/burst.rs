@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Result;
 
 use crate::functions::{App, NODE};
 use crate::ours::Ebb;
-use crate::row::{Row, Target};
+use crate::row::Row;
 use crate::{load, process};
 
 const REQUESTS: usize = 1_000;
@@ -31,7 +31,6 @@ pub(crate) async fn measure() -> Result<Vec<Row>> {
         }
     });
     let address = ebb.address(&app, NODE, 0);
-    let start = Instant::now();
     let requests: Vec<_> = (0..REQUESTS)
         .map(|_| {
             let address = address.clone();
@@ -42,7 +41,6 @@ pub(crate) async fn measure() -> Result<Vec<Row>> {
     for request in requests {
         answered += u32::from(request.await?.is_ok());
     }
-    let took = start.elapsed();
     done.store(true, Ordering::Relaxed);
     watch.await?;
     ebb.stop().await?;
@@ -55,7 +53,6 @@ pub(crate) async fn measure() -> Result<Vec<Row>> {
             most.load(Ordering::Relaxed) as f64,
             INSTANCES as f64,
         ),
-        Row::new(format!("{what}: all answered after"), "s", took.as_secs_f64(), f64::NAN, Target::None),
     ])
 }
 

@@ -16,7 +16,7 @@ const NPM: &[&str] = &["@google-cloud/functions-framework@5", "serverless@3", "s
 /// From PyPI.
 const PYPI: &[&str] = &["functions-framework==3.*", "cargo-lambda==1.*", "boto3"];
 /// How long one may take until it listens: one of them is compiled first.
-const START: Duration = Duration::from_secs(300);
+const START: Duration = Duration::from_secs(90);
 
 /// What is installed.
 #[derive(Debug)]
@@ -157,7 +157,13 @@ async fn start(mut command: Command, port: u16, path: &str) -> Result<Peer> {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let peer = Peer::process(process, port, path);
-    // The first request may have to wait until something was compiled.
-    tokio::time::timeout(START, crate::load::once(&peer.address)).await??;
-    Ok(peer)
+    // The first requests may come before something was compiled.
+    loop {
+        let answered = tokio::time::timeout_at(deadline, crate::load::once(&peer.address)).await?;
+        match answered {
+            Ok(_) => return Ok(peer),
+            Err(error) if tokio::time::Instant::now() > deadline => return Err(error),
+            Err(_) => tokio::time::sleep(Duration::from_millis(500)).await,
+        }
+    }
 }
