@@ -235,12 +235,7 @@ mod tests {
     #[test]
     fn the_module_that_serves_is_found() {
         let check = |files: &[(&str, &str)], expected: Option<&str>| {
-            let folder = tempfile::tempdir().unwrap();
-            for (name, text) in files {
-                let path = folder.path().join(name);
-                fs::create_dir_all(path.parent().unwrap()).unwrap();
-                fs::write(path, text).unwrap();
-            }
+            let folder = crate::project::tests::folder(files);
             assert_eq!(main_module(folder.path()), expected.map(PathBuf::from), "{files:?}");
         };
         let serves = "Deno.serve(() => new Response('x'))";

@@ -319,12 +319,7 @@ mod tests {
     use super::*;
 
     fn project(files: &[(&str, &str)]) -> (tempfile::TempDir, Description) {
-        let folder = tempfile::tempdir().unwrap();
-        for (name, text) in files {
-            let path = folder.path().join(name);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, text).unwrap();
-        }
+        let folder = crate::project::tests::folder(files);
         let python = folder.path().join("requirements.txt");
         let marker = if python.is_file() { python } else { folder.path().join("package.json") };
         let description = describe(folder.path(), &marker).unwrap();

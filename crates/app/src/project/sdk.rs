@@ -55,12 +55,7 @@ mod tests {
     use super::*;
 
     fn check(files: &[(&str, &str)], runtime: &str, expected: Option<&str>) {
-        let folder = tempfile::tempdir().unwrap();
-        for (name, text) in files {
-            let path = folder.path().join(name);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, text).unwrap();
-        }
+        let folder = crate::project::tests::folder(files);
         assert_eq!(wanted(folder.path(), runtime), expected, "{files:?}");
     }
 

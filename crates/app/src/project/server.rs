@@ -219,10 +219,7 @@ mod tests {
     use super::*;
 
     fn check(files: &[(&str, &str)], expected: Option<&str>) {
-        let folder = tempfile::tempdir().unwrap();
-        for (name, text) in files {
-            fs::write(folder.path().join(name), text).unwrap();
-        }
+        let folder = crate::project::tests::folder(files);
         assert_eq!(command(folder.path()).as_deref(), expected, "{files:?}");
     }
 

@@ -6,7 +6,7 @@ use tempfile::TempDir;
 use super::*;
 
 /// A folder with these files; a name that ends in `!` is made executable.
-fn folder(files: &[(&str, &str)]) -> TempDir {
+pub(in crate::project) fn folder(files: &[(&str, &str)]) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     for (name, content) in files {
         let path = folder.path().join(name.trim_end_matches('!'));

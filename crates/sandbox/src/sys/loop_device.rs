@@ -1,7 +1,7 @@
 //! Files as block devices, and mounts of them.
 
 use std::ffi::CString;
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
@@ -13,6 +13,8 @@ const LOOP_CONFIGURE: libc::c_ulong = 0x4C0A;
 const LO_FLAGS_AUTOCLEAR: u32 = 4;
 /// Somebody else may take a free device first.
 const ATTEMPTS: u32 = 8;
+/// Between how many bytes of a device wait in memory for being written before who writes more has to wait.
+const WAITING_BYTES: (u64, u64) = (4 << 20, 16 << 20);
 
 /// A `loop_config` of linux/loop.h: the file's descriptor is its first field, the flags lie at 60.
 #[repr(C, align(8))]
@@ -48,5 +50,16 @@ fn attach(image: &File) -> io::Result<(CString, File)> {
     configuration.0[60..64].copy_from_slice(&LO_FLAGS_AUTOCLEAR.to_ne_bytes());
     // SAFETY: the structure has the size and layout that this request reads, and lives across the call.
     check(unsafe { libc::ioctl(device.as_raw_fd(), LOOP_CONFIGURE, &raw const configuration) }.into())?;
+    limit_waiting(number);
     Ok((CString::new(path)?, device))
+}
+
+/// Makes who writes to the device wait for its disk early. Cgroups of the first version do not slow down a writer whose
+/// memory is full of what is not written yet, but kill it; with a bound of the device (Linux 6.2 and later, Linux's
+/// ABI/testing/sysfs-class-bdi) it never gets so far. Elsewhere nothing is bounded, and there is nothing to say.
+fn limit_waiting(number: i64) {
+    let (least, most) = WAITING_BYTES;
+    for (name, value) in [("strict_limit", 1), ("max_bytes", most), ("min_bytes", least)] {
+        drop(fs::write(format!("/sys/block/loop{number}/bdi/{name}"), value.to_string()));
+    }
 }

@@ -186,12 +186,7 @@ mod tests {
     use super::*;
 
     fn check(files: &[(&str, &str)], program: &Program, fetching: bool, expected: &Value) {
-        let folder = tempfile::tempdir().unwrap();
-        for (name, text) in files {
-            let path = folder.path().join(name);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, text).unwrap();
-        }
+        let folder = crate::project::tests::folder(files);
         let imports = Imports::scan(folder.path()).unwrap();
         let programs = std::slice::from_ref(program);
         assert_eq!(imports.needs_fetching(folder.path(), programs).unwrap(), fetching, "{files:?}");
