@@ -97,7 +97,7 @@ class Server:
     def cli(self, *args, **options):
         """Runs one of ebb's client verbs and gives the finished process."""
         return subprocess.run([self.binary, *map(str, args)], env=self.environment(), capture_output=True, text=True,
-                              timeout=120, **options)
+                              timeout=600, **options)
 
     def http(self, host, path="/", method="GET", headers=None, **options):
         return requests.request(method, self.edge + path, headers={"Host": host, **(headers or {})},

@@ -38,7 +38,7 @@ use bytes::Bytes;
 use ebb_model::RequestId;
 use ebb_sources::bus::EventBuses;
 use ebb_sources::http_api::{Api, HttpApis, Protocol};
-use ebb_sources::https::{self, HttpsClient};
+use ebb_sources::https::HttpsClient;
 use ebb_sources::queue::Queues;
 use http_body::Body;
 use hyper::upgrade::OnUpgrade;
@@ -72,7 +72,7 @@ impl ApiEdge {
         Self {
             apis,
             services: Services { queues, buses },
-            upstream: https::client(),
+            upstream: HttpsClient::default(),
             throttles: Throttles::default(),
             verdicts: Verdicts::default(),
             issuers: Issuers::default(),

@@ -39,7 +39,7 @@ pub(crate) enum NoAnswer {
 
 impl HttpClient {
     pub(crate) fn new() -> Self {
-        Self { client: https::client() }
+        Self { client: HttpsClient::default() }
     }
 
     /// Makes a call that may take so long.

@@ -2,25 +2,35 @@
 //!
 //! HTTPS trusts what this machine trusts. Deadlines and limits are those of the caller.
 
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::Request;
 use http_body_util::Full;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::{Client, ResponseFuture};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
-/// A client with a pool of connections; cheap to clone.
-pub type HttpsClient = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
+type Pooled = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
 
-/// A client of its own pool.
-///
-/// # Panics
-/// Never: the provider of cryptography has the default protocol versions.
-#[must_use]
-pub fn client() -> HttpsClient {
-    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+/// A client with a pool of connections of its own. It reads the certificates of this machine, which takes some
+/// milliseconds, when it is first used, so that a server that calls nobody starts without.
+#[derive(Debug, Default)]
+pub struct HttpsClient {
+    pooled: OnceLock<Pooled>,
+}
+
+impl HttpsClient {
+    /// Sends a request; the answer's body is still to be read.
+    pub fn request(&self, request: Request<Full<Bytes>>) -> ResponseFuture {
+        self.pooled.get_or_init(pooled).request(request)
+    }
+}
+
+fn pooled() -> Pooled {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
     let tls = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .expect("ring has the protocol versions that are the default");

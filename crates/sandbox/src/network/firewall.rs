@@ -107,11 +107,15 @@ pub(super) fn apply(rules: &str) -> Result<(), Fault> {
     run(&["-f", "-"], rules).map(|_| ())
 }
 
-/// The tables of this crate in the current namespace.
-pub(super) fn tables(prefix: &str) -> Vec<String> {
-    let listed = run(&["list", "tables"], "").unwrap_or_default();
-    let names = listed.lines().filter_map(|line| line.strip_prefix("table inet "));
-    names.filter(|name| name.starts_with(prefix)).map(str::to_owned).collect()
+/// The chains of the current namespace, each below its table, as nft prints them; empty where it cannot say.
+pub(super) fn chains() -> String {
+    run(&["list", "chains"], "").unwrap_or_default()
+}
+
+/// The tables among these chains whose name begins so.
+pub(super) fn tables<'a>(chains: &'a str, prefix: &str) -> impl Iterator<Item = &'a str> {
+    let names = chains.lines().filter_map(|line| line.strip_prefix("table inet ")?.strip_suffix(" {"));
+    names.filter(move |name| name.starts_with(prefix))
 }
 
 /// Removes a table. One that is gone is as good.
@@ -119,12 +123,8 @@ pub(super) fn remove(table: &str) {
     drop(run(&["delete", "table", "inet", table], ""));
 }
 
-/// Whether somebody else's rules of the host drop what is forwarded, as those of Docker do. Their verdict is final.
-pub(super) fn forwarding_is_dropped() -> bool {
-    run(&["list", "chains"], "").is_ok_and(|listed| drops_forwarded(&listed))
-}
-
-fn drops_forwarded(chains: &str) -> bool {
+/// Whether somebody else's chains drop what is forwarded, as those of Docker do. Their verdict is final.
+pub(super) fn drops_forwarded(chains: &str) -> bool {
     chains.lines().any(|line| line.contains("hook forward") && line.contains("policy drop"))
 }
 
@@ -167,6 +167,12 @@ mod tests {
             assert!(rules.contains(closed), "{closed} is not in {rules}");
         }
         assert!(!router_rules(&[], None, false).contains("dnat ip"));
+    }
+
+    #[test]
+    fn tables_are_found_above_their_chains() {
+        let chains = "table ip nat {\n\tchain x {\n\t}\n}\ntable inet ebb_1 {\n\tchain y {\n\t}\n}\ntable inet other {\n}\n";
+        assert_eq!(tables(chains, "ebb_").collect::<Vec<_>>(), ["ebb_1"]);
     }
 
     #[test]

@@ -56,7 +56,8 @@ impl Outbound {
     /// By the kernel of the host, which the launcher must be root of. Also says what may be in the way.
     pub(super) fn by_host(home: &OwnedFd) -> Result<(Self, Vec<String>), Fault> {
         let owner = place::owner().replace('.', "_");
-        remove_stale_tables();
+        let chains = firewall::chains();
+        remove_stale_tables(&chains);
         let (taken, resolver) = (addresses::of_host(), addresses::host_resolver());
         let line = addresses::free_line(std::process::id(), &taken).ok_or_else(|| Fault {
             action: "find a free address for the router".into(),
@@ -73,7 +74,7 @@ impl Outbound {
         // From here on a failure must take the table with it.
         let outbound = Self::of(router, routes, Uplink::Host { table });
         allow_forwarding("/proc/sys/net/ipv4/ip_forward")?;
-        let dropped = firewall::forwarding_is_dropped().then(|| DROPPED.to_owned());
+        let dropped = firewall::drops_forwarded(&chains).then(|| DROPPED.to_owned());
         Ok((outbound, dropped.into_iter().collect()))
     }
 
@@ -182,11 +183,11 @@ fn without_version_6(interfaces: &str) {
 }
 
 /// Those of launchers that were killed.
-fn remove_stale_tables() {
-    for table in firewall::tables(TABLE_PREFIX) {
+fn remove_stale_tables(chains: &str) {
+    for table in firewall::tables(chains, TABLE_PREFIX) {
         let owner = table.trim_start_matches(TABLE_PREFIX).replacen('_', ".", 1);
         if !place::is_alive(&owner) {
-            firewall::remove(&table);
+            firewall::remove(table);
         }
     }
 }
