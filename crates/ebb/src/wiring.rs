@@ -120,6 +120,12 @@ impl RequestAuthenticator for Authenticator {
         parts.headers = request.headers.clone();
         let query = parts.uri.query().unwrap_or_default();
         let authorization = Authorization::read(&parts.headers, query).ok().flatten();
+        if authorization.as_ref().is_some_and(|signed| signed.scope().service != request.service) {
+            let expected = request.service;
+            return Err(AuthenticationError(format!(
+                "Credential should be scoped to correct service: '{expected}'."
+            )));
+        }
         let access_key = authorization.map(|authorization| authorization.access_key_id).unwrap_or_default();
         let key = self
             .0
