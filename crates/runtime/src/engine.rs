@@ -282,5 +282,5 @@ pub fn runtimes_report(data: &Path) -> RuntimesReport {
 }
 
 fn report(interpreters: &Interpreters, data: &Path) -> RuntimesReport {
-    RuntimesReport { runtimes: interpreters.report(), sdks: sdk::report(data) }
+    RuntimesReport { runtimes: interpreters.report(data), sdks: sdk::report(data) }
 }
