@@ -96,6 +96,15 @@ def test_runtimes_that_are_to_be_added_are_not_called_ready(server, tmp_path):
     assert status["provided.al2023"] == "nothing_needed"
 
 
+def test_a_deploy_says_what_typescript_needs_where_node_does_not_run_it(server, tmp_path):
+    (tmp_path / "index.ts").write_text("export const handler = async (e: { n: number }): Promise<number> => e.n;\n")
+    done = server.cli("deploy", tmp_path, "--name", "typed")
+    assert done.returncode == 0, done.stderr
+    runs = server.cli("invoke", "typed", '{"n": 3}').stdout.strip() == "3"
+    assert runs or "ebb runtimes add node-sdk" in done.stderr
+    assert not (runs and "runtimes add" in done.stderr)
+
+
 def test_dev_serves_redeploys_on_save_and_streams_logs(own_server, tmp_path):
     source = project(tmp_path / "site") if (tmp_path / "site").mkdir() is None else None
     log = open(own_server.folder / "dev.log", "w+")

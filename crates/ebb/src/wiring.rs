@@ -232,14 +232,14 @@ impl RuntimePort for Runtimes {
     }
 
     fn installed(&self) -> Vec<String> {
-        sdk::installed(&self.data).into_iter().map(str::to_owned).collect()
+        self.engine.installed().into_iter().map(str::to_owned).collect()
     }
 
     fn add(&self, name: String) -> Boxed<'_, Result<(), AppPortError>> {
         Box::pin(async move {
             let data = self.data.clone();
             let installing = tokio::task::spawn_blocking(move || {
-                sdk::install(&name, &data, &mut |step| tracing::info!("{step}")).map(|_| ())
+                sdk::install(sdk::bringing(&name), &data, &mut |step| tracing::info!("{step}")).map(|_| ())
             });
             let installed = installing.await.map_err(|error| AppPortError::Internal(error.to_string()))?;
             installed.map_err(|error| match error {

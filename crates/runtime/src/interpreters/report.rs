@@ -5,8 +5,11 @@ use std::path::{Path, PathBuf};
 use ebb_model::{RuntimeFamily, RuntimeName};
 use serde::Serialize;
 
-use super::{Interpreters, Language};
+use super::{Interpreters, Language, Version};
 use crate::sdk::{self, SdkRow};
+
+/// The first Node.js that strips types without being told to. Source: the Node.js changelog, 22.18.0.
+const STRIPS_TYPES: Version = Version { major: 22, minor: 18, patch: 0 };
 
 /// Which runtimes this machine has, and how the rest is had.
 #[derive(Debug, Clone, Serialize)]
@@ -80,6 +83,14 @@ impl Interpreters {
             tracing::debug!(runtimes = stand_ins.join(" "), "compatible interpreters stand in for these");
         }
         rows
+    }
+
+    /// Whether the Node.js that functions get which name no version runs TypeScript by itself.
+    pub(crate) fn run_typescript(&self) -> bool {
+        let of_node = |runtime: &RuntimeName| matches!(runtime.family(), RuntimeFamily::Node(_));
+        let exact = |runtime| self.find(runtime).ok().flatten().filter(|chosen| chosen.exact);
+        let newest = RuntimeName::all().filter(of_node).filter_map(exact).last();
+        newest.is_some_and(|chosen| chosen.interpreter.version >= STRIPS_TYPES)
     }
 
     fn status(&self, runtime: RuntimeName, data: &Path) -> RuntimeStatus {
