@@ -40,15 +40,18 @@ struct State {
 
 impl LogStream {
     /// A new stream for an instance of `version` that starts at `now`, in the version's log group. Its name has
-    /// Lambda's form, `YYYY/MM/DD/[VERSION]` and 32 hexadecimal digits.
+    /// Lambda's form, `YYYY/MM/DD/[VERSION]` and 32 hexadecimal digits; in a group that is not the function's own, its
+    /// name stands before its version. Source: the Lambda developer guide, "Configuring CloudWatch log groups" (2026-11).
     #[must_use]
     pub fn open(store: LogStore, version: &FunctionVersion, now: Timestamp) -> Self {
         let unique = RequestId::random().uuid().simple().to_string();
         let logging = &version.settings.logging;
+        let own = logging.group.strip_prefix("/aws/lambda/") == Some(version.name.as_str());
+        let function = if own { "" } else { version.name.as_str() };
         Self {
             store,
             group: logging.group.as_str().into(),
-            name: format!("{}/[{}]{unique}", now.format("%Y/%m/%d"), version.version).into(),
+            name: format!("{}/{function}[{}]{unique}", now.format("%Y/%m/%d"), version.version).into(),
             format: logging.format,
             application_level: logging.application_level.unwrap_or(LogLevel::Info),
             system_level: logging.system_level.unwrap_or(LogLevel::Info),
