@@ -82,6 +82,29 @@ def test_help_and_completions(server):
         assert "ebb" in server.cli("completions", shell).stdout
 
 
+def test_a_reader_that_goes_away_ends_the_output_alone(server):
+    verb = f"'{server.binary}' completions fish"
+    done = subprocess.run(["sh", "-c", f"({verb}; echo status $? >&2) | true"], capture_output=True, text=True, timeout=60)
+    assert done.stderr == "status 0\n"
+
+
+def test_runtimes_that_are_to_be_added_are_not_called_ready(server, tmp_path):
+    shown = json.loads(server.cli("runtimes", "--json", "--data", tmp_path).stdout)
+    status = {row["runtime"]: row["status"] for row in shown["runtimes"]}
+    for name in ("deno", "workerd"):
+        assert f"ebb runtimes add {name}" in status[name]["missing"]["hint"]
+    assert status["provided.al2023"] == "nothing_needed"
+
+
+def test_a_deploy_says_what_typescript_needs_where_node_does_not_run_it(server, tmp_path):
+    (tmp_path / "index.ts").write_text("export const handler = async (e: { n: number }): Promise<number> => e.n;\n")
+    done = server.cli("deploy", tmp_path, "--name", "typed")
+    assert done.returncode == 0, done.stderr
+    runs = server.cli("invoke", "typed", '{"n": 3}').stdout.strip() == "3"
+    assert runs or "ebb runtimes add node-sdk" in done.stderr
+    assert not (runs and "runtimes add" in done.stderr)
+
+
 def test_dev_serves_redeploys_on_save_and_streams_logs(own_server, tmp_path):
     source = project(tmp_path / "site") if (tmp_path / "site").mkdir() is None else None
     log = open(own_server.folder / "dev.log", "w+")

@@ -50,6 +50,13 @@ def test_functions_are_sandboxed(unprivileged):
     assert seen["read"] in ("FileNotFoundError", "PermissionError") and seen["write"] in ("OSError", "PermissionError")
 
 
+@pytest.mark.parametrize("memory", [128, 1024, 3008])
+def test_functions_of_any_memory_start_from_the_stock(unprivileged, memory):
+    for _ in range(3):
+        unprivileged.invoke(unprivileged.create("def handler(e, c):\n    return 1\n", MemorySize=memory))
+    assert "could not be made a function's" not in (unprivileged.folder / "server.log").read_text()
+
+
 def test_what_the_machine_lacks_is_said(unprivileged):
     log = (unprivileged.folder / "server.log").read_text()
     assert "memory" in log.lower(), "running without cgroups must be said, never silent"

@@ -76,12 +76,13 @@ def test_a_streamed_answer_arrives_as_it_is_written(server):
 def test_signed_requests_pass_an_iam_url_and_others_do_not(server):
     host = server.url(server.create(ECHO), AuthType="AWS_IAM")
 
-    def signed(secret):
+    def signed(secret, service="lambda"):
         request = AWSRequest("POST", f"http://{host}/p?b=2&a=1", data=b"{}", headers={"Content-Type": "application/json"})
-        SigV4Auth(Credentials(server.key, secret), "lambda", "us-east-1").add_auth(request)
+        SigV4Auth(Credentials(server.key, secret), service, "us-east-1").add_auth(request)
         return server.http(host, "/p?b=2&a=1", "POST", data=b"{}", headers={k: v for k, v in request.headers.items() if k.lower() != "host"})
     assert server.http(host).status_code == 403
     assert signed("wrong").status_code == 403
+    assert signed(server.secret, "execute-api").status_code == 403
     answer = signed(server.secret)
     assert answer.status_code == 200 and answer.json()["requestContext"]["authorizer"]["iam"]["accountId"] == "000000000000"
 

@@ -92,7 +92,8 @@ pub struct Packed {
     pub plan: Plan,
     /// Each package once.
     pub packages: Vec<Package>,
-    /// Layers with an AWS SDK that functions import and do not package, as `ebb runtimes add` names them.
+    /// Layers with an AWS SDK that functions import and do not package, as `ebb runtimes add` names them, and
+    /// `typescript` for what runs it.
     pub sdks: BTreeSet<&'static str>,
 }
 
@@ -262,7 +263,11 @@ impl Project {
         let sdks = match &function.source {
             Source::Worker(_) => BTreeSet::from([workers::RUNTIME]),
             Source::Deno(_) => BTreeSet::from([deno::RUNTIME]),
-            _ => sdk::wanted(&function.package, &inferred.runtime).into_iter().collect(),
+            _ => {
+                let typed = sdk::is_typescript(&function.package, &inferred.runtime, &inferred.handler);
+                let layer = sdk::wanted(&function.package, &inferred.runtime);
+                layer.into_iter().chain(typed.then_some(sdk::TYPESCRIPT)).collect()
+            }
         };
         let planned = PlannedFunction {
             name: function.name.clone(),

@@ -173,7 +173,10 @@ fn dispatch(verb: Verb) -> Result<ExitCode, Failure> {
     match verb {
         Verb::Serve(args) => serve(&args),
         Verb::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "ebb", &mut std::io::stdout());
+            // The generator takes a reader that goes away for a bug; a buffer never does.
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "ebb", &mut script);
+            Output::new().line(String::from_utf8_lossy(&script).trim_end());
             Ok(ExitCode::SUCCESS)
         }
         Verb::Runtimes(args) => runtimes::run(&args),

@@ -120,6 +120,12 @@ impl RequestAuthenticator for Authenticator {
         parts.headers = request.headers.clone();
         let query = parts.uri.query().unwrap_or_default();
         let authorization = Authorization::read(&parts.headers, query).ok().flatten();
+        if authorization.as_ref().is_some_and(|signed| signed.scope().service != request.service) {
+            let expected = request.service;
+            return Err(AuthenticationError(format!(
+                "Credential should be scoped to correct service: '{expected}'."
+            )));
+        }
         let access_key = authorization.map(|authorization| authorization.access_key_id).unwrap_or_default();
         let key = self
             .0
@@ -226,14 +232,14 @@ impl RuntimePort for Runtimes {
     }
 
     fn installed(&self) -> Vec<String> {
-        sdk::installed(&self.data).into_iter().map(str::to_owned).collect()
+        self.engine.installed().into_iter().map(str::to_owned).collect()
     }
 
     fn add(&self, name: String) -> Boxed<'_, Result<(), AppPortError>> {
         Box::pin(async move {
             let data = self.data.clone();
             let installing = tokio::task::spawn_blocking(move || {
-                sdk::install(&name, &data, &mut |step| tracing::info!("{step}")).map(|_| ())
+                sdk::install(sdk::bringing(&name), &data, &mut |step| tracing::info!("{step}")).map(|_| ())
             });
             let installed = installing.await.map_err(|error| AppPortError::Internal(error.to_string()))?;
             installed.map_err(|error| match error {

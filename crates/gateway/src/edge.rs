@@ -300,7 +300,8 @@ impl Edge {
         if auth == UrlAuth::None {
             return Ok(None);
         }
-        let signed = SignedRequest { method: &parts.method, uri: &parts.uri, headers: &parts.headers, body };
+        let (method, uri, headers) = (&parts.method, &parts.uri, &parts.headers);
+        let signed = SignedRequest { method, uri, headers, body, service: "lambda" };
         let caller = self.authenticator.authenticate(&signed).map_err(|error| {
             tracing::info!(request_id = %id, %error, "a signed function URL was called without a valid signature");
             Refusal::Forbidden

@@ -32,6 +32,8 @@ pub struct SignedRequest<'a> {
     pub headers: &'a HeaderMap,
     /// The whole body.
     pub body: &'a [u8],
+    /// The service that the signature must be for, by its name in the scope: one for another does not count.
+    pub service: &'static str,
 }
 
 /// Who signed a request.

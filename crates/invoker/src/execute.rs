@@ -77,6 +77,7 @@ pub(crate) async fn execute(
         Place::Ready(lease) => lease.pooled().logs.clone(),
         Place::Suppressed(failed) => failed.logs.clone(),
     };
+    logs.used();
     if resolved.invocation.wants_log_tail {
         logs.begin_tail();
     }

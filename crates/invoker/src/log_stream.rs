@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use ebb_model::{FunctionVersion, LogFormat, LogLevel, RequestId, Timestamp, limits};
@@ -27,25 +27,56 @@ pub struct LogStream {
     format: LogFormat,
     application_level: LogLevel,
     system_level: LogLevel,
-    tail: Mutex<Option<Tail>>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// What an invocation wants to see of it.
+    tail: Option<Tail>,
+    /// What the platform wrote about an instance that was started ahead of need and has not been used; none of others.
+    held: Option<Vec<LogEvent>>,
 }
 
 impl LogStream {
     /// A new stream for an instance of `version` that starts at `now`, in the version's log group. Its name has
-    /// Lambda's form, `YYYY/MM/DD/[VERSION]` and 32 hexadecimal digits.
+    /// Lambda's form, `YYYY/MM/DD/[VERSION]` and 32 hexadecimal digits; in a group that is not the function's own, its
+    /// name stands before its version. Source: the Lambda developer guide, "Configuring CloudWatch log groups" (2026-11).
     #[must_use]
     pub fn open(store: LogStore, version: &FunctionVersion, now: Timestamp) -> Self {
         let unique = RequestId::random().uuid().simple().to_string();
         let logging = &version.settings.logging;
+        let own = logging.group.strip_prefix("/aws/lambda/") == Some(version.name.as_str());
+        let function = if own { "" } else { version.name.as_str() };
         Self {
             store,
             group: logging.group.as_str().into(),
-            name: format!("{}/[{}]{unique}", now.format("%Y/%m/%d"), version.version).into(),
+            name: format!("{}/{function}[{}]{unique}", now.format("%Y/%m/%d"), version.version).into(),
             format: logging.format,
             application_level: logging.application_level.unwrap_or(LogLevel::Info),
             system_level: logging.system_level.unwrap_or(LogLevel::Info),
-            tail: Mutex::new(None),
+            state: Mutex::default(),
         }
+    }
+
+    /// The same for an instance that is started ahead of need: as long as it has nothing to say itself and no event, the
+    /// log has no stream of it.
+    #[must_use]
+    pub(crate) fn unused(mut self) -> Self {
+        self.state.get_mut().unwrap_or_else(PoisonError::into_inner).held = Some(Vec::new());
+        self
+    }
+
+    /// The instance is used, or has failed: what was held back is written.
+    pub(crate) fn used(&self) {
+        let held = self.lock().held.take();
+        for event in held.into_iter().flatten() {
+            self.store.append(&self.group, &self.name, event);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The log group: the value of `AWS_LAMBDA_LOG_GROUP_NAME`.
@@ -66,6 +97,7 @@ impl LogStream {
         let dropped =
             self.format == LogFormat::Json && line.level.is_some_and(|level| level < self.application_level);
         if !dropped {
+            self.used();
             self.append(line.timestamp, line.message);
         }
     }
@@ -83,20 +115,28 @@ impl LogStream {
     /// Writes one line of the platform; never blocks.
     pub(crate) fn append(&self, timestamp: Timestamp, mut message: String) {
         truncate(&mut message, limits::LOG_EVENT_BYTES);
-        if let Some(tail) = self.tail.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+        let mut state = self.lock();
+        if let Some(tail) = &mut state.tail {
             tail.push(&message);
         }
-        self.store.append(&self.group, &self.name, LogEvent { timestamp, message });
+        let event = LogEvent { timestamp, message };
+        match &mut state.held {
+            Some(held) => held.push(event),
+            None => {
+                drop(state);
+                self.store.append(&self.group, &self.name, event);
+            }
+        }
     }
 
     /// Starts to keep the last lines, for an invocation that asked for its log tail.
     pub(crate) fn begin_tail(&self) {
-        *self.tail.lock().unwrap_or_else(PoisonError::into_inner) = Some(Tail::default());
+        self.lock().tail = Some(Tail::default());
     }
 
     /// The last 4 KiB since [`LogStream::begin_tail`].
     pub(crate) fn take_tail(&self) -> Option<Bytes> {
-        self.tail.lock().unwrap_or_else(PoisonError::into_inner).take().map(Tail::into_bytes)
+        self.lock().tail.take().map(Tail::into_bytes)
     }
 }
 

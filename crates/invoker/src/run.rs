@@ -227,6 +227,11 @@ impl Shared {
     pub(crate) fn log_stream(&self, version: &FunctionVersion) -> Arc<LogStream> {
         Arc::new(LogStream::open(self.store.logs().clone(), version, self.clock.now()))
     }
+
+    /// A log stream for a new instance that has no use yet.
+    pub(crate) fn unused_log_stream(&self, version: &FunctionVersion) -> Arc<LogStream> {
+        Arc::new(LogStream::open(self.store.logs().clone(), version, self.clock.now()).unused())
+    }
 }
 
 /// The rest of the way, in a task of its own.

@@ -94,6 +94,11 @@ impl FunctionReference {
             }
             ["function", rest @ ..] if !rest.is_empty() && parts.len() > 1 => (None, None, rest),
             [account, "function", rest @ ..] => (None, Some(account), rest),
+            // The service's pattern lets each part be left out, so these are names with an account before them.
+            [region, account, "function", rest @ ..] if is_account(account) => {
+                (Some(region), Some(account), rest)
+            }
+            [account, rest @ ..] if is_account(account) && !rest.is_empty() => (None, Some(account), rest),
             rest => (None, None, rest),
         };
         let (name, qualifier) = match rest {
@@ -123,6 +128,10 @@ impl FunctionReference {
             _ => Ok(self),
         }
     }
+}
+
+fn is_account(text: &str) -> bool {
+    AccountId::parse(text).is_ok()
 }
 
 /// The full name of a layer: `arn:aws:lambda:REGION:ACCOUNT:layer:NAME`.

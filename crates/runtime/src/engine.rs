@@ -90,6 +90,17 @@ impl Engine {
         report(&self.interpreters, &self.config.data)
     }
 
+    /// What functions may ask for beside their runtime and is here: SDKs by name, and [`sdk::TYPESCRIPT`]. Blocks as
+    /// [`Engine::report`] does.
+    #[must_use]
+    pub fn installed(&self) -> Vec<&'static str> {
+        let mut installed = sdk::installed(&self.config.data);
+        if installed.contains(&sdk::bringing(sdk::TYPESCRIPT)) || self.interpreters.run_typescript() {
+            installed.push(sdk::TYPESCRIPT);
+        }
+        installed
+    }
+
     /// Whether there is a booted instance that this function could have; if not, there will be: for tests of what
     /// functions meet in one.
     ///
@@ -282,5 +293,5 @@ pub fn runtimes_report(data: &Path) -> RuntimesReport {
 }
 
 fn report(interpreters: &Interpreters, data: &Path) -> RuntimesReport {
-    RuntimesReport { runtimes: interpreters.report(), sdks: sdk::report(data) }
+    RuntimesReport { runtimes: interpreters.report(data), sdks: sdk::report(data) }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use ebb_invoker::InstanceSpec;
 use ebb_model::RuntimeName;
-use ebb_model::limits::MEMORY_MIB_PER_CORE;
+use ebb_model::limits::{MEMORY_MIB, MEMORY_MIB_PER_CORE};
 use ebb_sandbox::{Limits, Mount, Network, SandboxSpec};
 
 use crate::boots;
@@ -33,8 +33,9 @@ pub(crate) const WRAPPER_VARIABLE: &str = "AWS_LAMBDA_EXEC_WRAPPER";
 const EXTENSIONS: &str = "/opt/extensions";
 /// Where layers are.
 const LAYERS: &str = "/opt";
-/// What an instance may use before it has a function.
-const STOCK_MEMORY_MIB: u32 = 256;
+/// What an instance may use before it has a function: the most that any function has, since an ordinary user may lower
+/// a limit and never raise it.
+const STOCK_MEMORY_MIB: u32 = *MEMORY_MIB.end();
 
 /// A program and what it gets.
 #[derive(Debug, Clone, PartialEq, Eq)]

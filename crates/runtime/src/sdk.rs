@@ -39,7 +39,7 @@ const SDKS: &[Sdk] = &[
         target: "/var/runtime/python",
     },
     Sdk {
-        name: "node-sdk",
+        name: NODE_LAYER,
         language: Some(Language::Node),
         about: "the AWS SDK for JavaScript v3 for the Node.js runtimes",
         main: "\"@aws-sdk/client-s3\": \"",
@@ -87,6 +87,16 @@ pub struct SdkRow {
     pub version: &'static str,
     /// Whether it is in the data folder.
     pub installed: bool,
+}
+
+/// What the layer of Node.js brings beside the SDK.
+pub const TYPESCRIPT: &str = "typescript";
+const NODE_LAYER: &str = "node-sdk";
+
+/// The SDK that brings what is asked for by this name: its own, or [`TYPESCRIPT`].
+#[must_use]
+pub fn bringing(name: &str) -> &str {
+    if name == TYPESCRIPT { NODE_LAYER } else { name }
 }
 
 /// Why an SDK was not installed.

@@ -1,10 +1,23 @@
-//! Whether a function imports the AWS SDK without packaging it.
+//! What a function needs of the server beside its runtime: the AWS SDK that it imports and does not package, or what
+//! runs TypeScript.
 //!
-//! Lambda's managed runtimes bring it; here it is a layer that is installed once. Reads the text of sources only, so
+//! Lambda's managed runtimes bring the SDK; here it is a layer that is installed once. Reads the text of sources only, so
 //! it may miss an import that is made up at run time, and take one in a comment for real.
 
 use std::fs;
 use std::path::Path;
+
+/// What a server that cannot run TypeScript is asked for.
+pub(super) const TYPESCRIPT: &str = "typescript";
+
+/// Whether the file that a handler of Node.js is in exists as TypeScript alone.
+pub(super) fn is_typescript(package: &Path, runtime: &str, handler: &str) -> bool {
+    let module = handler.rsplit_once('.').map_or(handler, |(module, _)| module);
+    let any = |extensions: &[&str]| {
+        extensions.iter().any(|extension| package.join(format!("{module}.{extension}")).is_file())
+    };
+    runtime.starts_with("nodejs") && any(&["ts", "mts", "cts"]) && !any(&["js", "mjs", "cjs"])
+}
 
 /// The layer that a function wants: a name that `ebb runtimes add` knows.
 pub(super) fn wanted(package: &Path, runtime: &str) -> Option<&'static str> {
@@ -57,6 +70,17 @@ mod tests {
     fn check(files: &[(&str, &str)], runtime: &str, expected: Option<&str>) {
         let folder = crate::project::tests::folder(files);
         assert_eq!(wanted(folder.path(), runtime), expected, "{files:?}");
+    }
+
+    #[test]
+    fn handlers_in_typescript_are_told_from_those_that_are_compiled() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("index.ts"), "").unwrap();
+        assert!(is_typescript(folder.path(), "nodejs20.x", "index.handler"));
+        assert!(!is_typescript(folder.path(), "nodejs20.x", "other.handler"));
+        assert!(!is_typescript(folder.path(), "python3.11", "index.handler"));
+        fs::write(folder.path().join("index.js"), "").unwrap();
+        assert!(!is_typescript(folder.path(), "nodejs20.x", "index.handler"));
     }
 
     #[test]

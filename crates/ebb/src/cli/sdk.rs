@@ -28,7 +28,8 @@ pub(crate) async fn offer(
         let why = why(name);
         let can_ask = stdin().is_terminal() && stderr().is_terminal();
         if !yes && !can_ask {
-            output.note(&format!("{why}: where the server runs, `ebb runtimes add {name}`"));
+            let adds = ebb_runtime::sdk::bringing(name);
+            output.note(&format!("{why}: where the server runs, `ebb runtimes add {adds}`"));
             continue;
         }
         if !confirm(&format!("{why}. Install {name}?"), yes)? {
@@ -53,6 +54,9 @@ fn why(name: &str) -> String {
     match name {
         "deno" => "Functions run on deno, which the server does not have".to_owned(),
         "workerd" => "Workers run on workerd, which the server does not have".to_owned(),
+        ebb_runtime::sdk::TYPESCRIPT => {
+            "A function is TypeScript, which the server's Node.js does not run by itself".to_owned()
+        }
         _ => "A function imports the AWS SDK and does not package it".to_owned(),
     }
 }

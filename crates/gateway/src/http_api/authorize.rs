@@ -66,8 +66,8 @@ pub(crate) async fn rest(
 /// Whoever signs with a key of this account may call.
 pub(crate) fn signed(edge: &Edge, call: &ApiCall<'_>, unsigned: ApiRefusal) -> Result<Passed, ApiRefusal> {
     let parts = call.parts;
-    let request =
-        SignedRequest { method: &parts.method, uri: &parts.uri, headers: &parts.headers, body: &call.body };
+    let (method, uri, headers) = (&parts.method, &parts.uri, &parts.headers);
+    let request = SignedRequest { method, uri, headers, body: &call.body, service: "execute-api" };
     let caller = edge.authenticator.authenticate(&request).map_err(|error| {
         tracing::info!(request_id = %call.id, %error, "a signed route was called without a valid signature");
         if parts.headers.contains_key(::http::header::AUTHORIZATION) {

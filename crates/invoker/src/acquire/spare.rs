@@ -1,14 +1,15 @@
 //! One instance more than is in use, of versions whose start is dear: whoever needs a second one does not wait for it.
 //!
 //! Lambda starts instances ahead of need as well. Source: the Lambda developer guide, "Lambda execution environment
-//! lifecycle", proactive initialization (2026-11). What is started here is an instance like any other: it logs its
-//! initialisation, is frozen, and ends when it has not been used for as long as idle ones are kept.
+//! lifecycle", proactive initialization (2026-11). What is started here is an instance like any other: it is frozen,
+//! and ends when it has not been used for as long as idle ones are kept. Only the platform's word on its initialisation
+//! waits for its first event, so that a reader of the log finds no stream in which nothing happened.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::pool::Pool;
-use super::start;
+use super::start::{self, Boot};
 use crate::Shared;
 
 /// From the moment at which one is missing to its start: the event that took the last one comes first.
@@ -23,7 +24,8 @@ pub(crate) fn where_lacking(shared: &Arc<Shared>, pool: &Arc<Pool>, most: u32) {
         let stopped = shared.stop.run_until_cancelled(tokio::time::sleep(PAUSE)).await.is_none();
         let room = !stopped && shared.reclaim.has_room(&shared, pool.version.settings.memory_mib);
         if pool.begin_spare(in_use, most, room) {
-            start::counted(shared, pool, most).await;
+            let plan = Boot::spare(&shared, &pool);
+            start::counted(shared, pool, most, plan).await;
         }
     });
 }

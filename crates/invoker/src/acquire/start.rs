@@ -81,6 +81,11 @@ impl Boot {
         }
     }
 
+    /// The first try of an on-demand instance that is started ahead of need.
+    pub(crate) fn spare(shared: &Shared, pool: &Pool) -> Self {
+        Self { logs: shared.unused_log_stream(&pool.version), ..Self::on_demand(shared, pool) }
+    }
+
     /// An instance that is always kept. It may take longer: 130 seconds, or the function's timeout where that is more.
     /// Source: the Lambda developer guide, "Init phase".
     pub(crate) fn provisioned(shared: &Shared, pool: &Pool) -> Self {
@@ -103,14 +108,14 @@ impl Boot {
 /// `most` exist.
 pub(crate) fn where_needed(shared: &Arc<Shared>, pool: &Arc<Pool>, most: u32) {
     if pool.begin_start(most) {
-        shared.tasks.spawn(counted(shared.clone(), pool.clone(), most));
+        let plan = Boot::on_demand(shared, pool);
+        shared.tasks.spawn(counted(shared.clone(), pool.clone(), most, plan));
     }
 }
 
 /// Does a start that the pool has counted.
-pub(super) async fn counted(shared: Arc<Shared>, pool: Arc<Pool>, most: u32) {
+pub(super) async fn counted(shared: Arc<Shared>, pool: Arc<Pool>, most: u32, plan: Boot) {
     let guard = StartGuard { pool: pool.clone(), done: false };
-    let plan = Boot::on_demand(&shared, &pool);
     let logs = plan.logs.clone();
     let booted = boot(&shared, &pool, plan).await;
     guard.done(|| match booted {
@@ -201,6 +206,7 @@ async fn start(shared: &Arc<Shared>, pool: &Arc<Pool>, plan: Boot) -> Result<Arc
         Err(_) => InitEnd::TimedOut,
     };
     log(shared.clock.now()).init_report(plan.phase, took, &status(&end), plan.initialization);
+    plan.logs.used();
     Err(BootError::Init(end))
 }
 

@@ -2,7 +2,7 @@
 
 use ebb_model::{FunctionName, LogFormat, LogLevel, LoggingSettings};
 
-use super::{LoggingInput, Violations};
+use super::{CatalogError, LoggingInput, Violations};
 
 const FORMATS: &[(&str, LogFormat)] = &[("JSON", LogFormat::Json), ("Text", LogFormat::Text)];
 const APPLICATION_LEVELS: &[(&str, LogLevel)] = &[
@@ -25,6 +25,18 @@ pub(super) fn standard(name: &FunctionName) -> LoggingSettings {
         system_level: None,
         group: format!("/aws/lambda/{name}"),
     }
+}
+
+/// Refuses levels for plain text, as the service does.
+pub(super) fn check_levels(settings: &LoggingSettings, input: &LoggingInput) -> Result<(), CatalogError> {
+    let named = input.application_level.is_some() || input.system_level.is_some();
+    if named && settings.format == LogFormat::Text {
+        return Err(CatalogError::invalid(
+            "LogLevel is not supported when LogFormat is set to \"Text\". Remove LogLevel from your request or change \
+             the LogFormat to \"JSON\" and try again.",
+        ));
+    }
+    Ok(())
 }
 
 /// Applies what the request says. JSON has levels, INFO where none was said; plain text has none.

@@ -197,6 +197,9 @@ impl Catalog {
             logging::apply(&mut settings.logging, logging, &mut violations);
         }
         violations.finish()?;
+        if let Some(logging) = &input.logging {
+            logging::check_levels(&settings.logging, logging)?;
+        }
         if let Some(runtime) = &input.runtime {
             settings.runtime = parse_runtime(runtime, input.server.is_some())?;
         }

@@ -20,7 +20,7 @@ pub(super) struct Property {
     is: Is,
 }
 
-/// A step of a selector: `.name`, `["name"]`, `[0]` or `[*]`.
+/// A step of a selector: `.name`, `["name"]`, `[0]`, or `.*` and `[*]`, which are the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Step {
     Name(String),
@@ -120,6 +120,10 @@ fn path(cursor: &mut Cursor<'_>) -> Result<Vec<Step>, InvalidPattern> {
     let mut path = Vec::new();
     loop {
         if cursor.take(".") {
+            if cursor.take("*") {
+                path.push(Step::Every);
+                continue;
+            }
             match cursor.word(is_name) {
                 "" => return Err(cursor.unexpected()),
                 name => path.push(Step::Name(name.to_owned())),
@@ -159,8 +163,17 @@ fn select<'a>(document: &'a Value, path: &[Step]) -> Vec<&'a Value> {
         found = match step {
             Step::Name(name) => found.into_iter().filter_map(|value| value.get(name)).collect(),
             Step::Index(index) => found.into_iter().filter_map(|value| value.get(index)).collect(),
-            Step::Every => found.into_iter().filter_map(Value::as_array).flatten().collect(),
+            Step::Every => found.into_iter().flat_map(members).collect(),
         };
     }
     found
+}
+
+/// What is in a list or an object.
+fn members(value: &Value) -> Vec<&Value> {
+    match value {
+        Value::Array(list) => list.iter().collect(),
+        Value::Object(object) => object.values().collect(),
+        _ => Vec::new(),
+    }
 }

@@ -174,3 +174,18 @@ async fn json_format_has_events_of_the_wanted_level() {
         }
     }
 }
+
+#[tokio::test]
+async fn in_a_group_that_is_not_its_own_a_function_is_named_by_its_streams() {
+    for (group, expected) in [("/aws/lambda/f", "2026/11/25/[$LATEST]"), ("/shared", "2026/11/25/f[$LATEST]")]
+    {
+        let world = World::new().await;
+        world.deploy(|function| {
+            Arc::make_mut(&mut function.latest).settings.logging.group = group.to_owned();
+        });
+        let version = world.catalog.snapshot().functions.get("f").unwrap().latest.clone();
+        let stream = LogStream::open(world.store.logs().clone(), &version, world.now());
+        let unique = stream.name().strip_prefix(expected).unwrap();
+        assert!(unique.len() == 32 && unique.bytes().all(|digit| digit.is_ascii_hexdigit()), "{unique}");
+    }
+}

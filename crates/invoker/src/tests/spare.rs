@@ -59,3 +59,25 @@ async fn an_instance_that_ended_meanwhile_needs_no_spare() {
     tokio::time::sleep(Duration::from_secs(2)).await;
     assert_eq!(world.runtime.started(), 1);
 }
+
+#[tokio::test]
+async fn the_log_has_no_stream_of_a_spare_that_is_not_used() {
+    let world = world(500, InvokerConfig::default()).await;
+    world.deploy(|_| {});
+    world.call("{}").await.unwrap();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(world.runtime.started(), 2);
+    let streams = async || {
+        let names = world.log().await.into_iter().map(|(stream, _)| stream);
+        names.collect::<std::collections::BTreeSet<_>>().len()
+    };
+    assert_eq!(streams().await, 1);
+    let (invoker, event) = (world.invoker.clone(), world.event(r#"{"sleep_ms": 2000}"#));
+    let busy = tokio::spawn(async move { answer(invoker.invoke(event, Delivery::Whole).await.unwrap()) });
+    world.rest().await;
+    world.call("{}").await.unwrap();
+    busy.await.unwrap().unwrap();
+    assert_eq!(streams().await, 2);
+    let starts = world.log().await.iter().filter(|(_, line)| line.starts_with("INIT_START")).count();
+    assert_eq!(starts, 2, "of those that were used");
+}

@@ -27,6 +27,9 @@ fn functions_are_named_in_every_documented_form() {
     check("function", "function . . .");
     check("000000000000:function:f", "f . 000000000000 .");
     check("000000000000:function:f:live", "f live 000000000000 .");
+    check("000000000000:f", "f . 000000000000 .");
+    check("000000000000:f:live", "f live 000000000000 .");
+    check("us-east-1:000000000000:function:f:1", "f 1 000000000000 us-east-1");
     check("arn:aws:lambda:us-east-1:000000000000:function:f", "f . 000000000000 us-east-1");
     check("arn:aws:lambda:us-east-1:000000000000:function:f:1", "f 1 000000000000 us-east-1");
     check("arn:aws-cn:lambda:cn-north-1:000000000000:function:f", "f . 000000000000 cn-north-1");

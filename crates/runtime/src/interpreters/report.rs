@@ -1,12 +1,15 @@
 //! What `ebb runtimes` shows.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use ebb_model::{RuntimeFamily, RuntimeName};
 use serde::Serialize;
 
-use super::{Interpreters, Language};
-use crate::sdk::SdkRow;
+use super::{Interpreters, Language, Version};
+use crate::sdk::{self, SdkRow};
+
+/// The first Node.js that strips types without being told to. Source: the Node.js changelog, 22.18.0.
+const STRIPS_TYPES: Version = Version { major: 22, minor: 18, patch: 0 };
 
 /// Which runtimes this machine has, and how the rest is had.
 #[derive(Debug, Clone, Serialize)]
@@ -67,9 +70,10 @@ pub enum RuntimeStatus {
 impl Interpreters {
     /// Looks every runtime up. One line of the log names all that another version stands in for, and so does the
     /// result; one that is used is warned of by itself.
-    pub(crate) fn report(&self) -> Vec<RuntimeRow> {
-        let rows: Vec<_> =
-            RuntimeName::all().map(|runtime| RuntimeRow { runtime, status: self.status(runtime) }).collect();
+    pub(crate) fn report(&self, data: &Path) -> Vec<RuntimeRow> {
+        let rows: Vec<_> = RuntimeName::all()
+            .map(|runtime| RuntimeRow { runtime, status: self.status(runtime, data) })
+            .collect();
         let stand_ins: Vec<String> = rows
             .iter()
             .filter(|row| matches!(row.status, RuntimeStatus::Compatible { .. }))
@@ -81,15 +85,21 @@ impl Interpreters {
         rows
     }
 
-    fn status(&self, runtime: RuntimeName) -> RuntimeStatus {
+    /// Whether the Node.js that functions get which name no version runs TypeScript by itself.
+    pub(crate) fn run_typescript(&self) -> bool {
+        let of_node = |runtime: &RuntimeName| matches!(runtime.family(), RuntimeFamily::Node(_));
+        let exact = |runtime| self.find(runtime).ok().flatten().filter(|chosen| chosen.exact);
+        let newest = RuntimeName::all().filter(of_node).filter_map(exact).last();
+        newest.is_some_and(|chosen| chosen.interpreter.version >= STRIPS_TYPES)
+    }
+
+    fn status(&self, runtime: RuntimeName, data: &Path) -> RuntimeStatus {
         let hint = match runtime.family() {
-            RuntimeFamily::Custom
-            | RuntimeFamily::Http
-            | RuntimeFamily::Deno
-            | RuntimeFamily::Workerd
-            | RuntimeFamily::Wasm => {
+            RuntimeFamily::Custom | RuntimeFamily::Http | RuntimeFamily::Wasm => {
                 return RuntimeStatus::NothingNeeded;
             }
+            RuntimeFamily::Deno => return added("deno", data),
+            RuntimeFamily::Workerd => return added("workerd", data),
             family => Language::of(family).map(|(language, level)| language.hint(level)).unwrap_or_default(),
         };
         match self.find(runtime) {
@@ -103,5 +113,16 @@ impl Interpreters {
             }
             Err(_) => RuntimeStatus::Missing { hint },
         }
+    }
+}
+
+/// A runtime that is a program which `ebb runtimes add` installs.
+fn added(name: &str, data: &Path) -> RuntimeStatus {
+    match sdk::program(name, data) {
+        Some(path) => {
+            let version = sdk::report(data).into_iter().find(|row| row.name == name).map(|row| row.version);
+            RuntimeStatus::Installed { version: version.unwrap_or_default().to_owned(), path }
+        }
+        None => RuntimeStatus::Missing { hint: format!("Install it with `ebb runtimes add {name}`") },
     }
 }

@@ -162,7 +162,6 @@ async fn levels_of_logging_follow_its_format() {
         (("Text", None), (None, None)),
         (("JSON", None), (Some("INFO"), Some("INFO"))),
         (("JSON", Some("DEBUG")), (Some("DEBUG"), Some("INFO"))),
-        (("Text", Some("DEBUG")), (None, None)),
     ];
     for ((format, level), expected) in cases {
         let fixture = Fixture::new().await;
@@ -179,5 +178,21 @@ async fn levels_of_logging_follow_its_format() {
         let logging = &version.settings.logging;
         let levels = (name(logging.application_level), name(logging.system_level));
         assert_eq!((levels.0.as_deref(), levels.1.as_deref()), expected, "{format} {level:?}");
+    }
+}
+
+#[tokio::test]
+async fn plain_text_has_no_levels() {
+    let refused = "InvalidParameter: LogLevel is not supported when LogFormat is set to \"Text\". Remove LogLevel from \
+                   your request or change the LogFormat to \"JSON\" and try again.";
+    for format in [None, Some("Text".to_owned())] {
+        let level = LoggingInput {
+            application_level: Some("DEBUG".into()),
+            format: format.clone(),
+            ..Default::default()
+        };
+        check_settings(|s| s.logging = Some(level), refused).await;
+        let level = LoggingInput { system_level: Some("WARN".into()), format, ..Default::default() };
+        check_settings(|s| s.logging = Some(level), refused).await;
     }
 }
