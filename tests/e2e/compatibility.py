@@ -75,7 +75,10 @@ class Templates:
     def cloudflare(self, template, variant):
         source, package = self.package(npm, "create-cloudflare@latest")
         project = shutil.copytree(package / "templates" / template / variant, self.project())
-        filled(project, {"<WORKER_NAME>": "project", "<COMPATIBILITY_DATE>": "2025-09-01"})
+        filled(project, {"<WORKER_NAME>": "project", "<PACKAGE_NAME>": "project", "<COMPATIBILITY_DATE>": "2025-09-01"})
+        # The tool installs for all of them; these import what it installs.
+        if template in ("common", "openapi"):
+            run("npm", "install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", cwd=project)
         return f"{source}, {template} ({variant})".replace(" (templates)", ""), project
 
     def next(self, language):
@@ -194,8 +197,9 @@ def deployed(server, folder, name, *arguments):
     """A deployed app; what refuses it is raised."""
     done = server.cli("deploy", folder, "--name", name, "--yes", *arguments)
     if done.returncode:
-        said = next((line for line in done.stderr.splitlines() if line.startswith("error:")), done.stderr.strip())
-        raise Refused(said.removeprefix("error: ").replace(f"{folder}/", "").replace(str(folder), "the folder"))
+        said = " ".join(done.stderr.split("hint:")[0].split("error: ", 1)[-1].split())
+        said = re.sub(r" \((deploy|http://[^)]*)\)", "", said.replace(f"{folder}/", "").replace(f" ({folder})", ""))
+        raise Refused(said if len(said) < 200 else said[:200] + "…")
     try:
         yield
     finally:
