@@ -88,8 +88,10 @@ class Server:
     def environment(self):
         """What a shell would export for the AWS CLI and for ebb's own client verbs."""
         # HOME is the server's, so that nothing of the user's own data folder is met; cargo still needs to find its tools.
+        # What npm and pip have downloaded once is not downloaded by every run.
         tools = {name: os.environ.get(name, os.path.expanduser(folder))
-                 for name, folder in (("RUSTUP_HOME", "~/.rustup"), ("CARGO_HOME", "~/.cargo"))}
+                 for name, folder in (("RUSTUP_HOME", "~/.rustup"), ("CARGO_HOME", "~/.cargo"),
+                                      ("npm_config_cache", "~/.npm"), ("PIP_CACHE_DIR", "~/.cache/pip"))}
         return {**{k: v for k, v in os.environ.items() if not k.startswith("AWS_")}, **tools,
                 "AWS_ENDPOINT_URL": self.api, "AWS_DEFAULT_REGION": REGION, "AWS_PAGER": "", "HOME": str(self.folder),
                 "AWS_ACCESS_KEY_ID": self.key, "AWS_SECRET_ACCESS_KEY": self.secret}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from conftest import EXAMPLES, eventually
+from conftest import eventually
 from dialects import deploy, log as log_of  # noqa: F401
 
 NODE = {
@@ -219,15 +219,3 @@ def test_apps_that_cannot_be_are_refused_with_the_reason(server, tmp_path, sourc
     (tmp_path / "app.js").write_text(f"const {{ app, output }} = require('@azure/functions');\n{source}\n")
     done = server.cli("deploy", tmp_path, "--name", "azure-refused", "--yes")
     assert done.returncode == 1 and said in done.stderr
-
-
-def test_the_example(server):
-    assert server.cli("deploy", EXAMPLES / "links-azure", "--name", "links", "--yes").returncode == 0
-    request = lambda path, method="GET", **options: server.http("links.localhost", path, method, **options)  # noqa: E731
-    assert request("/home", "PUT", data="no url").status_code == 400
-    assert request("/home", "PUT", data="https://example.com/").status_code == 201
-    assert request("/none").status_code == 404
-    followed = request("/home")
-    assert (followed.status_code, followed.headers["location"]) == (302, "https://example.com/")
-    eventually(lambda: request("/home/clicks").json() == {"clicks": 1})
-    assert server.cli("rm", "links", "--yes").returncode == 0

@@ -6,12 +6,21 @@ use anyhow::{Context as _, Result};
 
 use crate::shell::{cache, cargo, program, workspace};
 
-/// Builds the binary, makes the Python environment where it is missing, and runs pytest with `args`.
+/// Runs pytest with `args`.
 pub(crate) fn run(args: &[String]) -> Result<()> {
+    python(&["-m", "pytest", "-q", "tests/e2e"], args)
+}
+
+/// Writes `docs/compatibility.md`: which of the platforms' own templates, and of the examples, run.
+pub(crate) fn compatibility(args: &[String]) -> Result<()> {
+    python(&["tests/e2e/compatibility.py"], args)
+}
+
+/// Builds the binary, makes the Python environment where it is missing, and runs its Python.
+fn python(program_args: &[&str], args: &[String]) -> Result<()> {
     cargo(["build", "--quiet", "--package", "ebb"]).run()?;
-    let python = environment()?;
-    program(&python)
-        .args(["-m", "pytest", "-q", "tests/e2e"])
+    program(environment()?)
+        .args(program_args)
         .args(args)
         .env("EBB_BIN", target().join("debug/ebb"))
         .env("PYTHONDONTWRITEBYTECODE", "1")

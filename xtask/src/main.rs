@@ -17,6 +17,7 @@ usage: cargo xtask TASK
   check            the whole gate: fmt, clippy, tidy, deny, unit and end-to-end tests; what CI runs
   tidy             only the house rules that no other tool checks
   e2e [ARGS…]      only the end-to-end tests; ARGS go to pytest
+  compatibility    docs/compatibility.md, from running the platforms' own templates and the examples; --json
   bench [ARGS…]    the benchmark, ours and others side by side; --quick, --json FILE
 ";
 
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
         "check" => check::run(),
         "tidy" => tidy::run(),
         "e2e" => end_to_end::run(&rest),
+        "compatibility" => end_to_end::compatibility(&rest),
         "bench" => bench(&rest),
         _ => {
             eprint!("{USAGE}");

@@ -45,7 +45,7 @@ pub(crate) fn of_runtime(spec: &InstanceSpec, level: Option<u16>) -> Environment
         set("_AWS_XRAY_DAEMON_PORT", "2000".into());
     }
     set("AWS_XRAY_CONTEXT_MISSING", "LOG_ERROR".into());
-    environment.extend(settings.environment.clone());
+    environment.extend(own(spec));
     environment.extend(reserved(spec));
     environment
 }
@@ -79,7 +79,7 @@ pub(crate) fn of_server(spec: &InstanceSpec, port: u16) -> Environment {
     set("HOME", "/tmp".into());
     set("PATH", "/var/lang/bin:/usr/local/bin:/usr/bin:/bin".into());
     set("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{CONTROL_API_PORT}"));
-    environment.extend(version.settings.environment.clone());
+    environment.extend(own(spec));
     let mut set = |name: &str, value: String| environment.insert(name.to_owned(), value);
     set("PORT", port.to_string());
     set("K_SERVICE", version.name.to_string());
@@ -96,7 +96,7 @@ pub(crate) fn of_server(spec: &InstanceSpec, port: u16) -> Environment {
 pub(crate) fn of_component(spec: &InstanceSpec) -> Environment {
     let settings = &spec.version.settings;
     let region = spec.arn.region.to_string();
-    let mut environment = settings.environment.clone();
+    let mut environment = own(spec);
     let mut set = |name: &str, value: String| environment.insert(name.to_owned(), value);
     set("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{CONTROL_API_PORT}"));
     set("AWS_REGION", region.clone());
@@ -106,6 +106,25 @@ pub(crate) fn of_component(spec: &InstanceSpec) -> Environment {
     set("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", settings.memory_mib.to_string());
     environment.extend(keys(&spec.credentials));
     environment
+}
+
+/// The function's own variables. The URL of a queue names the host that whoever asked for it reached; from inside it is at
+/// the control API, and the SDK for JavaScript sends to the host of the URL, whatever its endpoint is.
+fn own(spec: &InstanceSpec) -> Environment {
+    let of_account = format!("/{}/", spec.arn.account);
+    let inside = |value: &String| match queue_of(value, &of_account) {
+        Some(queue) => format!("http://127.0.0.1:{CONTROL_API_PORT}{of_account}{queue}"),
+        None => value.clone(),
+    };
+    spec.version.settings.environment.iter().map(|(name, value)| (name.clone(), inside(value))).collect()
+}
+
+/// The queue's name, where a value is the URL of one: `http://HOST/ACCOUNT/QUEUE`.
+fn queue_of<'a>(value: &'a str, of_account: &str) -> Option<&'a str> {
+    let address = value.strip_prefix("http://").or_else(|| value.strip_prefix("https://"))?;
+    let queue = address.get(address.find('/')?..)?.strip_prefix(of_account)?;
+    let is_of_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    (!queue.is_empty() && queue.chars().all(is_of_name)).then_some(queue)
 }
 
 /// What an external extension's process gets.

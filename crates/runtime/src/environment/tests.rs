@@ -61,6 +61,31 @@ fn the_functions_own_variables_change_what_is_not_reserved() {
 }
 
 #[test]
+fn urls_of_queues_lead_to_the_control_api() {
+    let mut version = testing::version("nodejs20.x");
+    let account = "000000000000";
+    let same = [
+        "http://127.0.0.1:9440/other/jobs".to_owned(),
+        format!("http://127.0.0.1:9440/{account}/"),
+        format!("http://127.0.0.1:9440/{account}/jobs/more"),
+        format!("see http://127.0.0.1:9440/{account}/jobs"),
+    ];
+    for (index, value) in same.iter().enumerate() {
+        version.settings.environment.insert(format!("SAME_{index}"), value.clone());
+    }
+    for (name, host) in [("OWN", "http://127.0.0.1:9440"), ("FIFO", "https://ebb.example")] {
+        version.settings.environment.insert(name.into(), format!("{host}/{account}/jobs.fifo"));
+    }
+    let environment = environment(version);
+    for (index, value) in same.iter().enumerate() {
+        assert_eq!(environment[&format!("SAME_{index}")], *value);
+    }
+    for name in ["OWN", "FIFO"] {
+        assert_eq!(environment[name], format!("http://127.0.0.1:9002/{account}/jobs.fifo"));
+    }
+}
+
+#[test]
 fn extensions_do_not_get_what_is_only_for_the_runtime() {
     let mut version = testing::version("provided.al2023");
     version.settings.environment.insert("MINE".into(), "1".into());
