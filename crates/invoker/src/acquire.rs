@@ -11,6 +11,7 @@ pub(crate) mod pooled;
 pub(crate) mod pools;
 pub(crate) mod reclaim;
 mod spare;
+pub(crate) mod awake;
 pub(crate) mod start;
 
 use std::sync::Arc;
@@ -61,7 +62,10 @@ pub(crate) async fn acquire(shared: &Arc<Shared>, admitted: Admitted) -> Result<
     let Admitted { resolved, permit } = admitted;
     let pool = shared.pools.of(shared, &resolved);
     // An answered invocation gives its place back before its instance is free, so places alone do not bound instances.
-    let most = resolved.function.reserved_concurrency.unwrap_or(u32::MAX);
+    let most = match resolved.version.settings.is_stateful() {
+        true => 1,
+        false => resolved.function.reserved_concurrency.unwrap_or(u32::MAX),
+    };
     let place = match pool.take() {
         Some(lease) => Place::Ready(lease),
         None => match wait(shared, &pool, most, pool.enqueue()).await? {
