@@ -398,7 +398,7 @@ def test_a_d1_database_answers_as_the_platforms(worker):
     assert ask("SELECT id, name FROM item", how="raw", more={"columnNames": True}) == [["id", "name"], [1, "one"], [2, "two"]]
     assert ask("INSERT INTO item (id) VALUES (10)\nINSERT INTO item (id) VALUES (11)", how="exec")["count"] == 2
     assert "UNIQUE constraint failed: item.name" in ask("INSERT INTO item (name) VALUES ('one')", how="run")["error"]
-    assert "no such table" in ask("SELECT * FROM nothing")["error"]
+    assert "no such table" in ask("SELECT * FROM missing")["error"]
     both = ask(["INSERT INTO item (name) VALUES ('three')", "SELECT count(*) n FROM item"], how="batch")
     assert [result["results"] for result in both] == [[], [{"n": 5}]]
     # All of a batch, or nothing.

@@ -4,6 +4,7 @@
 //! instance that becomes free, or a new one that is started for it. Each version has its own [`pool`]; [`start`]
 //! boots instances into it, [`spare`] ahead of need where that takes long, [`keep`] looks after those that are idle.
 
+pub(crate) mod awake;
 pub(crate) mod keep;
 pub(crate) mod lease;
 pub(crate) mod pool;
@@ -11,7 +12,6 @@ pub(crate) mod pooled;
 pub(crate) mod pools;
 pub(crate) mod reclaim;
 mod spare;
-pub(crate) mod awake;
 pub(crate) mod start;
 
 use std::sync::Arc;

@@ -106,7 +106,9 @@ impl StateFolders {
 
     fn delete(&self, path: &Path) -> Result<(), StoreError> {
         match fs::remove_dir_all(path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(StoreError::io("delete", path)(error)),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(StoreError::io("delete", path)(error))
+            }
             _ => Ok(()),
         }
     }

@@ -19,8 +19,8 @@ use std::path::{Path, PathBuf};
 use ebb_model::{Digest, ServerSettings};
 use serde_json::{Map, Value, json};
 
-use self::config::Worker;
 pub(super) use self::bindings::bucket_name;
+use self::config::Worker;
 pub(super) use self::database::Database;
 use self::modules::Modules;
 use self::wrangler::{Assets, Consumer, Described};

@@ -68,12 +68,7 @@ pub(crate) async fn keep(shared: Arc<Shared>, pool: Arc<Pool>, pooled: Arc<Poole
 }
 
 /// `frozen_since` is the beginning of the idleness in which it was frozen: a later one needs another freeze.
-fn plan(
-    shared: &Shared,
-    version: &FunctionVersion,
-    pooled: &Pooled,
-    frozen_since: Option<Instant>,
-) -> Plan {
+fn plan(shared: &Shared, version: &FunctionVersion, pooled: &Pooled, frozen_since: Option<Instant>) -> Plan {
     match pooled.idle_since() {
         None => Plan::Nothing,
         Some(_) if version.settings.is_awake() => Plan::SpinDown(Instant::now() + pooled.life_left()),

@@ -238,10 +238,7 @@ async fn spec(shared: &Shared, pool: &Pool, plan: &Boot) -> Result<InstanceSpec,
 }
 
 /// The folder of a function that has one, as soon as the instance before has ended.
-async fn state(
-    shared: &Shared,
-    version: &FunctionVersion,
-) -> Result<Option<Arc<StateFolder>>, InvokeError> {
+async fn state(shared: &Shared, version: &FunctionVersion) -> Result<Option<Arc<StateFolder>>, InvokeError> {
     if !version.settings.is_stateful() {
         return Ok(None);
     }

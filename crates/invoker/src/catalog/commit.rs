@@ -232,7 +232,10 @@ impl Catalog {
             catalog.publish(|snapshot| snapshot.set_function(&name, None));
             let (folders, of) = (catalog.inner.store.state().clone(), name.to_string());
             let removed = tokio::task::spawn_blocking(move || folders.remove(&of)).await;
-            if let Err(error) = removed.map_err(|error| error.to_string()).and_then(|removed| removed.map_err(|error| error.to_string())) {
+            if let Err(error) = removed
+                .map_err(|error| error.to_string())
+                .and_then(|removed| removed.map_err(|error| error.to_string()))
+            {
                 // The next start of the server tries again.
                 tracing::error!(function = %name, error, "the folder of a deleted function could not be deleted");
             }

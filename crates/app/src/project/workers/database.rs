@@ -69,7 +69,8 @@ impl Database {
         for entry in fs::read_dir(&folder).map_err(reading)? {
             let path = entry.map_err(reading)?.path();
             if path.extension().is_some_and(|extension| extension == "sql") {
-                let text = fs::read_to_string(&path).map_err(|source| ProjectError::io("read", &path, source))?;
+                let text =
+                    fs::read_to_string(&path).map_err(|source| ProjectError::io("read", &path, source))?;
                 let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
                 migrations.push((name, text));
             }

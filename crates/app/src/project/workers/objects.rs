@@ -45,7 +45,9 @@ fn migrated(worker: &Wrangler) -> Result<BTreeMap<String, Class>, String> {
     for migration in &worker.migrations {
         let wrong = |what: String| format!("migrations: {}: {what}", migration.tag);
         if !migration.transferred_classes.is_empty() {
-            return Err(wrong("transferred_classes: ebb does not move objects between workers yet".to_owned()));
+            return Err(wrong(
+                "transferred_classes: ebb does not move objects between workers yet".to_owned(),
+            ));
         }
         let with_sql = migration.new_sqlite_classes.iter().map(|name| (name, true));
         for (name, sql) in with_sql.chain(migration.new_classes.iter().map(|name| (name, false))) {
@@ -59,7 +61,8 @@ fn migrated(worker: &Wrangler) -> Result<BTreeMap<String, Class>, String> {
         }
         for renamed in &migration.renamed_classes {
             let class = classes.remove(&renamed.from);
-            let class = class.ok_or_else(|| wrong(format!("there is no class {} to rename", renamed.from)))?;
+            let class =
+                class.ok_or_else(|| wrong(format!("there is no class {} to rename", renamed.from)))?;
             classes.insert(renamed.to.clone(), Class { name: renamed.to.clone(), ..class });
         }
         for name in &migration.deleted_classes {
@@ -128,11 +131,18 @@ mod tests {
         check(json!({ "migrations": [new("v1", "A"), delete] }), Ok(&[]));
         check(json!({ "migrations": [new("v1", "A"), delete, new("v3", "A")] }), Ok(&[("A", "A-1", true)]));
         check(json!({ "migrations": [delete] }), Err("v2: there is no class A to delete"));
-        check(json!({ "migrations": [new("v1", "A"), new("v2", "A")] }), Err("v2: there is a class A already"));
-        let transfer = json!({ "tag": "v1", "transferred_classes": [{ "from": "A", "from_script": "x", "to": "B" }] });
+        check(
+            json!({ "migrations": [new("v1", "A"), new("v2", "A")] }),
+            Err("v2: there is a class A already"),
+        );
+        let transfer =
+            json!({ "tag": "v1", "transferred_classes": [{ "from": "A", "from_script": "x", "to": "B" }] });
         check(json!({ "migrations": [transfer] }), Err("transferred_classes"));
         let bound = json!({ "bindings": [{ "name": "X", "class_name": "C" }] });
-        check(json!({ "durable_objects": bound, "migrations": [new("v1", "A")] }), Err("C, which no migration makes"));
+        check(
+            json!({ "durable_objects": bound, "migrations": [new("v1", "A")] }),
+            Err("C, which no migration makes"),
+        );
     }
 
     #[test]
