@@ -125,7 +125,7 @@ impl Catalog {
     pub async fn open(config: CatalogConfig) -> Result<Self, CatalogError> {
         let (snapshot, revisions) = commit::load(&config.store).await?;
         // Before any instance has one.
-        let names = snapshot.functions.keys().map(|name| name.as_str()).collect();
+        let names = snapshot.functions.keys().map(FunctionName::as_str).collect();
         config.store.state().keep_only(&names)?;
         let catalog = Self {
             inner: Arc::new(Inner {
