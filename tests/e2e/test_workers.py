@@ -494,3 +494,58 @@ def test_keys_that_mean_nothing_are_named(server, tmp_path):
     assert said.returncode == 0, said.stderr
     for key in ("nmae", "kv_namespaces.remote"):
         assert key in said.stdout + said.stderr
+
+
+def test_objects_outlive_a_process_that_is_killed(worker):
+    get = worker({"wrangler.toml": wrangler(OBJECTS + "[limits]\ncpu_ms = 300\n"),
+                  "index.js": COUNTER.replace("case '/wait':", "case '/spin': while (true); case '/wait':")})
+    assert get("/add", params={"what": "a"}).json() == ["a"]
+    assert get("/spin").status_code in (502, 503)
+    eventually(lambda: get("/").status_code == 200)
+    assert get("/").json() == ["a"]
+
+
+def test_events_reach_a_worker_with_objects_as_any_other(worker, server):
+    handler = """export default {
+  async scheduled(event, env) {
+    if (event.cron === 'bad') throw new TypeError('no');
+    await env.COUNTER.getByName('one').add(event.cron);
+  },
+  async fetch"""
+    get = worker({"wrangler.toml": wrangler(OBJECTS + '[triggers]\ncrons = ["0 5 * * MON"]\n'),
+                  "index.js": COUNTER.replace("export default { async fetch", handler)})
+    _, answer = server.invoke(get.name, {"ebb": "cron", "cron": "0 5 * * MON", "time": "2026-11-23T05:00:00Z"})
+    assert "FunctionError" not in answer
+    assert get("/").json() == ["0 5 * * MON"]
+    said, answer = server.invoke(get.name, {"ebb": "cron", "cron": "bad"})
+    assert answer["FunctionError"] == "Unhandled" and "scheduled handler" in said["errorMessage"]
+    # What only the platform says is nothing that a client can say.
+    assert get("/", headers={"ebb-event": "1"}, method="POST", data=b'{"ebb": "cron", "cron": "x"}').json() == ["0 5 * * MON"]
+
+
+def test_what_the_platform_brings_is_there(worker):
+    get = worker({"wrangler.toml": wrangler(OBJECTS), "index.js": """
+        import { DurableObject } from 'cloudflare:workers';
+        export class Counter extends DurableObject {
+          fetch() {
+            const [client, server] = Object.values(new WebSocketPair());
+            this.ctx.acceptWebSocket(server);
+            return new Response(null, { status: 101, webSocket: client });
+          }
+          webSocketMessage(socket, message) { socket.send(`echo ${message}`); }
+        }
+        export default { async fetch(request, env) {
+          if (new URL(request.url).pathname === '/cf') return Response.json(request.cf);
+          if (new URL(request.url).pathname === '/socket') {
+            const { webSocket } = await env.COUNTER.getByName('x').fetch('https://x.test/', { headers: { upgrade: 'websocket' } });
+            webSocket.accept();
+            const heard = new Promise((resolve) => webSocket.addEventListener('message', (event) => resolve(event.data)));
+            webSocket.send('hello');
+            return new Response(await heard);
+          }
+          const page = new Response('<p class="a">x</p><a href="/old">y</a>', { headers: { 'content-type': 'text/html' } });
+          return new HTMLRewriter().on('a', { element(e) { e.setAttribute('href', '/new'); } }).on('p', { element(e) { e.append('!', { html: false }); } }).transform(page);
+        } };"""})
+    assert get("/").text == '<p class="a">x!</p><a href="/new">y</a>'
+    assert get("/socket").text == "echo hello"
+    assert get("/cf").json()["colo"] == "EBB"
