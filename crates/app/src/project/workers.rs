@@ -74,7 +74,13 @@ pub(super) fn describe(folder: &Path, _marker: &Path) -> Result<Description, Pro
     let databases = worker.described.worker.d1_databases.clone();
     let served = SourceFunction::served(folder, RUNTIME, Source::Worker(Box::new(worker)));
     let mut functions = vec![SourceFunction { environment, server, ..served }];
-    functions.extend(databases.iter().map(|database| Database::function(folder, database)));
+    // Two bindings may be to one database.
+    for database in &databases {
+        let function = Database::function(folder, database);
+        if !functions.iter().any(|other| other.name == function.name) {
+            functions.push(function);
+        }
+    }
     Ok(Description { name, functions, schedules, planned_triggers, ..Description::default() })
 }
 
@@ -250,4 +256,62 @@ fn secrets(folder: &Path, environment: Option<&str>) -> Result<BTreeMap<String, 
     let text = fs::read_to_string(&path).map_err(|source| ProjectError::io("read", &path, source))?;
     dotenv::parse(&text)
         .map_err(|line| ProjectError::Manifest { path, message: format!("line {line}: no NAME=value") })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn described(wrangler: &str) -> Result<Description, ProjectError> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("wrangler.toml");
+        fs::write(&path, format!("name = \"w\"\nmain = \"index.js\"\n{wrangler}")).unwrap();
+        describe(folder.path(), &path)
+    }
+
+    #[test]
+    fn a_worker_with_objects_is_one_process_and_its_databases_are_functions() {
+        let plain = described("").unwrap();
+        assert_eq!((plain.functions.len(), &plain.functions[0].server), (1, &None));
+        let full = described(
+            "durable_objects.bindings = [{ name = \"A\", class_name = \"A\" }]\n\
+             migrations = [{ tag = \"v1\", new_sqlite_classes = [\"A\"] }]\n\
+             d1_databases = [{ binding = \"ONE\", database_name = \"shop\" }, { binding = \"SAME\", database_name = \"shop\" }]\n",
+        );
+        let functions = full.unwrap().functions;
+        let kept = |function: &SourceFunction| {
+            let server = function.server.as_ref().unwrap();
+            (function.name.clone(), server.stateful, server.awake, function.routes.len())
+        };
+        let expected = [(String::new(), true, true, 1), ("d1-shop".to_owned(), true, false, 0)];
+        assert_eq!(functions.iter().map(kept).collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn consumers_are_triggers() {
+        let check = |settings: &str, expected: (u32, Option<u32>, Option<u32>, Option<&str>)| {
+            let found = described(&format!("queues.consumers = [{{ queue = \"q\"{settings} }}]")).unwrap();
+            let [
+                PlannedTrigger {
+                    on: TriggerSource::Queue { batch, window, attempts, dead_letter, .. }, ..
+                },
+            ] = found.planned_triggers.as_slice()
+            else {
+                panic!("{:?}", found.planned_triggers)
+            };
+            assert_eq!((*batch, *window, *attempts, dead_letter.as_deref()), expected, "{settings}");
+        };
+        check("", (10, Some(5), None, None));
+        check(", max_batch_size = 50, max_batch_timeout = 0", (50, Some(1), None, None));
+        check(", max_retries = 7, dead_letter_queue = \"d\"", (10, Some(5), Some(8), Some("d")));
+        for (settings, words) in [
+            ("max_retries = 101", "max_retries"),
+            ("type = \"http_pull\"", "SQS API"),
+            ("max_concurrency = 1", "two batches"),
+        ] {
+            let said =
+                described(&format!("queues.consumers = [{{ queue = \"q\", {settings} }}]")).unwrap_err();
+            assert!(said.to_string().contains(words), "{said}");
+        }
+    }
 }

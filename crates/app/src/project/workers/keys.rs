@@ -65,7 +65,7 @@ const KNOWN: &[(&str, &[&str])] = &[
         ],
     ),
     ("queues", &["producers", "consumers"]),
-    ("queues.producers", &["binding", "queue", "delivery_delay"]),
+    ("queues.producers", &["binding", "queue"]),
     (
         "queues.consumers",
         &[

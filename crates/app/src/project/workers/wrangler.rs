@@ -420,7 +420,12 @@ fn check_consumer(consumer: &Consumer) -> Result<(), String> {
     within("max_batch_size", consumer.max_batch_size, 1, 100)?;
     within("max_batch_timeout", consumer.max_batch_timeout, 0, 60)?;
     within("max_retries", consumer.max_retries, 0, 100)?;
-    within("max_concurrency", consumer.max_concurrency.unwrap_or(1), 1, 250)?;
+    within(
+        "max_concurrency (a mapping runs two batches at least)",
+        consumer.max_concurrency.unwrap_or(2),
+        2,
+        250,
+    )?;
     within("retry_delay", consumer.retry_delay, 0, 43_200)
 }
 
