@@ -342,13 +342,26 @@ impl Pool {
         for pooled in free.into_iter().filter(|pooled| pooled.events() == 0) {
             self.end(pooled, "spindown");
         }
-        if self.version.settings.is_stateful() {
+        let busy = self.live().iter().any(|pooled| pooled.events() > 0);
+        if busy && self.version.settings.is_stateful() {
             let pool = Arc::clone(self);
             self.links.tasks.spawn(async move {
                 // The version that follows waits for what this one has.
-                tokio::time::sleep(LAST_EVENTS_TIME).await;
+                let _ = tokio::time::timeout(LAST_EVENTS_TIME, pool.emptied()).await;
                 pool.live().into_iter().for_each(|pooled| pool.end(pooled, "spindown"));
             });
+        }
+    }
+
+    /// Until no instance is left.
+    async fn emptied(&self) {
+        loop {
+            // Before the look: one that ends after it is not missed.
+            let ended = self.ended.notified();
+            if self.live().is_empty() {
+                return;
+            }
+            ended.await;
         }
     }
 

@@ -64,6 +64,32 @@ async fn one_that_follows_waits_for_the_end_of_the_one_before() {
 }
 
 #[tokio::test]
+async fn events_that_do_not_end_do_not_hold_up_what_follows() {
+    let world = World::new().await;
+    world.deploy(|function| {
+        stateful(false)(function);
+        Arc::make_mut(&mut function.latest).settings.timeout_seconds = 600;
+    });
+    let stuck = world.soon(r#"{"sleep_ms": 500000}"#);
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    replaced(&world);
+    let began = tokio::time::Instant::now();
+    assert!(world.call("{}").await.is_ok());
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    stuck.abort();
+}
+
+#[tokio::test]
+async fn one_that_is_idle_does_not_hold_up_the_end_of_the_server() {
+    let world = World::new().await;
+    world.deploy(stateful(true));
+    assert!(world.call("{}").await.is_ok());
+    let began = tokio::time::Instant::now();
+    world.invoker.shutdown(began + Duration::from_secs(30)).await;
+    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+}
+
+#[tokio::test]
 async fn one_that_is_awake_is_there_before_any_event_and_again_after_its_end() {
     let world = World::new().await;
     world.deploy(stateful(true));
