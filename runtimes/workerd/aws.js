@@ -59,6 +59,31 @@ export async function call(env, service, { method = 'GET', path = '/', query = {
   return env.CONTROL.fetch(`http://${host}${path}${search ? '?' + search : ''}`, { method, headers: all, body });
 }
 
+// Runs a function with an event, and gives its answer.
+export async function invoke(env, name, event) {
+  const response = await call(env, 'lambda', {
+    method: 'POST',
+    path: `/2015-03-31/functions/${encode(name)}/invocations`,
+    body: encoder.encode(JSON.stringify(event)),
+  });
+  const answer = await response.json();
+  if (!response.ok) throw new Error(`${name}: ${answer.Message ?? answer.message ?? response.status}`);
+  if (response.headers.has('x-amz-function-error')) throw new Error(`${name}: ${answer.errorMessage ?? 'it failed'}`);
+  return answer;
+}
+
+// Calls the queues.
+export async function sqs(env, operation, input) {
+  const response = await call(env, 'sqs', {
+    method: 'POST',
+    headers: { 'content-type': 'application/x-amz-json-1.0', 'x-amz-target': `AmazonSQS.${operation}` },
+    body: encoder.encode(JSON.stringify(input)),
+  });
+  const answer = await response.json();
+  if (!response.ok) throw new Error(`${operation}: ${answer.message ?? answer.__type}`);
+  return answer;
+}
+
 // Calls a bucket, which is made when it is first written to.
 export async function bucket(env, name, request) {
   const send = () => call(env, 's3', { ...request, path: `/${name}${request.path ?? ''}` });

@@ -4,6 +4,8 @@
 // Source: the Workers documentation, "Request" (`cf`), "Static Assets", "Cron Triggers", "Queues" (2026-11).
 
 import { serveAsset } from './assets.js';
+import { sqs } from './aws.js';
+import { decode, encode, encodeBytes, decodeBytes } from './rpc.js';
 
 // What is known of a client; the platform knows more.
 function facts(request) {
@@ -71,12 +73,27 @@ async function deliver(event, env) {
     if (result.outcome !== 'ok') throw new Error(`the scheduled handler ended with ${result.outcome}`);
     return null;
   }
+  if (event?.ebb === 'fetch' || event?.ebb === 'call') return serve(event, env);
   const records = event?.Records;
   if (Array.isArray(records) && records.every((record) => record.eventSource === 'aws:sqs')) return consume(records, env);
   throw new Error('a worker takes requests, cron triggers and batches of its queues, and this event is none of them');
 }
 
-// A batch of a queue: what the worker did not acknowledge is delivered again.
+// What another worker asks of one of this one's entry points. What is thrown is an answer, too.
+async function serve({ ebb, entrypoint, method, args, request }, env) {
+  try {
+    if (ebb === 'call') return { value: encode(await env.CALL.call(entrypoint, method, args.map(decode))) };
+    const { url, body, ...init } = request;
+    const asked = new Request(url, { ...init, body: body === null ? null : decodeBytes(body) });
+    const response = await env.CALL.call(entrypoint, 'fetch', [asked]);
+    const { status, statusText, headers } = response;
+    return { status, statusText, headers: [...headers], body: encodeBytes(await response.arrayBuffer()) };
+  } catch (error) {
+    return { thrown: [error?.name ?? 'Error', error?.message ?? String(error)] };
+  }
+}
+
+// A batch of a queue: what the worker did not acknowledge is delivered again, at once or after the delay that is set.
 async function consume(records, env) {
   const queue = records[0].eventSourceARN.split(':').at(-1);
   const messages = records.map((record) => {
@@ -97,22 +114,53 @@ async function consume(records, env) {
   const whole = result.outcome === 'exception' || result.retryBatch.retry;
   const failed = records.filter(({ messageId }) =>
     !acknowledged.has(messageId) && (retried.has(messageId) || (whole && !result.ackAll)));
-  return { batchItemFailures: failed.map(({ messageId }) => ({ itemIdentifier: messageId })) };
+  const { max_retries: most, retry_delay: delay, dead_letter: kept } = env.SETTINGS.consumers[queue] ?? {};
+  // One that was tried often enough is dropped where nothing takes it.
+  const again = failed.filter((record) => kept || most === undefined || Number(record.attributes.ApproximateReceiveCount) <= most);
+  const delays = new Map(result.retryMessages.map((message) => [message.msgId, message.delaySeconds]));
+  await hide(queue, again.map((record) =>
+    [record, delays.get(record.messageId) ?? result.retryBatch.delaySeconds ?? delay ?? 0]), env);
+  return { batchItemFailures: again.map(({ messageId }) => ({ itemIdentifier: messageId })) };
 }
 
-export default { fetch: respond };
+// Says when messages come again, which would otherwise be when their visibility timeout ends.
+async function hide(queue, delayed, env) {
+  if (delayed.length === 0) return;
+  const { QueueUrl } = await sqs(env, 'GetQueueUrl', { QueueName: queue });
+  for (let at = 0; at < delayed.length; at += 10) {
+    const Entries = delayed.slice(at, at + 10).map(([record, seconds], index) =>
+      ({ Id: String(index), ReceiptHandle: record.receiptHandle, VisibilityTimeout: seconds }));
+    await sqs(env, 'ChangeMessageVisibilityBatch', { QueueUrl, Entries });
+  }
+}
 
-// What only the platform reaches: events that are no requests, and two questions.
+// What only the platform asks: events that are no requests, and whether anything goes on after an answer.
+async function answer(request, env, settled) {
+  if (settled) return env.TRACK ? env.TRACK.fetch(request) : new Response('0');
+  try {
+    return Response.json(await deliver(await request.json(), env));
+  } catch (error) {
+    console.error(error);
+    const said = { errorType: error.name, errorMessage: error.message };
+    return Response.json(said, { status: 500, headers: { 'ebb-function-failure': encodeHeader(JSON.stringify(said)) } });
+  }
+}
+
+// JSON without what a header cannot hold.
+const encodeHeader = (json) => json.replace(/[^\x20-\x7e]/g, (c) => '\\u' + c.charCodeAt(0).toString(16).padStart(4, '0'));
+
+export default {
+  fetch(request, env) {
+    const event = env.SETTINGS.server && request.headers.get('ebb-event');
+    return event ? answer(request, env, event === 'settled') : respond(request, env);
+  },
+};
+
+// The same where the platform has a port of its own for it; and that is asked whether the loop turns.
 export const events = {
   async fetch(request, env) {
-    // Whether the loop turns.
-    if (request.method === 'GET' && new URL(request.url).pathname !== '/settled') return new Response('turning');
-    if (request.method === 'GET') return env.TRACK ? env.TRACK.fetch(request) : new Response('0');
-    try {
-      return Response.json(await deliver(await request.json(), env));
-    } catch (error) {
-      console.error(error);
-      return Response.json({ errorType: error.name, errorMessage: error.message }, { status: 500 });
-    }
+    const settled = new URL(request.url).pathname === '/settled';
+    if (request.method === 'GET' && !settled) return new Response('turning');
+    return answer(request, env, settled);
   },
 };

@@ -4,20 +4,9 @@
 //
 // Source: the Workers documentation, "Queues", "JavaScript APIs" and "Limits" (2026-11).
 
-import { call } from './aws.js';
+import { sqs } from './aws.js';
 
 const encode = (bytes) => btoa(Array.from(new Uint8Array(bytes), (byte) => String.fromCharCode(byte)).join(''));
-
-async function sqs(env, operation, input) {
-  const response = await call(env, 'sqs', {
-    method: 'POST',
-    headers: { 'content-type': 'application/x-amz-json-1.0', 'x-amz-target': `AmazonSQS.${operation}` },
-    body: new TextEncoder().encode(JSON.stringify(input)),
-  });
-  const answer = await response.json();
-  if (!response.ok) throw new Error(`${operation} on the queue ${env.QUEUE}: ${answer.message ?? answer.__type}`);
-  return answer;
-}
 
 const attribute = (type) => ({ contentType: { DataType: 'String', StringValue: type } });
 

@@ -43,3 +43,16 @@ export class ebbTrack extends WorkerEntrypoint {
     return new Response(String(pending));
   }
 }
+
+// Calls one of the worker's entry points by its name, for workers that are bound to it.
+export const caller = (worker) => class extends WorkerEntrypoint {
+  async call(entrypoint, method, args) {
+    const found = worker[entrypoint];
+    const target = typeof found === 'function' ? new found(track(this.ctx), this.env) : found;
+    if (typeof target?.[method] !== 'function') {
+      throw new TypeError(`The RPC receiver does not implement the method "${method}".`);
+    }
+    // What is no class is handlers, which get what handlers get.
+    return target === found ? target[method](...args, this.env, track(this.ctx)) : target[method](...args);
+  }
+};

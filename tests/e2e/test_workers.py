@@ -214,7 +214,9 @@ def test_a_worker_that_never_ends_is_replaced_and_others_feel_nothing(worker, se
 
 
 def test_what_cannot_be_deployed_is_named(worker):
-    for extra, words in (('[[d1_databases]]\nbinding = "DB"\ndatabase_id = "x"\n', "d1_databases"),
+    for extra, words in (('[[durable_objects.bindings]]\nname = "A"\nclass_name = "A"\n', "which no migration makes"),
+                         ('[[durable_objects.bindings]]\nname = "A"\nclass_name = "A"\nscript_name = "x"\n', "script_name"),
+                         ('[[queues.consumers]]\nqueue = "q"\nmax_batch_size = 1000\n', "max_batch_size"),
                          ('[assets]\ndirectory = "x"\nhtml_handling = "never"\n', "html_handling"),
                          ("[ai]\nbinding = \"AI\"\n", "ai: ebb has no such binding")):
         said = worker({"wrangler.toml": wrangler(extra), "index.js": "export default {};"}, fails=True)
@@ -283,3 +285,267 @@ def test_a_cron_trigger_becomes_a_schedule(worker, server):
     _, answer = server.invoke(get.name, json.loads(event))
     assert "FunctionError" not in answer
     assert get("/").text == "0 5 * * MON 2026-11-23T05:00:00.000Z"
+
+
+OBJECTS = """
+[[durable_objects.bindings]]
+name = "COUNTER"
+class_name = "Counter"
+
+[[migrations]]
+tag = "v1"
+new_sqlite_classes = ["Counter"]
+"""
+
+COUNTER = """
+import { DurableObject } from 'cloudflare:workers';
+export class Counter extends DurableObject {
+  constructor(ctx, env) { super(ctx, env); ctx.storage.sql.exec('CREATE TABLE IF NOT EXISTS n (at TEXT)'); }
+  add(what) {
+    this.ctx.storage.sql.exec('INSERT INTO n VALUES (?)', what);
+    return this.ctx.storage.sql.exec('SELECT at FROM n').raw().toArray().flat();
+  }
+  seen() { return this.ctx.storage.sql.exec('SELECT at FROM n').raw().toArray().flat(); }
+  later(ms) { return this.ctx.storage.setAlarm(Date.now() + ms); }
+  alarm() { this.add('alarm'); }
+  async fetch(request) { await this.ctx.storage.put('url', request.url); return new Response(await this.ctx.storage.get('url')); }
+}
+export default { async fetch(request, env) {
+  const url = new URL(request.url), object = env.COUNTER.getByName(url.searchParams.get('name') ?? 'one');
+  switch (url.pathname) {
+    case '/add': return Response.json(await object.add(url.searchParams.get('what')));
+    case '/later': await object.later(Number(url.searchParams.get('ms'))); return new Response('set');
+    case '/fetch': return object.fetch('https://object.test/x');
+    // Two requests within one: both are in the one process.
+    case '/wait': await scheduler.wait(500); return Response.json(await object.seen());
+    default: return Response.json(await object.seen());
+  }
+} };
+"""
+
+
+def test_durable_objects_keep_what_they_store(worker, server):
+    files = {"wrangler.toml": wrangler(OBJECTS), "index.js": COUNTER}
+    get = worker(files)
+    assert get("/add", params={"what": "a"}).json() == ["a"] and get("/add", params={"what": "b"}).json() == ["a", "b"]
+    assert get("/", params={"name": "two"}).json() == []
+    assert get("/fetch").text == "https://object.test/x"
+    # Many at once see one object.
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        list(pool.map(lambda n: get("/add", params={"name": "many", "what": str(n)}), range(32)))
+    assert len(get("/", params={"name": "many"}).json()) == 32
+    # A new version has the same objects, also where the class has a new name.
+    renamed = OBJECTS.replace('class_name = "Counter"', 'class_name = "Tally"') + (
+        '[[migrations]]\ntag = "v2"\nrenamed_classes = [{ from = "Counter", to = "Tally" }]\n')
+    again = worker({"wrangler.toml": wrangler(renamed), "index.js": COUNTER.replace("class Counter", "class Tally")},
+                   name=get.name)
+    assert again("/").json() == ["a", "b"]
+    # What an app left is gone with it.
+    assert server.cli("rm", get.name, "--yes").returncode == 0
+    fresh = worker(files, name=get.name)
+    assert fresh("/").json() == []
+
+
+def test_an_alarm_rings_while_nobody_asks(worker):
+    get = worker({"wrangler.toml": wrangler(OBJECTS), "index.js": COUNTER})
+    assert get("/later", params={"ms": 1500}).text == "set"
+    time.sleep(3)
+    assert get("/").json() == ["alarm"]
+
+
+def test_objects_survive_their_process_and_the_server(own_server, tmp_path):
+    own_server.start()
+    folder = tmp_path / "objects"
+    folder.mkdir()
+    (folder / "wrangler.toml").write_text(wrangler(OBJECTS))
+    (folder / "index.js").write_text(COUNTER)
+    done = own_server.cli("deploy", folder, "--name", "objects", "--yes")
+    assert done.returncode == 0, done.stderr
+    get = lambda path="/", **options: own_server.http("objects.localhost", path, **options)
+    assert get("/add", params={"what": "a"}).json() == ["a"]
+    get("/later", params={"ms": 4000})
+    own_server.kill()
+    own_server.start()
+    # Nobody asks anything of it before its alarm is due.
+    time.sleep(5)
+    assert get("/").json() == ["a", "alarm"]
+
+
+def test_a_d1_database_answers_as_the_platforms(worker):
+    config = '[[d1_databases]]\nbinding = "DB"\ndatabase_name = "shop"\ndatabase_id = "x"\n'
+    source = """
+        export default { async fetch(request, env) {
+          const { sql, params = [], how = 'all', more } = await request.json();
+          try {
+            if (how === 'exec') return Response.json(await env.DB.exec(sql));
+            if (how === 'batch') return Response.json(await env.DB.batch(sql.map((one) => env.DB.prepare(one))));
+            const statement = env.DB.prepare(sql).bind(...params.map((one) => one?.bytes ? new Uint8Array(one.bytes) : one));
+            return Response.json(await statement[how](more));
+          } catch (error) { return Response.json({ error: error.message }); }
+        } };"""
+    files = {"wrangler.toml": wrangler(config), "index.js": source,
+             "migrations/0001_first.sql": "CREATE TABLE item (id INTEGER PRIMARY KEY, name TEXT UNIQUE, data BLOB);\n-- a comment\nINSERT INTO item (name) VALUES ('one');",
+             "migrations/0002_second.sql": "ALTER TABLE item ADD COLUMN price REAL;"}
+    get = worker(files)
+    ask = lambda sql, *params, **how: get("/", "POST", json={"sql": sql, "params": params, **how}).json()
+    first = ask("SELECT * FROM item")
+    assert first["success"] and first["results"] == [{"id": 1, "name": "one", "data": None, "price": None}]
+    made = ask("INSERT INTO item (name, data, price) VALUES (?1, ?2, ?3)", "two", {"bytes": [1, 2]}, 1.5, how="run")
+    assert made["meta"]["last_row_id"] == 2 and made["meta"]["changes"] == 1 and made["meta"]["changed_db"] is True
+    assert ask("SELECT name, data, price FROM item WHERE id = ?", 2, how="first") == {"name": "two", "data": [1, 2], "price": 1.5}
+    assert ask("SELECT name FROM item WHERE id = 2", how="first", more="name") == "two"
+    assert ask("SELECT 1 FROM item WHERE id = 9", how="first") is None
+    assert ask("SELECT id, name FROM item", how="raw", more={"columnNames": True}) == [["id", "name"], [1, "one"], [2, "two"]]
+    assert ask("INSERT INTO item (id) VALUES (10)\nINSERT INTO item (id) VALUES (11)", how="exec")["count"] == 2
+    assert "UNIQUE constraint failed: item.name" in ask("INSERT INTO item (name) VALUES ('one')", how="run")["error"]
+    assert "no such table" in ask("SELECT * FROM missing")["error"]
+    both = ask(["INSERT INTO item (name) VALUES ('three')", "SELECT count(*) n FROM item"], how="batch")
+    assert [result["results"] for result in both] == [[], [{"n": 5}]]
+    # All of a batch, or nothing.
+    assert "error" in ask(["INSERT INTO item (name) VALUES ('four')", "INSERT INTO item (name) VALUES ('one')"], how="batch")
+    assert ask("SELECT count(*) n FROM item", how="first", more="n") == 5
+    # A later deploy applies what is new, once.
+    files["migrations/0003_third.sql"] = "UPDATE item SET price = 9 WHERE id = 1;"
+    get = worker(files, name=get.name)
+    assert ask("SELECT price FROM item WHERE id = 1", how="first", more="price") == 9
+    assert [row["name"] for row in ask("SELECT name FROM d1_migrations ORDER BY id")["results"]] == [
+        "0001_first.sql", "0002_second.sql", "0003_third.sql"]
+
+
+def test_a_consumer_gets_batches_and_says_what_failed(worker, server):
+    queue = f"q-{uuid.uuid4().hex[:8]}"
+    get = worker({"wrangler.toml": wrangler(f"""
+        [[queues.producers]]
+        binding = "Q"
+        queue = "{queue}"
+        [[queues.consumers]]
+        queue = "{queue}"
+        max_batch_size = 5
+        max_batch_timeout = 1
+        max_retries = 2
+        dead_letter_queue = "{queue}-dead"
+        [[kv_namespaces]]
+        binding = "KV"
+        id = "{uuid.uuid4().hex}"
+        """), "index.js": """
+        export default {
+          async fetch(request, env) {
+            if (request.method === 'POST') { await env.Q.sendBatch((await request.json()).map((body) => ({ body }))); return new Response('sent'); }
+            const { keys } = await env.KV.list();
+            return Response.json(Object.fromEntries(await Promise.all(keys.map(async ({ name }) => [name, await env.KV.get(name)]))));
+          },
+          async queue(batch, env) {
+            for (const message of batch.messages) {
+              const { n } = message.body;
+              await env.KV.put(`${n}-${message.attempts}`, batch.queue);
+              if (n === 'again' && message.attempts < 2) message.retry();
+              else if (n === 'late' && message.attempts < 2) message.retry({ delaySeconds: 2 });
+              else if (n === 'never') message.retry();
+              else message.ack();
+            }
+          },
+        };"""})
+    assert get("/", "POST", json=[{"n": n} for n in ("once", "again", "late", "never")]).text == "sent"
+    dead = server.client("sqs").get_queue_url(QueueName=f"{queue}-dead")["QueueUrl"]
+    bodies = []
+
+    def died():
+        bodies.extend(m["Body"] for m in server.client("sqs").receive_message(QueueUrl=dead).get("Messages", []))
+        return bodies == ['{"n":"never"}']
+    eventually(died, 40)
+    seen = get("/").json()
+    assert set(seen) == {"once-1", "again-1", "again-2", "late-1", "late-2", "never-1", "never-2", "never-3"}
+    assert set(seen.values()) == {queue}
+
+
+def test_workers_call_each_other(worker):
+    server_worker = worker({"wrangler.toml": wrangler(), "index.js": """
+        import { WorkerEntrypoint } from 'cloudflare:workers';
+        export default class extends WorkerEntrypoint {
+          async fetch(request) { return new Response(`${request.method} ${new URL(request.url).pathname} ${await request.text()}`, { status: 203, headers: [['set-cookie', 'a=1'], ['set-cookie', 'b=2']] }); }
+          add(a, b) { return a + b; }
+          echo(value) { return value; }
+          fail() { throw new RangeError('too far'); }
+        }
+        export const admin = { fetch: (request, env, ctx) => { ctx.waitUntil(Promise.resolve()); return new Response('admin'); } };"""})
+    get = worker({"wrangler.toml": wrangler(f'[[services]]\nbinding = "OTHER"\nservice = "{server_worker.name}"\n'
+                                            f'[[services]]\nbinding = "ADMIN"\nservice = "{server_worker.name}"\nentrypoint = "admin"\n'),
+                  "index.js": """
+        export default { async fetch(request, env) {
+          const failed = (promise) => promise.then(() => 'no', (error) => `${error.name}: ${error.message}`);
+          const echoed = await env.OTHER.echo({ d: new Date(5), m: new Map([[1, new Set(['x'])]]), b: new Uint8Array([1, 2]), u: undefined });
+          const answer = await env.OTHER.fetch('https://x.test/path?q', { method: 'PUT', body: 'text' });
+          return Response.json({
+            fetched: [answer.status, await answer.text(), answer.headers.getSetCookie()],
+            sum: await env.OTHER.add(1, 2), echoed: [echoed.d.getTime(), [...echoed.m.get(1)], [...echoed.b], 'u' in echoed],
+            admin: await (await env.ADMIN.fetch('https://x.test/')).text(),
+            failed: await failed(env.OTHER.fail()), none: await failed(env.OTHER.nothing()),
+          });
+        } };"""})
+    assert get("/").json() == {
+        "fetched": [203, "PUT /path text", ["a=1", "b=2"]], "sum": 3, "echoed": [5, ["x"], [1, 2], True], "admin": "admin",
+        "failed": "RangeError: too far", "none": 'TypeError: The RPC receiver does not implement the method "nothing".'}
+
+
+def test_keys_that_mean_nothing_are_named(server, tmp_path):
+    (tmp_path / "wrangler.toml").write_text(wrangler('nmae = "x"\n[[kv_namespaces]]\nbinding = "KV"\nremote = true\n'))
+    (tmp_path / "index.js").write_text("export default {};")
+    said = server.cli("deploy", tmp_path, "--dry-run", "--yes")
+    assert said.returncode == 0, said.stderr
+    for key in ("nmae", "kv_namespaces.remote"):
+        assert key in said.stdout + said.stderr
+
+
+def test_objects_outlive_a_process_that_is_killed(worker):
+    get = worker({"wrangler.toml": wrangler(OBJECTS + "[limits]\ncpu_ms = 300\n"),
+                  "index.js": COUNTER.replace("case '/wait':", "case '/spin': while (true); case '/wait':")})
+    assert get("/add", params={"what": "a"}).json() == ["a"]
+    assert get("/spin").status_code in (502, 503)
+    eventually(lambda: get("/").status_code == 200)
+    assert get("/").json() == ["a"]
+
+
+def test_events_reach_a_worker_with_objects_as_any_other(worker, server):
+    handler = """export default {
+  async scheduled(event, env) {
+    if (event.cron === 'bad') throw new TypeError('no');
+    await env.COUNTER.getByName('one').add(event.cron);
+  },
+  async fetch"""
+    get = worker({"wrangler.toml": wrangler(OBJECTS + '[triggers]\ncrons = ["0 5 * * MON"]\n'),
+                  "index.js": COUNTER.replace("export default { async fetch", handler)})
+    _, answer = server.invoke(get.name, {"ebb": "cron", "cron": "0 5 * * MON", "time": "2026-11-23T05:00:00Z"})
+    assert "FunctionError" not in answer
+    assert get("/").json() == ["0 5 * * MON"]
+    said, answer = server.invoke(get.name, {"ebb": "cron", "cron": "bad"})
+    assert answer["FunctionError"] == "Unhandled" and "scheduled handler" in said["errorMessage"]
+    # What only the platform says is nothing that a client can say.
+    assert get("/", headers={"ebb-event": "1"}, method="POST", data=b'{"ebb": "cron", "cron": "x"}').json() == ["0 5 * * MON"]
+
+
+def test_what_the_platform_brings_is_there(worker):
+    get = worker({"wrangler.toml": wrangler(OBJECTS), "index.js": """
+        import { DurableObject } from 'cloudflare:workers';
+        export class Counter extends DurableObject {
+          fetch() {
+            const [client, server] = Object.values(new WebSocketPair());
+            this.ctx.acceptWebSocket(server);
+            return new Response(null, { status: 101, webSocket: client });
+          }
+          webSocketMessage(socket, message) { socket.send(`echo ${message}`); }
+        }
+        export default { async fetch(request, env) {
+          if (new URL(request.url).pathname === '/cf') return Response.json(request.cf);
+          if (new URL(request.url).pathname === '/socket') {
+            const { webSocket } = await env.COUNTER.getByName('x').fetch('https://x.test/', { headers: { upgrade: 'websocket' } });
+            webSocket.accept();
+            const heard = new Promise((resolve) => webSocket.addEventListener('message', (event) => resolve(event.data)));
+            webSocket.send('hello');
+            return new Response(await heard);
+          }
+          const page = new Response('<p class="a">x</p><a href="/old">y</a>', { headers: { 'content-type': 'text/html' } });
+          return new HTMLRewriter().on('a', { element(e) { e.setAttribute('href', '/new'); } }).on('p', { element(e) { e.append('!', { html: false }); } }).transform(page);
+        } };"""})
+    assert get("/").text == '<p class="a">x!</p><a href="/new">y</a>'
+    assert get("/socket").text == "echo hello"
+    assert get("/cf").json()["colo"] == "EBB"

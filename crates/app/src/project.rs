@@ -161,6 +161,7 @@ impl Project {
             short_html: self.description.short_html,
             rules: self.description.rules.clone(),
             schedules: self.description.schedules.clone(),
+            triggers: self.description.planned_triggers.clone(),
             keys: self.description.keys.clone(),
             ignored: self.description.ignored.clone(),
             ..Plan::new(&self.name)
@@ -261,7 +262,7 @@ impl Project {
         };
         let digest = Digest::of(&zip);
         let sdks = match &function.source {
-            Source::Worker(_) => BTreeSet::from([workers::RUNTIME]),
+            Source::Worker(_) | Source::Database(_) => BTreeSet::from([workers::RUNTIME]),
             Source::Deno(_) => BTreeSet::from([deno::RUNTIME]),
             _ => {
                 let typed = sdk::is_typescript(&function.package, &inferred.runtime, &inferred.handler);
@@ -309,6 +310,7 @@ impl Project {
             }
             (Source::Bundle(_), files) => pack::zip_of(&function.folder, files.unwrap_or_default()),
             (Source::Worker(worker), _) => worker.pack(&self.name, progress),
+            (Source::Database(database), _) => database.pack(),
             (Source::Deno(package), _) => package.pack(progress),
             (Source::Component(component), _) => component.pack(&self.name),
         }

@@ -4,6 +4,7 @@
 //! instance that becomes free, or a new one that is started for it. Each version has its own [`pool`]; [`start`]
 //! boots instances into it, [`spare`] ahead of need where that takes long, [`keep`] looks after those that are idle.
 
+pub(crate) mod awake;
 pub(crate) mod keep;
 pub(crate) mod lease;
 pub(crate) mod pool;
@@ -61,7 +62,10 @@ pub(crate) async fn acquire(shared: &Arc<Shared>, admitted: Admitted) -> Result<
     let Admitted { resolved, permit } = admitted;
     let pool = shared.pools.of(shared, &resolved);
     // An answered invocation gives its place back before its instance is free, so places alone do not bound instances.
-    let most = resolved.function.reserved_concurrency.unwrap_or(u32::MAX);
+    let most = match resolved.version.settings.is_stateful() {
+        true => 1,
+        false => resolved.function.reserved_concurrency.unwrap_or(u32::MAX),
+    };
     let place = match pool.take() {
         Some(lease) => Place::Ready(lease),
         None => match wait(shared, &pool, most, pool.enqueue()).await? {

@@ -124,6 +124,9 @@ impl Catalog {
     /// [`CatalogError::Store`] where the store cannot be read or a record in it makes no sense.
     pub async fn open(config: CatalogConfig) -> Result<Self, CatalogError> {
         let (snapshot, revisions) = commit::load(&config.store).await?;
+        // Before any instance has one.
+        let names = snapshot.functions.keys().map(FunctionName::as_str).collect();
+        config.store.state().keep_only(&names)?;
         let catalog = Self {
             inner: Arc::new(Inner {
                 store: config.store,

@@ -54,6 +54,8 @@ pub use port::{
     StartError, Unavailable, Unprepared,
 };
 pub use run::{Invoker, InvokerParts};
+// A part of the port: what an instance is given, and holds.
+pub use ebb_store::StateFolder;
 
 pub(crate) use run::Shared;
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use ebb_model::{Credentials, FunctionArn, FunctionVersion, RequestId, RuntimeName, Timestamp, TraceHeader};
+use ebb_store::StateFolder;
 
 use crate::delivery::ResponseSink;
 use crate::log_stream::LogStream;
@@ -81,6 +82,8 @@ pub struct InstanceSpec {
     pub code: PathBuf,
     /// The unpacked layers, lowest first.
     pub layers: Vec<PathBuf>,
+    /// The folder of its function, where that has state of its own: held for as long as the instance lives.
+    pub state: Option<Arc<StateFolder>>,
     /// Its own key for the control API.
     pub credentials: Credentials,
     /// Where its log goes; the stream is the instance's own.

@@ -9,6 +9,7 @@ use ebb_model::{
     AccessKeyId, Credentials, FunctionArn, FunctionVersion, RequestId, RuntimeName, SecretAccessKey,
     Timestamp, Version,
 };
+use ebb_store::StateFolder;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -161,7 +162,7 @@ impl Runtime for FakeRuntime {
         Ok(())
     }
 
-    fn start(&self, spec: InstanceSpec) -> Boxed<'_, Result<Arc<dyn Instance>, StartError>> {
+    fn start(&self, mut spec: InstanceSpec) -> Boxed<'_, Result<Arc<dyn Instance>, StartError>> {
         Box::pin(async move {
             let (number, init) = {
                 let mut state = self.lock();
@@ -195,6 +196,7 @@ impl Runtime for FakeRuntime {
             }
             let instance = Arc::new(FakeInstance {
                 number,
+                folder: Mutex::new(spec.state.take()),
                 spec,
                 state: self.state.clone(),
                 events: Mutex::default(),
@@ -209,6 +211,8 @@ impl Runtime for FakeRuntime {
 struct FakeInstance {
     number: usize,
     spec: InstanceSpec,
+    /// Held until it is shut down.
+    folder: Mutex<Option<Arc<StateFolder>>>,
     state: Arc<Mutex<State>>,
     events: Mutex<Events>,
     crashed: CancellationToken,
@@ -337,6 +341,7 @@ impl Instance for FakeInstance {
         Box::pin(async move {
             tokio::time::sleep(SHUTDOWN).await;
             self.note(&format!("shutdown {reason}"));
+            self.folder.lock().unwrap_or_else(PoisonError::into_inner).take();
         })
     }
 }

@@ -8,6 +8,7 @@ mod logging;
 mod provisioned;
 mod shared;
 mod spare;
+mod stateful;
 mod stress;
 mod waiting;
 mod world;

@@ -130,6 +130,18 @@ impl Settings {
     pub fn concurrency(&self) -> u32 {
         self.server.as_ref().map_or(1, |server| server.concurrency.max(1))
     }
+
+    /// Whether it has one instance at a time, with a folder that outlives it.
+    #[must_use]
+    pub fn is_stateful(&self) -> bool {
+        self.server.as_ref().is_some_and(|server| server.stateful)
+    }
+
+    /// Whether its instance is always there and goes on when no event runs in it.
+    #[must_use]
+    pub fn is_awake(&self) -> bool {
+        self.server.as_ref().is_some_and(|server| server.awake)
+    }
 }
 
 /// How a version that is a server gets its events.
@@ -145,12 +157,23 @@ pub struct ServerSettings {
     /// Whether it is asked, by a GET of `/` with the header `ebb-event: settled`, after each answer: its response says
     /// that nothing goes on any more that the request began, and that it may be frozen.
     pub settles: bool,
+    /// Whether it keeps state on disk: there is one instance of it at a time, which has a folder that outlives it.
+    pub stateful: bool,
+    /// Whether its instance goes on when no event runs in it, and is started with the server: it has timers of its own.
+    pub awake: bool,
 }
 
 impl Default for ServerSettings {
     /// The concurrency is Cloud Run's. Source: the Cloud Run documentation, "Maximum concurrent requests per instance".
     fn default() -> Self {
-        Self { concurrency: 80, strip_prefix: String::new(), events: EventEncoding::Json, settles: false }
+        Self {
+            concurrency: 80,
+            strip_prefix: String::new(),
+            events: EventEncoding::Json,
+            settles: false,
+            stateful: false,
+            awake: false,
+        }
     }
 }
 

@@ -34,6 +34,12 @@ impl RuntimeFamily {
     pub fn is_server(self) -> bool {
         matches!(self, Self::Http | Self::Deno | Self::Wasm)
     }
+
+    /// Whether its instances are servers of their own where a function's settings say so.
+    #[must_use]
+    pub fn may_be_server(self) -> bool {
+        self.is_server() || self == Self::Workerd
+    }
 }
 
 /// A runtime identifier that ebb knows: Lambda's, such as `python3.11`, and ebb's own for servers (`http`, `deno`, `wasm`). Inside, its place in the table of all.

@@ -13,7 +13,8 @@ use crate::boots::Boots;
 use crate::components::{ComponentHost, Components};
 use crate::interpreters::{Interpreters, Language, Places, RuntimesReport};
 use crate::plan::{
-    Bootable, Brought, Managed, Plan, Tool, component_plan, invalid_entrypoint, plan, server_plan,
+    Bootable, Brought, Managed, Plan, Tool, component_plan, invalid_entrypoint, plan, served_plan,
+    server_plan,
 };
 use crate::sdk::{self, Layer};
 use crate::served::{is_served, served};
@@ -121,6 +122,9 @@ impl Engine {
         if spec.version.settings.runtime.family().is_server() {
             return self.boot_server(spec).await;
         }
+        if spec.version.settings.server.is_some() {
+            return self.boot_served(spec).await;
+        }
         let _under_way = self.stock.start_under_way();
         let brought = self.brought(spec.version.settings.runtime).await?;
         let plan = plan(&spec, &brought, self.config.network)
@@ -162,6 +166,18 @@ impl Engine {
             tools.push(self.deno(runtime)?);
         }
         let plan = server_plan(&spec, &tools, self.config.network);
+        let starter =
+            Starter { launcher: &self.config.launcher, control: &self.control, clock: &self.config.clock };
+        Ok(Arc::new(starter.start_server(&spec, plan, None).await?))
+    }
+
+    /// A server that the platform brings, and that takes several events at a time.
+    async fn boot_served(&self, spec: InstanceSpec) -> Result<Arc<dyn Instance>, StartError> {
+        let runtime = spec.version.settings.runtime;
+        let Some(served) = served(runtime, &self.config.data, &self.binary)? else {
+            return Err(StartError::Platform(format!("{runtime} is no server")));
+        };
+        let plan = served_plan(&spec, &served, self.config.network);
         let starter =
             Starter { launcher: &self.config.launcher, control: &self.control, clock: &self.config.clock };
         Ok(Arc::new(starter.start_server(&spec, plan, None).await?))

@@ -33,6 +33,8 @@ pub(crate) const WRAPPER_VARIABLE: &str = "AWS_LAMBDA_EXEC_WRAPPER";
 const EXTENSIONS: &str = "/opt/extensions";
 /// Where layers are.
 const LAYERS: &str = "/opt";
+/// Where the folder of a function is that keeps state.
+const STATE: &str = "/var/state";
 /// What an instance may use before it has a function: the most that any function has, since an ordinary user may lower
 /// a limit and never raise it.
 const STOCK_MEMORY_MIB: u32 = *MEMORY_MIB.end();
@@ -138,8 +140,8 @@ pub(crate) fn plan(spec: &InstanceSpec, brought: &Brought, network: Network) -> 
         .collect();
     let runtime = match (managed, served) {
         (Some(managed), _) => managed_program(managed, spec, environment),
-        (None, Some(Served { program, arguments, .. })) => {
-            Program { path: program.clone(), arguments: arguments.clone(), environment }
+        (None, Some(served)) => {
+            Program { path: served.program.clone(), arguments: served.feeder(), environment }
         }
         (None, None) => custom_program(spec, environment)?,
     };
@@ -207,6 +209,27 @@ pub(crate) fn server_plan(spec: &InstanceSpec, tools: &[Tool], network: Network)
         told: Environment::new(),
         extensions: BTreeMap::new(),
         cpu_millis: cpu_millis(settings.memory_mib),
+    }
+}
+
+/// Plans a server that the platform brings, and that takes its events as requests.
+pub(crate) fn served_plan(spec: &InstanceSpec, served: &Served, network: Network) -> Plan {
+    let mut sandbox = sandbox(spec, None, network);
+    sandbox.listen = vec![CONTROL_API_PORT];
+    sandbox.mounts.extend(
+        served
+            .binds
+            .iter()
+            .map(|(source, target)| Mount::Bind { source: source.clone(), target: target.clone() }),
+    );
+    let environment = environment::of_server(spec, server::PORT);
+    Plan {
+        sandbox,
+        runtime: Program { path: served.program.clone(), arguments: served.server(), environment },
+        boot: false,
+        told: Environment::new(),
+        extensions: BTreeMap::new(),
+        cpu_millis: cpu_millis(spec.version.settings.memory_mib),
     }
 }
 
@@ -281,6 +304,9 @@ fn sandbox(spec: &InstanceSpec, managed: Option<&Managed>, network: Network) -> 
     mounts.push(bind(&spec.code, TASK_ROOT));
     if !spec.layers.is_empty() {
         mounts.push(Mount::Merged { layers: spec.layers.clone(), target: LAYERS.into() });
+    }
+    if let Some(state) = &spec.state {
+        mounts.push(Mount::Writable { source: state.path().to_owned(), target: STATE.into() });
     }
     let name = host_name(spec.version.name.as_str());
     bare_sandbox(name, mounts, settings.memory_mib, settings.ephemeral_storage_mib, network)

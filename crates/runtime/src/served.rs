@@ -1,7 +1,7 @@
 //! The runtimes whose instances are servers that the platform brings: `workerd`.
 //!
 //! The instance's program is this same binary, which feeds the server with events (`serve_events.rs`) and watches it
-//! (`watchdog.rs`).
+//! (`watchdog.rs`). Where the function is one whose instances take several events at a time, it only watches it.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ use ebb_invoker::Unavailable;
 use ebb_model::{RuntimeFamily, RuntimeName};
 
 use crate::environment::TASK_ROOT;
-use crate::{sdk, serve_events, watchdog};
+use crate::{sdk, serve_events, server, watchdog};
 
 /// What the binary is called inside.
 const BINARY: &str = "/var/runtime/ebb";
@@ -21,7 +21,7 @@ const WORKERD_NAME: &str = "workerd";
 const WORKER_CONFIG: &str = ".ebb/worker.capnp";
 const WORKER_LIMIT: &str = ".ebb/cpu_ms";
 /// Where the servers listen: what requests go to, and what only the platform reaches.
-const PORT: u16 = 8080;
+const PORT: u16 = server::PORT;
 const EVENT_PORT: u16 = 8081;
 
 /// What runs such a runtime.
@@ -29,10 +29,25 @@ const EVENT_PORT: u16 = 8081;
 pub(crate) struct Served {
     /// The program, inside.
     pub(crate) program: PathBuf,
-    /// Its arguments.
-    pub(crate) arguments: Vec<String>,
+    /// The arguments that make it the server, watched.
+    server: Vec<String>,
+    /// Where the server gets its events.
+    event_port: u16,
     /// What it needs of the host, and where.
     pub(crate) binds: Vec<(PathBuf, PathBuf)>,
+}
+
+impl Served {
+    /// The arguments that make it what feeds the server: it takes one event at a time from the Runtime API.
+    pub(crate) fn feeder(&self) -> Vec<String> {
+        let feeder = [serve_events::ARGUMENT.to_owned(), PORT.to_string(), self.event_port.to_string()];
+        feeder.into_iter().chain([BINARY.to_owned()]).chain(self.server.iter().cloned()).collect()
+    }
+
+    /// The arguments that make it the server itself, which takes requests at the port of servers.
+    pub(crate) fn server(&self) -> Vec<String> {
+        self.server.clone()
+    }
 }
 
 /// Whether a runtime is one of these.
@@ -59,7 +74,6 @@ pub(crate) fn served(
                 hint: format!("Install it with `ebb runtimes add {WORKERD_NAME}`"),
             })?;
             let watched = vec![
-                BINARY.into(),
                 watchdog::ARGUMENT.to_owned(),
                 EVENT_PORT.to_string(),
                 in_package(WORKER_LIMIT),
@@ -72,9 +86,7 @@ pub(crate) fn served(
         }
         _ => return Ok(None),
     };
-    let mut arguments = vec![serve_events::ARGUMENT.to_owned(), PORT.to_string(), event_port.to_string()];
-    arguments.extend(server);
-    Ok(Some(Served { program: BINARY.into(), arguments, binds }))
+    Ok(Some(Served { program: BINARY.into(), server, event_port, binds }))
 }
 
 /// The program of workers, where it is installed. The data folder may be given relative to the working folder, which the

@@ -16,7 +16,7 @@ mod request;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ebb_invoker::{Boxed, Ending, Event, ExitCause, Instance, ResponseSink};
+use ebb_invoker::{Boxed, Ending, Event, ExitCause, Instance, ResponseSink, StateFolder};
 use ebb_model::ServerSettings;
 use ebb_sandbox::{Process, Sandbox};
 use http::HeaderValue;
@@ -56,6 +56,8 @@ pub(crate) struct ServerInstance {
     pub(crate) link: Option<Link>,
     /// Ended with the instance.
     pub(crate) _tasks: JoinSet<()>,
+    /// Another instance may have its folder when this is gone.
+    pub(crate) _state: Option<Arc<StateFolder>>,
 }
 
 /// Waits until the server listens, or has ended instead.

@@ -121,7 +121,18 @@ impl Starter<'_> {
         building.finish(spec, cpu_millis).await?;
         let Building { core, sandbox, pipes, tasks, .. } = building;
         let settings = spec.version.settings.server.clone().unwrap_or_default();
-        Ok(ServerInstance { core, sandbox, process, pipes, settings, connections, link, _tasks: tasks })
+        let state = spec.state.clone();
+        Ok(ServerInstance {
+            core,
+            sandbox,
+            process,
+            pipes,
+            settings,
+            connections,
+            link,
+            _tasks: tasks,
+            _state: state,
+        })
     }
 
     /// The sandbox, and what serves the sockets in it: the control API on the last of them, the Runtime API on one

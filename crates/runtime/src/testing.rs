@@ -53,6 +53,7 @@ pub(crate) fn version(runtime: &str) -> FunctionVersion {
 /// An instance of that version.
 pub(crate) fn spec(version: FunctionVersion, code: PathBuf, logs: Arc<LogStream>) -> InstanceSpec {
     InstanceSpec {
+        state: None,
         arn: FunctionArn {
             region: Region::parse("eu-west-3").expect("valid"),
             account: AccountId::parse("000000000000").expect("valid"),

@@ -24,13 +24,21 @@ pub struct SandboxSpec {
     pub listen: Vec<u16>,
 }
 
-/// One thing in the root of a sandbox, always read-only. Targets are absolute and hold no `..`; missing folders above
-/// them are made. A later mount hides what an earlier one put at the same place.
+/// One thing in the root of a sandbox, read-only but for [`Mount::Writable`]. Targets are absolute and hold no `..`;
+/// missing folders above them are made. A later mount hides what an earlier one put at the same place.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum Mount {
     /// A file or folder of the host, at `target`. The source is opened with the server's rights; the programs inside
     /// read it with their own, so it must be readable by everyone.
     Bind {
+        /// On the host.
+        source: PathBuf,
+        /// Inside.
+        target: PathBuf,
+    },
+    /// A folder of the host that the programs may write to. All that is in it is theirs from then on: one sandbox at a
+    /// time can have it. Nothing in it can be executed.
+    Writable {
         /// On the host.
         source: PathBuf,
         /// Inside.
@@ -65,6 +73,7 @@ impl Mount {
     pub fn target(&self) -> &std::path::Path {
         match self {
             Self::Bind { target, .. }
+            | Self::Writable { target, .. }
             | Self::Merged { target, .. }
             | Self::Symlink { target, .. }
             | Self::File { target, .. } => target,

@@ -9,7 +9,8 @@
 //! **Entry point.** [`Store::open`] takes the data folder for this process and gives one handle to all parts:
 //! [`Records`] (documents with revisions, changed in transactions), [`WorkQueue`] (items claimed for a time),
 //! [`Messages`] (of queues, received for a time),
-//! [`Blobs`] (bytes by SHA-256), [`Packages`] (zips, checked and unpacked) and [`logs`].
+//! [`Blobs`] (bytes by SHA-256), [`Packages`] (zips, checked and unpacked), [`StateFolders`] (which functions write) and
+//! [`logs`].
 //!
 //! **On disk.** In the data folder, mode 0700:
 //!
@@ -21,6 +22,7 @@
 //! | `blobs/ab/abcdef…` | blobs; each is written beside its place, synced and renamed |
 //! | `packages/<boot>/<digest>/` | packages unpacked, read-only: a cache, made anew after the machine restarted |
 //! | `logs/` | log events, a file a day |
+//! | `state/FUNCTION/` | what a function keeps that has state of its own; its program writes it |
 //!
 //! **Threading.** Everything is `Send + Sync` and cheap to clone. One task owns all database writes and commits them
 //! in groups (`database/writer.rs`); reads use a few connections of their own. Zips are read on tokio's blocking
@@ -38,6 +40,7 @@ pub mod logs;
 mod messages;
 mod packages;
 mod records;
+mod state;
 mod store;
 #[cfg(test)]
 mod testing;
@@ -53,5 +56,6 @@ pub use messages::{
 };
 pub use packages::{PackageError, PackageInfo, Packages};
 pub use records::{Change, Changes, Expect, Record, Records, Write};
+pub use state::{StateFolder, StateFolders};
 pub use store::{Store, StoreConfig};
 pub use work::{Depth, NewWork, Pass, Work, WorkQueue};

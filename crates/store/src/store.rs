@@ -10,7 +10,7 @@ use crate::database::Database;
 use crate::folder::DataFolder;
 use crate::logs::LogStore;
 use crate::trail::Trail;
-use crate::{Blobs, Bodies, Messages, Packages, Records, StoreError, WorkQueue};
+use crate::{Blobs, Bodies, Messages, Packages, Records, StateFolders, StoreError, WorkQueue};
 
 /// Where state is kept.
 #[derive(Clone)]
@@ -53,6 +53,7 @@ struct Parts {
     blobs: Blobs,
     bodies: Bodies,
     packages: Packages,
+    state: StateFolders,
     work: WorkQueue,
     messages: Messages,
     logs: LogStore,
@@ -81,6 +82,8 @@ impl Store {
         let blobs = blocking("open the blob store", move || Blobs::open(&path, url.as_deref())).await?;
         let (path, from) = (folder.path().join("packages"), blobs.clone());
         let packages = blocking("open the package folder", move || Packages::open(&path, from)).await?;
+        let path = folder.path().join("state");
+        let state = blocking("open the folders of functions", move || StateFolders::open(path)).await?;
         let (path, time) = (folder.path().join("logs"), Arc::clone(&clock));
         let logs = blocking("open the logs", move || Ok(LogStore::open(path, time)?)).await?;
         let (path, time) = (folder.path().join("trail"), Arc::clone(&clock));
@@ -98,6 +101,7 @@ impl Store {
                 bodies: blobs.bodies(),
                 blobs,
                 packages,
+                state,
                 work,
                 messages,
                 logs,
@@ -134,6 +138,12 @@ impl Store {
     #[must_use]
     pub fn packages(&self) -> &Packages {
         &self.parts.packages
+    }
+
+    /// What functions keep that have state of their own.
+    #[must_use]
+    pub fn state(&self) -> &StateFolders {
+        &self.parts.state
     }
 
     /// The durable work queue.

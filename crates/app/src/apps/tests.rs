@@ -299,6 +299,8 @@ async fn triggers_come_and_go_with_the_app() {
         reports_failures: true,
         attempts: Some(5),
         dead_letter: Some(format!("{name}-poison")),
+        window: None,
+        at_once: None,
     };
     let bucket = TriggerSource::Bucket {
         name: "uploads".to_owned(),

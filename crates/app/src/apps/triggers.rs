@@ -111,12 +111,12 @@ impl Apps {
     ) -> Result<(), AppError> {
         let services = self.inner.stacks.services();
         let set = match wanted.on {
-            TriggerSource::Queue { name, batch, reports_failures, attempts, dead_letter } => {
+            TriggerSource::Queue { name, attempts, dead_letter, .. } => {
                 let policy = attempts.zip(dead_letter.as_deref());
                 ensure_queue(services, wanted, name, policy, made)
                     .await
                     .map_err(|why| failed(app, name, &why))?;
-                set_mapping(services, wanted, name, (*batch, *reports_failures)).await
+                set_mapping(services, wanted, name).await
             }
             TriggerSource::Bucket { name, events, prefix, suffix } => {
                 let notification = Notification {
@@ -226,24 +226,32 @@ async fn ensure_queue(
     Ok(())
 }
 
-/// Leads a queue to a function: so many messages at once, and whether it says which of them failed.
-async fn set_mapping(
-    services: &StackServices,
-    wanted: &Wanted<'_>,
-    name: &str,
-    (batch, reports): (u32, bool),
-) -> Result<(), String> {
+/// Leads a queue to a function.
+async fn set_mapping(services: &StackServices, wanted: &Wanted<'_>, name: &str) -> Result<(), String> {
+    let TriggerSource::Queue { batch, reports_failures, window, at_once, .. } = wanted.on else {
+        return Ok(());
+    };
+    let (batch, reports, window, at_once) = (*batch, *reports_failures, window.unwrap_or(0), *at_once);
     let arn = services.queues.arn(name);
     let change = MappingChange {
         function: Some(wanted.arn.clone()),
         enabled: Some(true),
         batch_size: Some(batch),
         reports_failures: Some(reports),
+        window_seconds: Some(window),
+        maximum_concurrency: Some(at_once),
         ..MappingChange::default()
     };
     let present = services.mappings.list(Some(&arn), Some(&wanted.arn)).map_err(|error| error.to_string())?;
     match present.first() {
-        Some(mapping) if mapping.batch_size == batch && mapping.reports_failures == reports => Ok(()),
+        Some(mapping)
+            if mapping.batch_size == batch
+                && mapping.reports_failures == reports
+                && mapping.window_seconds == window
+                && mapping.maximum_concurrency == at_once =>
+        {
+            Ok(())
+        }
         Some(mapping) => services.mappings.update(&mapping.id, change).await.map(drop),
         None => match services.mappings.create(&arn, change, BTreeMap::new()).await {
             Ok(_) | Err(MappingError::Exists(_)) => Ok(()),

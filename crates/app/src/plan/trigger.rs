@@ -50,6 +50,12 @@ pub enum TriggerSource {
         /// The queue that messages go to which failed so often.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         dead_letter: Option<String>,
+        /// Seconds that a batch may wait to be full.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        window: Option<u32>,
+        /// How many batches run at one time; as many as there are where absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at_once: Option<u32>,
     },
     /// Objects of a bucket.
     Bucket {
@@ -111,6 +117,8 @@ impl Plan {
                 reports_failures: false,
                 attempts: None,
                 dead_letter: None,
+                window: None,
+                at_once: None,
             },
             "bucket" => {
                 let events = vec!["s3:ObjectCreated:*".to_owned()];

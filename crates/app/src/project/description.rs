@@ -8,7 +8,7 @@ use ebb_model::ServerSettings;
 use super::error::ProjectError;
 use super::{MEMORY, Packed, Project, TIMEOUT, deno, wasm, workers};
 use crate::edge::Rule;
-use crate::plan::{Ignored, PlannedKey, PlannedSchedule};
+use crate::plan::{Ignored, PlannedKey, PlannedSchedule, PlannedTrigger};
 use crate::routes::Route;
 
 /// Memory of a server that the platform brings, in MiB: one process serves all requests of its function.
@@ -42,6 +42,8 @@ pub(super) struct Description {
     pub(super) schedules: Vec<PlannedSchedule>,
     /// What else invokes functions, as [`crate::Plan::add_trigger`] reads it.
     pub(super) triggers: Vec<String>,
+    /// The same, in full.
+    pub(super) planned_triggers: Vec<PlannedTrigger>,
     /// What the server puts into the environments of the functions.
     pub(super) keys: Vec<PlannedKey>,
     /// What of the project is not deployed, and why.
@@ -84,6 +86,8 @@ pub(super) enum Source {
     Deno(Box<deno::Package>),
     /// Of a Cloudflare worker.
     Worker(Box<workers::Project>),
+    /// Of a database of a Cloudflare worker.
+    Database(Box<workers::Database>),
     /// Of a WebAssembly component.
     Component(wasm::Component),
 }

@@ -108,6 +108,7 @@ fn parse(path: &Path, text: &str) -> Result<Description, ProjectError> {
         rules: manifest.rule,
         schedules,
         triggers,
+        planned_triggers: Vec::new(),
         keys: Vec::new(),
         ignored: Vec::new(),
     })

@@ -203,7 +203,7 @@ fn file_of(function: &SourceFunction, folder: &Path) -> Option<String> {
     let text = match &function.source {
         Source::Bundle(entry) => entry,
         Source::Files(generated) => generated.get("ebb_entry.py")?,
-        Source::Worker(_) | Source::Deno(_) | Source::Component(_) => return None,
+        Source::Worker(_) | Source::Database(_) | Source::Deno(_) | Source::Component(_) => return None,
     };
     let quoted = text.split('"').find(|part| part.contains("api/") && part.contains('.'))?;
     let root = format!("{}/", folder.display());

@@ -3,26 +3,32 @@
 //! The package holds the modules of the worker, what ebb puts around it (`runtimes/workerd/`) and a configuration of
 //! workerd, which the runtime starts it with. One worker is one function: its isolates share no process with another's.
 
+mod bindings;
 mod config;
 mod cron;
+mod database;
+mod keys;
 mod modules;
+mod objects;
 mod wrangler;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use ebb_model::Digest;
+use ebb_model::{Digest, ServerSettings};
 use serde_json::{Map, Value, json};
 
-use self::config::{Binding, Service, Worker};
+pub(super) use self::bindings::bucket_name;
+use self::config::Worker;
+pub(super) use self::database::Database;
 use self::modules::Modules;
-use self::wrangler::{Assets, Described};
+use self::wrangler::{Assets, Consumer, Described};
 use super::description::{Description, Source, SourceFunction};
 use super::dotenv;
 use super::error::ProjectError;
 use super::pack::{Files, Zipped};
-use crate::plan::PlannedSchedule;
+use crate::plan::{PlannedSchedule, PlannedTrigger, TriggerSource};
 
 /// The runtime of workers, and what it needs by the name that `ebb runtimes add` knows.
 pub(super) const RUNTIME: &str = "workerd";
@@ -30,6 +36,9 @@ pub(super) const RUNTIME: &str = "workerd";
 const NEWEST_DATE: &str = "2026-11-17";
 /// Processor time of a request that does not say. Source: the Workers documentation, "Limits", paid plan.
 const CPU_MS: u64 = 30_000;
+/// How many events the process of a worker with objects takes at once: its isolate, as one of the platform's, interleaves
+/// what waits.
+const CONCURRENCY: u32 = 1000;
 
 /// What ebb puts around a worker, by name.
 const PARTS: &[(&str, &str)] = &[
@@ -38,9 +47,12 @@ const PARTS: &[(&str, &str)] = &[
     ("cache.js", include_str!("../../../../runtimes/workerd/cache.js")),
     ("entry.js", include_str!("../../../../runtimes/workerd/entry.js")),
     ("kv.js", include_str!("../../../../runtimes/workerd/kv.js")),
+    ("d1.js", include_str!("../../../../runtimes/workerd/d1.js")),
     ("queue.js", include_str!("../../../../runtimes/workerd/queue.js")),
     ("r2.js", include_str!("../../../../runtimes/workerd/r2.js")),
+    ("rpc.js", include_str!("../../../../runtimes/workerd/rpc.js")),
     ("s3.js", include_str!("../../../../runtimes/workerd/s3.js")),
+    ("service.js", include_str!("../../../../runtimes/workerd/service.js")),
     ("track.js", include_str!("../../../../runtimes/workerd/track.js")),
 ];
 
@@ -58,9 +70,18 @@ pub(super) fn describe(folder: &Path, _marker: &Path) -> Result<Description, Pro
     let worker = open(folder)?;
     let (name, schedules, environment) =
         (worker.described.worker.name.clone(), worker.schedules()?, worker.secrets.clone());
+    let (server, planned_triggers) = (worker.server()?, worker.triggers());
+    let databases = worker.described.worker.d1_databases.clone();
     let served = SourceFunction::served(folder, RUNTIME, Source::Worker(Box::new(worker)));
-    let functions = vec![SourceFunction { environment, ..served }];
-    Ok(Description { name, functions, schedules, ..Description::default() })
+    let mut functions = vec![SourceFunction { environment, server, ..served }];
+    // Two bindings may be to one database.
+    for database in &databases {
+        let function = Database::function(folder, database);
+        if !functions.iter().any(|other| other.name == function.name) {
+            functions.push(function);
+        }
+    }
+    Ok(Description { name, functions, schedules, planned_triggers, ..Description::default() })
 }
 
 /// Reads the wrangler file.
@@ -89,6 +110,38 @@ impl Project {
         Ok(schedules)
     }
 
+    /// How its instance gets its events, where it has objects: one process has all of them, and they have alarms.
+    fn server(&self) -> Result<Option<ServerSettings>, ProjectError> {
+        let classes = objects::classes(&self.described.worker).map_err(|message| self.wrong(message))?;
+        let server = ServerSettings {
+            concurrency: CONCURRENCY,
+            settles: true,
+            stateful: true,
+            awake: true,
+            ..ServerSettings::default()
+        };
+        Ok((!classes.is_empty()).then_some(server))
+    }
+
+    /// The queues whose messages it gets.
+    fn triggers(&self) -> Vec<PlannedTrigger> {
+        let of = |consumer: &Consumer| {
+            // The services take larger batches only from those that wait for them.
+            let least = u32::from(consumer.max_batch_size > 10);
+            TriggerSource::Queue {
+                name: consumer.queue.clone(),
+                batch: consumer.max_batch_size,
+                reports_failures: true,
+                attempts: consumer.dead_letter_queue.is_some().then_some(consumer.max_retries + 1),
+                dead_letter: consumer.dead_letter_queue.clone(),
+                window: Some(consumer.max_batch_timeout.max(least)),
+                at_once: consumer.max_concurrency,
+            }
+        };
+        let consumers = self.described.worker.queues.consumers.iter();
+        consumers.map(|consumer| PlannedTrigger { function: String::new(), on: of(consumer) }).collect()
+    }
+
     /// Builds and packs it as the function of `app`.
     pub(super) fn pack(&self, app: &str, progress: &mut dyn FnMut(&str)) -> Result<Zipped, ProjectError> {
         let worker = &self.described.worker;
@@ -107,14 +160,24 @@ impl Project {
         }
         files.add(".ebb/cpu_ms", worker.limits.cpu_ms.unwrap_or(CPU_MS).to_string());
         let (date, flags) = self.compatibility();
+        let classes = objects::classes(worker).map_err(|message| self.wrong(message))?;
+        let consumers: Map<String, Value> =
+            worker.queues.consumers.iter().map(|it| (it.queue.clone(), consumer_settings(it))).collect();
         let configured = Worker {
             modules: modules.as_ref().map(|modules| modules.list.as_slice()).unwrap_or_default(),
             date: &date,
             flags: &flags,
-            bindings: self.bindings(app)?,
-            services: self.services(app),
+            bindings: bindings::of(self, app).map_err(|message| self.wrong(message))?,
+            services: bindings::services(self, app),
+            classes: &classes,
             assets: assets.as_ref(),
-            settings: json!({ "main": worker.main.is_some(), "assets": assets }),
+            settings: json!({
+                "main": worker.main.is_some(),
+                "assets": assets,
+                "consumers": consumers,
+                // Whether events come as requests that are marked, which none from outside is then.
+                "server": !classes.is_empty(),
+            }),
         };
         files.add(".ebb/worker.capnp", configured.text());
         let mut zipped = files.zip(&self.folder)?;
@@ -139,64 +202,6 @@ impl Project {
         let date = worker.compatibility_date.as_deref().unwrap_or("2021-11-02");
         let date = if date > NEWEST_DATE { NEWEST_DATE } else { date };
         (date.to_owned(), worker.compatibility_flags.clone())
-    }
-
-    fn bindings(&self, app: &str) -> Result<Vec<(String, Binding)>, ProjectError> {
-        let worker = &self.described.worker;
-        let mut bindings = Vec::new();
-        for (name, value) in &worker.vars {
-            let binding = match value {
-                Value::String(text) => Binding::Text(text.clone()),
-                other => Binding::Json(other.to_string()),
-            };
-            bindings.push((name.clone(), binding));
-        }
-        bindings.extend(self.secrets.keys().map(|name| (name.clone(), Binding::Environment(name.clone()))));
-        for namespace in &worker.kv_namespaces {
-            let id = namespace.id.clone().unwrap_or_else(|| format!("{app}-{}", namespace.binding));
-            bindings.push((namespace.binding.clone(), Binding::Kv(bucket_name("kv", &id))));
-        }
-        bindings.extend(
-            worker.queues.producers.iter().map(|it| (it.binding.clone(), Binding::Queue(it.queue.clone()))),
-        );
-        bindings.extend(
-            worker.r2_buckets.iter().map(|it| (it.binding.clone(), Binding::R2(it.bucket_or_own(app)))),
-        );
-        if let Some(metadata) = &worker.version_metadata {
-            let value = json!({ "id": "", "tag": "", "timestamp": "" });
-            bindings.push((metadata.binding.clone(), Binding::Json(value.to_string())));
-        }
-        if let Some(name) = worker.assets.as_ref().and_then(|assets| assets.binding.clone()) {
-            bindings.push((name, Binding::Assets));
-        }
-        for service in &worker.services {
-            if Some(&service.service) != worker.name.as_ref() && service.service != app {
-                return Err(self.not_built(&format!("services ({}, another worker)", service.binding)));
-            }
-            bindings.push((service.binding.clone(), Binding::Own(service.entrypoint.clone())));
-        }
-        if let Some(consumer) = worker.queues.consumers.first() {
-            return Err(self.not_built(&format!("queues.consumers ({})", consumer.queue)));
-        }
-        let names: BTreeSet<_> = bindings.iter().map(|(name, _)| name).collect();
-        if names.len() < bindings.len() {
-            return Err(self.wrong("two bindings have one name".to_owned()));
-        }
-        Ok(bindings)
-    }
-
-    fn services(&self, app: &str) -> Vec<Service> {
-        let worker = &self.described.worker;
-        let kv = worker.kv_namespaces.iter().map(|namespace| {
-            let id = namespace.id.clone().unwrap_or_else(|| format!("{app}-{}", namespace.binding));
-            Service::Kv(bucket_name("kv", &id))
-        });
-        let queues = worker.queues.producers.iter().map(|producer| Service::Queue(producer.queue.clone()));
-        let buckets = worker.r2_buckets.iter().map(|bucket| Service::R2(bucket.bucket_or_own(app)));
-        let mut services: Vec<_> = kv.chain(queues).chain(buckets).collect();
-        services.sort();
-        services.dedup();
-        services
     }
 
     /// Packs the folder of static files; gives what the worker in front is told of them.
@@ -227,28 +232,18 @@ impl Project {
         Ok(Some(settings))
     }
 
-    fn not_built(&self, what: &str) -> ProjectError {
-        self.wrong(format!("{what}: ebb does not have this for workers yet"))
-    }
-
     fn wrong(&self, message: String) -> ProjectError {
         ProjectError::Manifest { path: self.described.path.clone(), message }
     }
 }
 
-/// The bucket that keeps a namespace: bucket names are shorter and simpler than ids may be.
-pub(super) fn bucket_name(kind: &str, id: &str) -> String {
-    let simple: String = id
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' })
-        .take(40)
-        .collect();
-    let simple = simple.trim_matches('-');
-    if simple == id {
-        return format!("ebb-{kind}-{id}");
-    }
-    let digest = Digest::of(id.as_bytes()).to_string();
-    format!("ebb-{kind}-{simple}-{}", digest.get(..8).unwrap_or_default()).replace("--", "-")
+/// What the part in front is told of a consumer.
+fn consumer_settings(consumer: &Consumer) -> Value {
+    json!({
+        "max_retries": consumer.max_retries,
+        "retry_delay": consumer.retry_delay,
+        "dead_letter": consumer.dead_letter_queue.is_some(),
+    })
 }
 
 /// `.dev.vars`, or that of the environment where there is one. Source: the Workers documentation, "Secrets".
@@ -261,4 +256,62 @@ fn secrets(folder: &Path, environment: Option<&str>) -> Result<BTreeMap<String, 
     let text = fs::read_to_string(&path).map_err(|source| ProjectError::io("read", &path, source))?;
     dotenv::parse(&text)
         .map_err(|line| ProjectError::Manifest { path, message: format!("line {line}: no NAME=value") })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn described(wrangler: &str) -> Result<Description, ProjectError> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("wrangler.toml");
+        fs::write(&path, format!("name = \"w\"\nmain = \"index.js\"\n{wrangler}")).unwrap();
+        describe(folder.path(), &path)
+    }
+
+    #[test]
+    fn a_worker_with_objects_is_one_process_and_its_databases_are_functions() {
+        let plain = described("").unwrap();
+        assert_eq!((plain.functions.len(), &plain.functions[0].server), (1, &None));
+        let full = described(
+            "durable_objects.bindings = [{ name = \"A\", class_name = \"A\" }]\n\
+             migrations = [{ tag = \"v1\", new_sqlite_classes = [\"A\"] }]\n\
+             d1_databases = [{ binding = \"ONE\", database_name = \"shop\" }, { binding = \"SAME\", database_name = \"shop\" }]\n",
+        );
+        let functions = full.unwrap().functions;
+        let kept = |function: &SourceFunction| {
+            let server = function.server.as_ref().unwrap();
+            (function.name.clone(), server.stateful, server.awake, function.routes.len())
+        };
+        let expected = [(String::new(), true, true, 1), ("d1-shop".to_owned(), true, false, 0)];
+        assert_eq!(functions.iter().map(kept).collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn consumers_are_triggers() {
+        let check = |settings: &str, expected: (u32, Option<u32>, Option<u32>, Option<&str>)| {
+            let found = described(&format!("queues.consumers = [{{ queue = \"q\"{settings} }}]")).unwrap();
+            let [
+                PlannedTrigger {
+                    on: TriggerSource::Queue { batch, window, attempts, dead_letter, .. }, ..
+                },
+            ] = found.planned_triggers.as_slice()
+            else {
+                panic!("{:?}", found.planned_triggers)
+            };
+            assert_eq!((*batch, *window, *attempts, dead_letter.as_deref()), expected, "{settings}");
+        };
+        check("", (10, Some(5), None, None));
+        check(", max_batch_size = 50, max_batch_timeout = 0", (50, Some(1), None, None));
+        check(", max_retries = 7, dead_letter_queue = \"d\"", (10, Some(5), Some(8), Some("d")));
+        for (settings, words) in [
+            ("max_retries = 101", "max_retries"),
+            ("type = \"http_pull\"", "SQS API"),
+            ("max_concurrency = 1", "two batches"),
+        ] {
+            let said =
+                described(&format!("queues.consumers = [{{ queue = \"q\", {settings} }}]")).unwrap_err();
+            assert!(said.to_string().contains(words), "{said}");
+        }
+    }
 }

@@ -19,6 +19,9 @@ use crate::provisioned::Provisioning;
 /// has ended, as far as instances that became free meanwhile leave anybody waiting.
 const STARTS_AT_ONCE: usize = 64;
 
+/// How long the events may go on that run in the only instance of a version that was replaced.
+const LAST_EVENTS_TIME: Duration = Duration::from_secs(5);
+
 /// The instances of one version of one function.
 pub(crate) struct Pool {
     pub(crate) version: Arc<FunctionVersion>,
@@ -195,6 +198,14 @@ impl Pool {
         wanted
     }
 
+    /// Counts a start, where no instance exists or is on its way, and one is always to be there.
+    pub(super) fn begin_awake(&self) -> bool {
+        let mut state = self.lock();
+        let wanted = state.live.is_empty() && state.starting == 0 && !state.retired;
+        state.starting += usize::from(wanted);
+        wanted
+    }
+
     /// A counted start ended without an instance; the oldest that waits hears of it.
     pub(crate) fn start_failed(&self, handed: Handed) {
         let mut handed = handed;
@@ -330,6 +341,27 @@ impl Pool {
         };
         for pooled in free.into_iter().filter(|pooled| pooled.events() == 0) {
             self.end(pooled, "spindown");
+        }
+        let busy = self.live().iter().any(|pooled| pooled.events() > 0);
+        if busy && self.version.settings.is_stateful() {
+            let pool = Arc::clone(self);
+            self.links.tasks.spawn(async move {
+                // The version that follows waits for what this one has.
+                let _ = tokio::time::timeout(LAST_EVENTS_TIME, pool.emptied()).await;
+                pool.live().into_iter().for_each(|pooled| pool.end(pooled, "spindown"));
+            });
+        }
+    }
+
+    /// Until no instance is left.
+    async fn emptied(&self) {
+        loop {
+            // Before the look: one that ends after it is not missed.
+            let ended = self.ended.notified();
+            if self.live().is_empty() {
+                return;
+            }
+            ended.await;
         }
     }
 

@@ -51,7 +51,8 @@ struct Candidate {
 
 impl Candidate {
     fn of(pool: &Arc<Pool>, pooled: &Arc<Pooled>) -> Option<Self> {
-        let idle_since = pooled.idle_since().filter(|_| !pooled.provisioned)?;
+        let kept = pooled.provisioned || pool.version.settings.is_awake();
+        let idle_since = pooled.idle_since().filter(|_| !kept)?;
         let size = f64::from(pooled.known_memory().max(1));
         let worth = pooled.worth_clock() + pool.uses() as f64 * pooled.cost().as_secs_f64() * 1e3 / size;
         Some(Self { worth, idle_since, pool: pool.clone(), pooled: pooled.clone() })

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use ebb_model::{Digest, limits};
+use ebb_model::{Digest, FunctionVersion, limits};
+use ebb_store::StateFolder;
 use tokio::time::Instant;
 use tracing::{Instrument, info_span};
 
@@ -32,6 +33,9 @@ const UNPACK_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long a server may take until it listens. Source: the Cloud Run documentation, "Configure container health
 /// checks", the default startup probe.
 const SERVER_INIT_TIMEOUT: Duration = Duration::from_secs(240);
+
+/// How long the instance before may take to end, where there is to be one at a time: longer than it is left its events.
+const STATE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How a start is to be done.
 pub(crate) struct Boot {
@@ -232,9 +236,24 @@ async fn spec(shared: &Shared, pool: &Pool, plan: &Boot) -> Result<InstanceSpec,
         arn: pool.arn.clone(),
         code,
         layers,
+        state: state(shared, version).await?,
         credentials: shared.credentials.issue(version, &pool.arn),
         logs: plan.logs.clone(),
         initialization: plan.initialization,
+    })
+}
+
+/// The folder of a function that has one, as soon as the instance before has ended.
+async fn state(shared: &Shared, version: &FunctionVersion) -> Result<Option<Arc<StateFolder>>, InvokeError> {
+    if !version.settings.is_stateful() {
+        return Ok(None);
+    }
+    let held = tokio::time::timeout(STATE_TIMEOUT, shared.store.state().hold(version.name.as_str())).await;
+    let held = held.map_err(|_| "the instance before does not end".to_owned());
+    let held = held.and_then(|held| held.map_err(|error| error.to_string()));
+    held.map(|folder| Some(Arc::new(folder))).map_err(|error| {
+        tracing::error!(function = %version.name, error, "a function cannot have its folder");
+        InvokeError::Internal(error)
     })
 }
 

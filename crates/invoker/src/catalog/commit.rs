@@ -230,6 +230,15 @@ impl Catalog {
             let _lock = lock;
             catalog.commit_removal(&name).await?;
             catalog.publish(|snapshot| snapshot.set_function(&name, None));
+            let (folders, of) = (catalog.inner.store.state().clone(), name.to_string());
+            let removed = tokio::task::spawn_blocking(move || folders.remove(&of)).await;
+            if let Err(error) = removed
+                .map_err(|error| error.to_string())
+                .and_then(|removed| removed.map_err(|error| error.to_string()))
+            {
+                // The next start of the server tries again.
+                tracing::error!(function = %name, error, "the folder of a deleted function could not be deleted");
+            }
             Ok(())
         };
         self.inner.preparations.see_through(work).await?

@@ -206,7 +206,7 @@ impl Catalog {
         if let Some(server) = &input.server {
             settings.server = Some(server.clone());
         }
-        if !settings.runtime.family().is_server() {
+        if !settings.runtime.family().may_be_server() {
             settings.server = None;
         } else if settings.runtime.family() == RuntimeFamily::Wasm {
             // What is a component needs no more said about it than its runtime.

@@ -207,6 +207,7 @@ impl Function {
 
     fn spec(&self, logs: Arc<LogStream>) -> InstanceSpec {
         InstanceSpec {
+            state: None,
             version: Arc::new(self.version.clone()),
             arn: self.arn(),
             code: self.code.clone(),

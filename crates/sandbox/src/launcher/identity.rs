@@ -1,6 +1,9 @@
 //! Which users of the host the sandboxes are.
 
 use std::fs;
+use std::io;
+use std::os::unix::fs::lchown;
+use std::path::Path;
 
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::{Pid, getgid, getuid};
@@ -57,6 +60,23 @@ impl Identities {
     pub(crate) fn are_separate(&self) -> bool {
         matches!(self, Self::Separate(_))
     }
+}
+
+/// Gives a folder of the host, and all in it, to the programs of the sandbox with this slot. Without a slot they are the
+/// server's own user, who has it already. Links are not followed.
+pub(crate) fn own(folder: &Path, slot: Option<u32>) -> Result<(), Fault> {
+    let Some(slot) = slot else { return Ok(()) };
+    give(folder, FIRST_USER + 2 * slot + 1).attempt(|| format!("give away {}", folder.display()))
+}
+
+fn give(path: &Path, user: u32) -> io::Result<()> {
+    lchown(path, Some(user), Some(user))?;
+    if fs::symlink_metadata(path)?.is_dir() {
+        for entry in fs::read_dir(path)? {
+            give(&entry?.path(), user)?;
+        }
+    }
+    Ok(())
 }
 
 /// Writes the mapping of a new user namespace. Without a slot its only user is the launcher's.

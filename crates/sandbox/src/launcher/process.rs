@@ -261,6 +261,10 @@ impl LauncherProcess {
             placements.push(sources::open(mount)?);
         }
         let (mut held, network) = self.hold(spec.network)?;
+        if let Err(fault) = own_writable(spec, held.slot) {
+            self.clean_up(&held);
+            return Err(fault);
+        }
         placements.extend(self.take_disk(spec, &mut held));
         let born = self.give_birth(spec, control, &held, &network, placements);
         match born {
@@ -460,6 +464,14 @@ impl Live {
         drop(clone::signal(self.process.as_fd(), libc::SIGKILL));
         self.held.group.release();
     }
+}
+
+/// Gives the programs of a sandbox the folders that they may write to.
+fn own_writable(spec: &SandboxSpec, slot: Option<u32>) -> Result<(), Fault> {
+    spec.mounts.iter().try_for_each(|mount| match mount {
+        Mount::Writable { source, .. } => identity::own(source, slot),
+        _ => Ok(()),
+    })
 }
 
 /// Sandboxes cost a few descriptors each.

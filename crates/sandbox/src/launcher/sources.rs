@@ -18,6 +18,7 @@ pub(crate) type Opened = (Placement, Option<OwnedFd>);
 pub(crate) fn open(mount: &Mount) -> Result<Opened, Fault> {
     Ok(match mount.clone() {
         Mount::Bind { source, target } => (Placement::Tree { target }, Some(bind(&source)?)),
+        Mount::Writable { source, target } => (Placement::Tree { target }, Some(bind_writable(&source)?)),
         Mount::Merged { layers, target } => (Placement::Tree { target }, Some(merge(&layers)?)),
         Mount::Symlink { points_to, target } => (Placement::Symlink { points_to, target }, None),
         Mount::File { content, target } => (Placement::File { content, target }, None),
@@ -39,6 +40,10 @@ pub(crate) fn open_devices() -> Result<Vec<Opened>, Fault> {
 
 fn bind(source: &Path) -> Result<OwnedFd, Fault> {
     tree::bind(source, tree::READ_ONLY).attempt(|| format!("open {} to mount it", source.display()))
+}
+
+fn bind_writable(source: &Path) -> Result<OwnedFd, Fault> {
+    tree::bind(source, tree::DATA).attempt(|| format!("open {} to mount it", source.display()))
 }
 
 fn merge(layers: &[PathBuf]) -> Result<OwnedFd, Fault> {

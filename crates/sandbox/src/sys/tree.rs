@@ -14,6 +14,9 @@ use super::check;
 pub(crate) const READ_ONLY: u64 = libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV;
 pub(crate) const DEVICE: u64 = libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NOEXEC;
 
+/// What may be written, and neither executed nor a device.
+pub(crate) const DATA: u64 = DEVICE | libc::MOUNT_ATTR_NODEV;
+
 /// A path for the kernel.
 pub(crate) fn c_path(path: &Path) -> io::Result<CString> {
     Ok(CString::new(path.as_os_str().as_bytes())?)

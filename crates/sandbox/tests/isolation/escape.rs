@@ -1,7 +1,7 @@
 //! Ways out of a sandbox, each of which must be closed.
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt, symlink};
 
 use ebb_sandbox::{Mount, Network};
 
@@ -18,6 +18,7 @@ pub(crate) const CASES: &[Case] = &[
     ("links_in_a_package_lead_nowhere_outside", links_in_a_package_lead_nowhere_outside),
     ("a_mount_does_not_follow_links_that_programs_make", mounts_do_not_follow_links),
     ("kernel_settings_are_read_only", kernel_settings_are_read_only),
+    ("a_folder_that_may_be_written_is_the_next_sandboxes_too", writable_folders),
 ];
 
 fn dangerous_calls_are_refused(machine: &Machine) {
@@ -123,6 +124,29 @@ fn nothing_is_inherited(machine: &Machine) {
         assert!(!seen[3].contains(&format!("'{hidden}'")), "{}", seen[3]);
     }
     assert_eq!(seen[4..], ["2", "0", "True", "lo"]);
+}
+
+fn writable_folders(machine: &Machine) {
+    let folder = tempfile::tempdir().unwrap();
+    let outside = tempfile::NamedTempFile::new().unwrap();
+    fs::write(outside.path(), "untouched").unwrap();
+    let owner = fs::metadata(outside.path()).unwrap().uid();
+    // A link to what is not theirs: the next sandbox's programs do not get that with the folder.
+    symlink(outside.path(), folder.path().join("link")).unwrap();
+    let spec = || with(Mount::Writable { source: folder.path().to_owned(), target: "/var/state".into() });
+    for round in 0..2 {
+        let code = "import os\n\
+                    os.makedirs('/var/state/d', exist_ok=True)\n\
+                    with open('/var/state/d/f', 'a') as f: f.write('x')\n\
+                    with open('/var/state/run', 'w') as f: f.write('#!/bin/sh\\n')\n\
+                    os.chmod('/var/state/run', 0o755)\n\
+                    try: os.execv('/var/state/run', ['run'])\n\
+                    except OSError as e: print(e.errno)\n";
+        let ended = machine.run(machine.python(spec(), code));
+        assert_eq!(ended.printed.trim(), "13", "round {round}");
+    }
+    assert_eq!(fs::read_to_string(folder.path().join("d/f")).unwrap(), "xx");
+    assert_eq!(fs::metadata(outside.path()).unwrap().uid(), owner);
 }
 
 fn process_1_cannot_be_touched(machine: &Machine) {

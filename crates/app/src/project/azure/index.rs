@@ -214,6 +214,8 @@ impl Found {
             reports_failures: true,
             attempts,
             dead_letter,
+            window: None,
+            at_once: None,
         });
     }
 

@@ -5,9 +5,12 @@ use std::fmt::Write as _;
 use serde_json::Value;
 
 use super::modules::Module;
+use super::objects::Class;
 
 /// Compatibility of ebb's own parts.
 const OWN_DATE: &str = "2025-09-01";
+/// Where the folder is that outlives the instance.
+const STATE: &str = "/var/state";
 /// Their bindings to the services of the platform.
 const KEYS: &[&str] = &["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION"];
 
@@ -25,6 +28,12 @@ pub(super) enum Binding {
     Queue(String),
     /// This bucket.
     R2(String),
+    /// The D1 database that this function is.
+    D1(String),
+    /// The objects of this class of the worker's own.
+    Objects(String),
+    /// Another worker, by its function, and one of its entry points.
+    Worker(String, Option<String>),
     /// The static files.
     Assets,
     /// The worker itself, by one of its entry points.
@@ -40,6 +49,10 @@ pub(super) enum Service {
     Queue(String),
     /// A bucket.
     R2(String),
+    /// A database, by its function.
+    D1(String),
+    /// Another worker, by its function, and one of its entry points.
+    Worker(String, Option<String>),
 }
 
 /// A worker, ready to be described.
@@ -50,6 +63,8 @@ pub(super) struct Worker<'a> {
     pub(super) flags: &'a [String],
     pub(super) bindings: Vec<(String, Binding)>,
     pub(super) services: Vec<Service>,
+    /// The classes of its objects.
+    pub(super) classes: &'a [Class],
     pub(super) assets: Option<&'a Value>,
     /// What the part in front of it is told.
     pub(super) settings: Value,
@@ -74,6 +89,9 @@ impl Worker<'_> {
                 "    (name = \"files\", disk = (path = \"/var/task/assets\", allowDotfiles = true)),\n",
             );
         }
+        if !self.classes.is_empty() {
+            let _ = writeln!(text, "    (name = \"state\", disk = (path = \"{STATE}\", writable = true)),");
+        }
         own(&mut text, "cache", &["cache.js"], &[]);
         text.push_str(
             "    (name = \"control\", external = (address = \"127.0.0.1:9002\", http = ())),\n\
@@ -91,14 +109,17 @@ impl Worker<'_> {
         let mut bindings = vec![settings(&self.settings)];
         if !self.modules.is_empty() {
             bindings.push("(name = \"MAIN\", service = \"main\")".to_owned());
-            bindings.push(
-                "(name = \"TRACK\", service = (name = \"main\", entrypoint = \"ebbTrack\"))".to_owned(),
-            );
+            for (name, entrypoint) in [("TRACK", "ebbTrack"), ("CALL", "ebbCall")] {
+                bindings.push(format!(
+                    "(name = \"{name}\", service = (name = \"main\", entrypoint = \"{entrypoint}\"))"
+                ));
+            }
         }
         if self.assets.is_some() {
             bindings.push(files());
         }
-        own(text, "entry", &["entry.js", "assets.js"], &bindings);
+        bindings.extend(platform());
+        own(text, "entry", &["entry.js", "assets.js", "aws.js", "rpc.js"], &bindings);
     }
 
     fn main(&self, text: &mut String) {
@@ -115,7 +136,16 @@ impl Worker<'_> {
         for (name, binding) in &self.bindings {
             let _ = writeln!(text, "        (name = {}, {}),", quoted(name), binding.field());
         }
-        text.push_str("      ],\n    )),\n");
+        text.push_str("      ],\n");
+        if !self.classes.is_empty() {
+            text.push_str("      durableObjectNamespaces = [\n");
+            for Class { name, key, sql } in self.classes {
+                let (name, key) = (quoted(name), quoted(key));
+                let _ = writeln!(text, "        (className = {name}, uniqueKey = {key}, enableSql = {sql}),");
+            }
+            text.push_str("      ],\n      durableObjectStorage = (localDisk = \"state\"),\n");
+        }
+        text.push_str("    )),\n");
     }
 }
 
@@ -131,6 +161,14 @@ impl Binding {
                 "wrapped = (moduleName = \"ebb:r2\", innerBindings = [(name = \"s3\", service = {})])",
                 quoted(&format!("r2:{bucket}"))
             ),
+            Self::D1(function) => format!(
+                "wrapped = (moduleName = \"cloudflare-internal:d1-api\", innerBindings = [(name = \"fetcher\", service = {})])",
+                quoted(&format!("d1:{function}"))
+            ),
+            Self::Objects(class) => format!("durableObjectNamespace = {}", quoted(class)),
+            Self::Worker(function, entrypoint) => {
+                format!("service = {}", quoted(&worker_service(function, entrypoint.as_deref())))
+            }
             Self::Assets => "service = \"assets\"".to_owned(),
             Self::Own(None) => "service = \"main\"".to_owned(),
             Self::Own(Some(entrypoint)) => {
@@ -142,16 +180,33 @@ impl Binding {
 
 /// A part of ebb's that calls the platform's services.
 fn platform_service(text: &mut String, service: &Service) {
-    let (name, part, own_binding) = match service {
-        Service::Kv(bucket) => (format!("kv:{bucket}"), "kv.js", ("BUCKET", bucket)),
-        Service::R2(bucket) => (format!("r2:{bucket}"), "s3.js", ("BUCKET", bucket)),
-        Service::Queue(queue) => (format!("queue:{queue}"), "queue.js", ("QUEUE", queue)),
+    let (name, parts, values): (String, &[&str], Vec<(&str, &str)>) = match service {
+        Service::Kv(bucket) => (format!("kv:{bucket}"), &["kv.js"], vec![("BUCKET", bucket)]),
+        Service::R2(bucket) => (format!("r2:{bucket}"), &["s3.js"], vec![("BUCKET", bucket)]),
+        Service::Queue(queue) => (format!("queue:{queue}"), &["queue.js"], vec![("QUEUE", queue)]),
+        Service::D1(function) => (format!("d1:{function}"), &["d1.js"], vec![("FUNCTION", function)]),
+        Service::Worker(function, entrypoint) => {
+            let mut values = vec![("FUNCTION", function.as_str())];
+            values.extend(entrypoint.as_deref().map(|entrypoint| ("ENTRYPOINT", entrypoint)));
+            (worker_service(function, entrypoint.as_deref()), &["service.js", "rpc.js"], values)
+        }
     };
-    let mut bindings: Vec<_> =
-        KEYS.iter().map(|key| format!("(name = {0}, fromEnvironment = {0})", quoted(key))).collect();
-    bindings.push("(name = \"CONTROL\", service = \"control\")".to_owned());
-    bindings.push(format!("(name = {}, text = {})", quoted(own_binding.0), quoted(own_binding.1)));
-    own(text, &name, &[part, "aws.js"], &bindings);
+    let mut bindings = platform();
+    bindings.extend(
+        values.iter().map(|(name, value)| format!("(name = {}, text = {})", quoted(name), quoted(value))),
+    );
+    let parts: Vec<_> = parts.iter().copied().chain(["aws.js"]).collect();
+    own(text, &name, &parts, &bindings);
+}
+
+fn worker_service(function: &str, entrypoint: Option<&str>) -> String {
+    format!("worker:{function}:{}", entrypoint.unwrap_or_default())
+}
+
+/// What it takes to call the platform.
+fn platform() -> Vec<String> {
+    let keys = KEYS.iter().map(|key| format!("(name = {0}, fromEnvironment = {0})", quoted(key)));
+    keys.chain(["(name = \"CONTROL\", service = \"control\")".to_owned()]).collect()
 }
 
 /// One of ebb's own parts as a service.

@@ -153,8 +153,8 @@ impl Modules {
         };
         // In front: what counts the worker's work, and hands its exports on.
         let source = format!(
-            "import * as worker from {0};\nexport * from {0};\nimport {{ tracked, ebbTrack }} from \"./ebb-track.js\";\n\
-             export {{ ebbTrack }};\nexport default tracked(worker.default);\n",
+            "import * as worker from {0};\nexport * from {0};\nimport {{ tracked, caller, ebbTrack }} from \"./ebb-track.js\";\n\
+             export {{ ebbTrack }};\nexport const ebbCall = caller(worker);\nexport default tracked(worker.default);\n",
             serde_json::Value::from(format!("./{own}")),
         );
         files.add(".ebb/main.js", source);

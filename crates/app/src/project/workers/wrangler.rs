@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 
 use super::super::error::ProjectError;
 use super::super::jsonc;
+use super::keys;
 
 /// The files, in the order in which wrangler looks for them.
 pub(super) const FILES: &[&str] = &["wrangler.json", "wrangler.jsonc", "wrangler.toml"];
@@ -57,15 +58,16 @@ const LEFT_OUT: &[(&str, &str)] = &[
     ("upload_source_maps", "source maps stay with the project"),
 ];
 
+/// Why a key is left out that is in no list.
+const UNKNOWN: &str = "ebb knows no such key";
+
 /// Bindings of services that are not built.
 const NOT_BUILT: &[&str] = &[
     "ai",
     "analytics_engine_datasets",
     "browser",
     "containers",
-    "d1_databases",
     "dispatch_namespaces",
-    "durable_objects",
     "hyperdrive",
     "images",
     "mtls_certificates",
@@ -93,6 +95,10 @@ pub(super) struct Wrangler {
     pub(super) r2_buckets: Vec<R2Bucket>,
     pub(super) queues: Queues,
     pub(super) services: Vec<Service>,
+    pub(super) d1_databases: Vec<D1Database>,
+    pub(super) durable_objects: DurableObjects,
+    pub(super) migrations: Vec<Migration>,
+    pub(super) exports: BTreeMap<String, Export>,
     pub(super) assets: Option<Assets>,
     pub(super) triggers: Triggers,
     pub(super) limits: Limits,
@@ -139,9 +145,77 @@ pub(super) struct Producer {
     pub(super) queue: String,
 }
 
+/// Source of the defaults: the Queues documentation, "Configure Queues" (2026-11).
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub(super) struct Consumer {
     pub(super) queue: String,
+    #[serde(rename = "type", default)]
+    pub(super) kind: Option<String>,
+    #[serde(default = "ten")]
+    pub(super) max_batch_size: u32,
+    /// Seconds that a batch may wait to be full.
+    #[serde(default = "five")]
+    pub(super) max_batch_timeout: u32,
+    #[serde(default = "three")]
+    pub(super) max_retries: u32,
+    pub(super) dead_letter_queue: Option<String>,
+    pub(super) max_concurrency: Option<u32>,
+    /// Seconds.
+    #[serde(default)]
+    pub(super) retry_delay: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub(super) struct D1Database {
+    pub(super) binding: String,
+    pub(super) database_name: Option<String>,
+    pub(super) database_id: Option<String>,
+    #[serde(default = "migrations_dir")]
+    pub(super) migrations_dir: String,
+    #[serde(default = "migrations_table")]
+    pub(super) migrations_table: String,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub(super) struct DurableObjects {
+    pub(super) bindings: Vec<ObjectBinding>,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub(super) struct ObjectBinding {
+    pub(super) name: String,
+    pub(super) class_name: String,
+    pub(super) script_name: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub(super) struct Migration {
+    pub(super) tag: String,
+    pub(super) new_classes: Vec<String>,
+    pub(super) new_sqlite_classes: Vec<String>,
+    pub(super) renamed_classes: Vec<Renamed>,
+    pub(super) deleted_classes: Vec<String>,
+    pub(super) transferred_classes: Vec<Value>,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub(super) struct Renamed {
+    pub(super) from: String,
+    pub(super) to: String,
+}
+
+/// What a class is that the worker exports, or was.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub(super) struct Export {
+    #[serde(rename = "type")]
+    pub(super) kind: String,
+    #[serde(default)]
+    pub(super) storage: String,
+    #[serde(default = "created")]
+    pub(super) state: String,
+    pub(super) renamed_to: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -195,6 +269,30 @@ pub(super) struct VersionMetadata {
     pub(super) binding: String,
 }
 
+fn ten() -> u32 {
+    10
+}
+
+fn five() -> u32 {
+    5
+}
+
+fn three() -> u32 {
+    3
+}
+
+fn created() -> String {
+    "created".to_owned()
+}
+
+fn migrations_dir() -> String {
+    "migrations".to_owned()
+}
+
+fn migrations_table() -> String {
+    "d1_migrations".to_owned()
+}
+
 fn automatic() -> String {
     "auto-trailing-slash".to_owned()
 }
@@ -243,8 +341,10 @@ fn describe(document: Map<String, Value>, environment: Option<&str>) -> Result<(
     if let Some(key) = NOT_BUILT.iter().find(|key| says(key)) {
         return Err(format!("{key}: ebb has no such binding yet"));
     }
-    let left_out =
+    let mut left_out: LeftOut =
         LEFT_OUT.iter().filter(|(key, _)| says(key)).map(|(key, why)| ((*key).to_owned(), *why)).collect();
+    let is_left_out = |key: &str| LEFT_OUT.iter().any(|(known, _)| *known == key);
+    left_out.extend(keys::unknown(&document, is_left_out).into_iter().map(|key| (key, UNKNOWN)));
     let worker: Wrangler =
         serde_json::from_value(Value::Object(document)).map_err(|error| error.to_string())?;
     check(&worker)?;
@@ -274,7 +374,7 @@ fn in_environment(
     Ok(document)
 }
 
-fn is_empty(value: &Value) -> bool {
+pub(super) fn is_empty(value: &Value) -> bool {
     match value {
         Value::Null => true,
         Value::Array(items) => items.is_empty(),
@@ -291,10 +391,42 @@ fn check(worker: &Wrangler) -> Result<(), String> {
         one_of("assets.html_handling", &assets.html_handling, HTML_HANDLING)?;
         one_of("assets.not_found_handling", &assets.not_found_handling, NOT_FOUND_HANDLING)?;
     }
+    for consumer in &worker.queues.consumers {
+        check_consumer(consumer).map_err(|why| format!("queues.consumers ({}): {why}", consumer.queue))?;
+    }
+    for binding in &worker.durable_objects.bindings {
+        if binding.script_name.as_ref().is_some_and(|script| Some(script) != worker.name.as_ref()) {
+            return Err(format!(
+                "durable_objects ({}): ebb does not share objects of another worker yet (script_name)",
+                binding.name
+            ));
+        }
+    }
     for rule in &worker.rules {
         one_of("rules.type", &rule.kind, RULE_TYPES)?;
     }
     Ok(())
+}
+
+/// Source: the Queues documentation, "Limits" (2026-11).
+fn check_consumer(consumer: &Consumer) -> Result<(), String> {
+    if consumer.kind.as_ref().is_some_and(|kind| kind != "worker") {
+        return Err("ebb has consumers that are workers; others receive by the SQS API".to_owned());
+    }
+    let within = |what: &str, value: u32, least: u32, most: u32| match (least..=most).contains(&value) {
+        true => Ok(()),
+        false => Err(format!("{what}: {value} is not {least} to {most}")),
+    };
+    within("max_batch_size", consumer.max_batch_size, 1, 100)?;
+    within("max_batch_timeout", consumer.max_batch_timeout, 0, 60)?;
+    within("max_retries", consumer.max_retries, 0, 100)?;
+    within(
+        "max_concurrency (a mapping runs two batches at least)",
+        consumer.max_concurrency.unwrap_or(2),
+        2,
+        250,
+    )?;
+    within("retry_delay", consumer.retry_delay, 0, 43_200)
 }
 
 const HTML_HANDLING: &[&str] =
