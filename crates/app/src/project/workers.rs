@@ -36,9 +36,10 @@ pub(super) const RUNTIME: &str = "workerd";
 const NEWEST_DATE: &str = "2026-11-17";
 /// Processor time of a request that does not say. Source: the Workers documentation, "Limits", paid plan.
 const CPU_MS: u64 = 30_000;
-/// How many events the process of a worker with objects takes at once: its isolate, as one of the platform's, interleaves
-/// what waits.
-const CONCURRENCY: u32 = 1000;
+/// How many events one process takes at once; where more wait, there are more processes.
+const CONCURRENCY: u32 = 50;
+/// The same of a worker with objects, which has one process.
+const CONCURRENCY_OF_OBJECTS: u32 = 1000;
 
 /// What ebb puts around a worker, by name.
 const PARTS: &[(&str, &str)] = &[
@@ -73,7 +74,7 @@ pub(super) fn describe(folder: &Path, _marker: &Path) -> Result<Description, Pro
     let (server, planned_triggers) = (worker.server()?, worker.triggers());
     let databases = worker.described.worker.d1_databases.clone();
     let served = SourceFunction::served(folder, RUNTIME, Source::Worker(Box::new(worker)));
-    let mut functions = vec![SourceFunction { environment, server, ..served }];
+    let mut functions = vec![SourceFunction { environment, server: Some(server), ..served }];
     // Two bindings may be to one database.
     for database in &databases {
         let function = Database::function(folder, database);
@@ -110,17 +111,18 @@ impl Project {
         Ok(schedules)
     }
 
-    /// How its instance gets its events, where it has objects: one process has all of them, and they have alarms.
-    fn server(&self) -> Result<Option<ServerSettings>, ProjectError> {
+    /// How its instances get their events: an isolate, as one of the platform's, interleaves requests that wait. Of one that
+    /// has objects one process has all of them, and they have alarms.
+    fn server(&self) -> Result<ServerSettings, ProjectError> {
         let classes = objects::classes(&self.described.worker).map_err(|message| self.wrong(message))?;
-        let server = ServerSettings {
-            concurrency: CONCURRENCY,
+        let has_objects = !classes.is_empty();
+        Ok(ServerSettings {
+            concurrency: if has_objects { CONCURRENCY_OF_OBJECTS } else { CONCURRENCY },
             settles: true,
-            stateful: true,
-            awake: true,
+            stateful: has_objects,
+            awake: has_objects,
             ..ServerSettings::default()
-        };
-        Ok((!classes.is_empty()).then_some(server))
+        })
     }
 
     /// The queues whose messages it gets.
@@ -176,7 +178,7 @@ impl Project {
                 "assets": assets,
                 "consumers": consumers,
                 // Whether events come as requests that are marked, which none from outside is then.
-                "server": !classes.is_empty(),
+                "server": true,
             }),
         };
         files.add(".ebb/worker.capnp", configured.text());
@@ -272,7 +274,8 @@ mod tests {
     #[test]
     fn a_worker_with_objects_is_one_process_and_its_databases_are_functions() {
         let plain = described("").unwrap();
-        assert_eq!((plain.functions.len(), &plain.functions[0].server), (1, &None));
+        let server = plain.functions[0].server.clone().unwrap();
+        assert_eq!((plain.functions.len(), server.stateful, server.awake), (1, false, false));
         let full = described(
             "durable_objects.bindings = [{ name = \"A\", class_name = \"A\" }]\n\
              migrations = [{ tag = \"v1\", new_sqlite_classes = [\"A\"] }]\n\
