@@ -6,7 +6,7 @@ use std::time::Duration;
 use ebb_model::FunctionState;
 use tokio::time::Instant;
 
-use super::start;
+use super::start::{self, Boot};
 use crate::Shared;
 
 /// How often it is looked whether an instance is there, while any is to be: one that ended by itself is back so soon, and
@@ -44,7 +44,8 @@ fn start_missing(shared: &Arc<Shared>) -> bool {
         any = true;
         let pool = shared.pools.of_version(shared, function, version);
         if pool.begin_awake() {
-            shared.tasks.spawn(start::counted(shared.clone(), pool, 1));
+            let plan = Boot::on_demand(shared, &pool);
+            shared.tasks.spawn(start::counted(shared.clone(), pool, 1, plan));
         }
     }
     any
