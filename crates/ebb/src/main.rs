@@ -21,7 +21,6 @@ fn main() -> ExitCode {
     // Inside instances it is one of several small programs.
     let mut arguments = std::env::args_os().skip(1);
     match arguments.next().as_deref().and_then(OsStr::to_str) {
-        Some(ebb_runtime::serve_events::ARGUMENT) => ebb_runtime::serve_events::run(arguments),
         Some(ebb_runtime::watchdog::ARGUMENT) => ebb_runtime::watchdog::run(arguments),
         Some(ebb_wasm_host::COMPILE_ARGUMENT) => ebb_wasm_host::compile(arguments),
         Some(ebb_wasm_host::SERVE_ARGUMENT) => ebb_wasm_host::serve(),

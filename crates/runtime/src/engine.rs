@@ -13,8 +13,7 @@ use crate::boots::Boots;
 use crate::components::{ComponentHost, Components};
 use crate::interpreters::{Interpreters, Language, Places, RuntimesReport};
 use crate::plan::{
-    Bootable, Brought, Managed, Plan, Tool, component_plan, invalid_entrypoint, plan, served_plan,
-    server_plan,
+    Bootable, Managed, Plan, Tool, component_plan, invalid_entrypoint, plan, served_plan, server_plan,
 };
 use crate::sdk::{self, Layer};
 use crate::served::{is_served, served};
@@ -108,7 +107,7 @@ impl Engine {
     /// # Errors
     /// Where this machine cannot run it.
     pub async fn has_in_stock(&self, spec: &InstanceSpec) -> Result<bool, StartError> {
-        let Brought::Managed(managed) = self.brought(spec.version.settings.runtime).await? else {
+        let Some(managed) = self.managed(spec.version.settings.runtime).await? else {
             return Ok(false);
         };
         let kind = Kind::of(spec, &managed);
@@ -126,17 +125,17 @@ impl Engine {
             return self.boot_served(spec).await;
         }
         let _under_way = self.stock.start_under_way();
-        let brought = self.brought(spec.version.settings.runtime).await?;
-        let plan = plan(&spec, &brought, self.config.network)
+        let managed = self.managed(spec.version.settings.runtime).await?;
+        let plan = plan(&spec, managed.as_ref(), self.config.network)
             .map_err(|report| StartError::Init(report.init_failure()))?;
         let starter =
             Starter { launcher: &self.config.launcher, control: &self.control, clock: &self.config.clock };
-        let booted = match &brought {
-            Brought::Managed(managed) => {
-                let kind = Kind::of(&spec, managed);
-                self.take_from_stock(kind, Bootable::Managed(managed.clone()), &plan).await
+        let booted = match managed {
+            Some(managed) => {
+                let kind = Kind::of(&spec, &managed);
+                self.take_from_stock(kind, Bootable::Managed(managed), &plan).await
             }
-            Brought::Nothing | Brought::Served(_) => None,
+            None => None,
         };
         Ok(Arc::new(starter.start(&spec, plan, booted).await?))
     }
@@ -233,19 +232,22 @@ impl Engine {
         Ok(Tool { names: &["deno"], binds: vec![(program, inside.clone())], program: inside })
     }
 
-    /// What runs this runtime. The first call for an interpreter may compile its boot.
-    async fn brought(&self, runtime: RuntimeName) -> Result<Brought, StartError> {
-        if let Some(served) = served(runtime, &self.config.data, &self.binary)? {
-            return Ok(Brought::Served(served));
+    /// The interpreter and the boot of this runtime; none where the package has a program of its own. The first call for
+    /// an interpreter may compile its boot.
+    async fn managed(&self, runtime: RuntimeName) -> Result<Option<Managed>, StartError> {
+        if is_served(runtime.family()) {
+            let (missing, hint) =
+                ("how its server is run is not in the function's settings", "Deploy it with `ebb deploy`");
+            return Err(Unavailable { runtime, missing: missing.into(), hint: hint.into() }.into());
         }
-        let Some((language, _)) = Language::of(runtime.family()) else { return Ok(Brought::Nothing) };
+        let Some((language, _)) = Language::of(runtime.family()) else { return Ok(None) };
         let (interpreters, boots) = (Arc::clone(&self.interpreters), self.boots.clone());
         let prepared =
             tokio::task::spawn_blocking(move || prepare(runtime, language, &interpreters, &boots)).await;
         let (chosen, boot) =
             prepared.map_err(|error| StartError::Platform(format!("preparing a boot: {error}")))??;
         let sdk = self.layers.iter().find(|layer| layer.language == language).and_then(Layer::installed);
-        Ok(Brought::Managed(Managed { language, interpreter: chosen, boot, sdk }))
+        Ok(Some(Managed { language, interpreter: chosen, boot, sdk }))
     }
 }
 

@@ -28,7 +28,6 @@ mod link;
 mod log_pipe;
 mod plan;
 pub mod sdk;
-pub mod serve_events;
 mod served;
 mod server;
 mod start;

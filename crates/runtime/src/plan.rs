@@ -80,17 +80,6 @@ pub(crate) struct Managed {
     pub(crate) sdk: Option<(PathBuf, &'static str)>,
 }
 
-/// What the platform brings for a runtime.
-#[derive(Debug, Clone)]
-pub(crate) enum Brought {
-    /// Nothing: the package has a program of its own.
-    Nothing,
-    /// An interpreter and its boot.
-    Managed(Managed),
-    /// A server.
-    Served(Served),
-}
-
 /// The host of components: a server that boots without one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Host {
@@ -122,12 +111,7 @@ impl Host {
 ///
 /// # Errors
 /// What is said of a package that cannot be started.
-pub(crate) fn plan(spec: &InstanceSpec, brought: &Brought, network: Network) -> Result<Plan, Report> {
-    let (managed, served) = match brought {
-        Brought::Nothing => (None, None),
-        Brought::Managed(managed) => (Some(managed), None),
-        Brought::Served(served) => (None, Some(served)),
-    };
+pub(crate) fn plan(spec: &InstanceSpec, managed: Option<&Managed>, network: Network) -> Result<Plan, Report> {
     let level = managed.and_then(|managed| managed.language.level(managed.interpreter.version));
     let environment = environment::of_runtime(spec, level);
     let extension_environment = environment::of_extension(&environment);
@@ -138,26 +122,17 @@ pub(crate) fn plan(spec: &InstanceSpec, brought: &Brought, network: Network) -> 
             (name, Program { path, arguments: Vec::new(), environment: extension_environment.clone() })
         })
         .collect();
-    let runtime = match (managed, served) {
-        (Some(managed), _) => managed_program(managed, spec, environment),
-        (None, Some(served)) => {
-            Program { path: served.program.clone(), arguments: served.feeder(), environment }
-        }
-        (None, None) => custom_program(spec, environment)?,
+    let runtime = match managed {
+        Some(managed) => managed_program(managed, spec, environment),
+        None => custom_program(spec, environment)?,
     };
-    let memory_mib = spec.version.settings.memory_mib;
-    let mut sandbox = sandbox(spec, managed, network);
-    let binds = served.into_iter().flat_map(|served| &served.binds);
-    sandbox
-        .mounts
-        .extend(binds.map(|(source, target)| Mount::Bind { source: source.clone(), target: target.clone() }));
     Ok(Plan {
-        sandbox,
+        sandbox: sandbox(spec, managed, network),
         runtime,
         boot: managed.is_some(),
         told: Environment::new(),
         extensions,
-        cpu_millis: cpu_millis(memory_mib),
+        cpu_millis: cpu_millis(spec.version.settings.memory_mib),
     })
 }
 
@@ -225,7 +200,7 @@ pub(crate) fn served_plan(spec: &InstanceSpec, served: &Served, network: Network
     let environment = environment::of_server(spec, server::PORT);
     Plan {
         sandbox,
-        runtime: Program { path: served.program.clone(), arguments: served.server(), environment },
+        runtime: Program { path: served.program.clone(), arguments: served.arguments.clone(), environment },
         boot: false,
         told: Environment::new(),
         extensions: BTreeMap::new(),

@@ -1,7 +1,6 @@
 //! The runtimes whose instances are servers that the platform brings: `workerd`.
 //!
-//! The instance's program is this same binary, which feeds the server with events (`serve_events.rs`) and watches it
-//! (`watchdog.rs`). Where the function is one whose instances take several events at a time, it only watches it.
+//! The instance's program is this same binary, which watches the server (`watchdog.rs`).
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +8,7 @@ use ebb_invoker::Unavailable;
 use ebb_model::{RuntimeFamily, RuntimeName};
 
 use crate::environment::TASK_ROOT;
-use crate::{sdk, serve_events, server, watchdog};
+use crate::{sdk, watchdog};
 
 /// What the binary is called inside.
 const BINARY: &str = "/var/runtime/ebb";
@@ -20,8 +19,7 @@ const WORKERD_NAME: &str = "workerd";
 /// The configuration of a worker, and its limit of processor time, in its package.
 const WORKER_CONFIG: &str = ".ebb/worker.capnp";
 const WORKER_LIMIT: &str = ".ebb/cpu_ms";
-/// Where the servers listen: what requests go to, and what only the platform reaches.
-const PORT: u16 = server::PORT;
+/// Where the servers listen for what only the platform reaches.
 const EVENT_PORT: u16 = 8081;
 
 /// What runs such a runtime.
@@ -30,24 +28,9 @@ pub(crate) struct Served {
     /// The program, inside.
     pub(crate) program: PathBuf,
     /// The arguments that make it the server, watched.
-    server: Vec<String>,
-    /// Where the server gets its events.
-    event_port: u16,
+    pub(crate) arguments: Vec<String>,
     /// What it needs of the host, and where.
     pub(crate) binds: Vec<(PathBuf, PathBuf)>,
-}
-
-impl Served {
-    /// The arguments that make it what feeds the server: it takes one event at a time from the Runtime API.
-    pub(crate) fn feeder(&self) -> Vec<String> {
-        let feeder = [serve_events::ARGUMENT.to_owned(), PORT.to_string(), self.event_port.to_string()];
-        feeder.into_iter().chain([BINARY.to_owned()]).chain(self.server.iter().cloned()).collect()
-    }
-
-    /// The arguments that make it the server itself, which takes requests at the port of servers.
-    pub(crate) fn server(&self) -> Vec<String> {
-        self.server.clone()
-    }
 }
 
 /// Whether a runtime is one of these.
@@ -66,7 +49,7 @@ pub(crate) fn served(
 ) -> Result<Option<Served>, Unavailable> {
     let own = (binary.to_owned(), PathBuf::from(BINARY));
     let in_package = |name: &str| format!("{TASK_ROOT}/{name}");
-    let (event_port, server, binds) = match runtime.family() {
+    let (arguments, binds) = match runtime.family() {
         RuntimeFamily::Workerd => {
             let program = workerd(data).ok_or_else(|| Unavailable {
                 runtime,
@@ -82,11 +65,11 @@ pub(crate) fn served(
                 "--experimental".into(),
                 in_package(WORKER_CONFIG),
             ];
-            (EVENT_PORT, watched, vec![own, (program, PathBuf::from(WORKERD))])
+            (watched, vec![own, (program, PathBuf::from(WORKERD))])
         }
         _ => return Ok(None),
     };
-    Ok(Some(Served { program: BINARY.into(), server, event_port, binds }))
+    Ok(Some(Served { program: BINARY.into(), arguments, binds }))
 }
 
 /// The program of workers, where it is installed. The data folder may be given relative to the working folder, which the

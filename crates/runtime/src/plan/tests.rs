@@ -35,8 +35,7 @@ fn python() -> Managed {
 }
 
 fn planned(spec: &InstanceSpec, managed: Option<&Managed>) -> Result<Plan, String> {
-    let brought = managed.map_or(Brought::Nothing, |managed| Brought::Managed(managed.clone()));
-    plan(spec, &brought, Network::Loopback).map_err(|report| format!("{}: {}", report.kind, report.message))
+    plan(spec, managed, Network::Loopback).map_err(|report| format!("{}: {}", report.kind, report.message))
 }
 
 #[test]
