@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 
-from conftest import EXAMPLES, Server, eventually
+from conftest import EXAMPLES, Server
 from test_links import LINKS, api, emptied, told
 
 PAGE = pathlib.Path(__file__).parents[2] / "docs" / "compatibility.md"
@@ -78,7 +78,7 @@ class Templates:
         filled(project, {"<WORKER_NAME>": "project", "<PACKAGE_NAME>": "project", "<COMPATIBILITY_DATE>": "2025-09-01"})
         # The tool installs for all of them; these import what it installs.
         if template in ("common", "openapi"):
-            run("npm", "install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", cwd=project)
+            run("npm", "install", "--loglevel=error", "--no-audit", "--no-fund", "--ignore-scripts", cwd=project)
         return f"{source}, {template} ({variant})".replace(" (templates)", ""), project
 
     def next(self, language):
@@ -232,7 +232,7 @@ def template(server, templates, name, make, answer):
     with deployed(server, folder, name):
         if answer:
             path, status, text = answer
-            got = eventually(lambda: server.http(f"{name}.localhost", path))
+            got = server.http(f"{name}.localhost", path)
             assert got.status_code == status and text in got.text, f"GET {path} answered {got.status_code} {got.text[:80]!r}"
 
 

@@ -28,11 +28,7 @@ LINKS = {
 }
 
 
-# The worker consumes a queue, which `ebb deploy` refuses until it can.
-NOT_YET = {"workers": pytest.mark.xfail(reason="queue consumers of workers")}
-
-
-@pytest.mark.parametrize("dialect", [pytest.param(one, marks=NOT_YET.get(one, [])) for one in LINKS])
+@pytest.mark.parametrize("dialect", LINKS)
 def test_links(server, tmp_path, dialect):
     example, name = LINKS[dialect], f"links-{dialect}"
     triggers = [part for trigger in example.get("triggers", []) for part in ("--trigger", trigger)]

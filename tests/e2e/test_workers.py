@@ -1,6 +1,7 @@
 """Cloudflare Workers on workerd, deployed as wrangler describes them."""
 import concurrent.futures
 import json
+import subprocess
 import textwrap
 import time
 import uuid
@@ -549,3 +550,14 @@ def test_what_the_platform_brings_is_there(worker):
     assert get("/").text == '<p class="a">x!</p><a href="/new">y</a>'
     assert get("/socket").text == "echo hello"
     assert get("/cf").json()["colo"] == "EBB"
+
+
+def test_workers_in_python_are_refused_by_name(worker):
+    said = worker({"wrangler.toml": wrangler(main='main = "src/entry.py"'), "src/entry.py": "pass"}, fails=True)
+    assert "workers in Python" in said and "wrangler.toml" in said
+
+
+def test_an_older_esbuild_of_the_project_bundles(worker, server, tmp_path):
+    subprocess.run(["npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix", tmp_path, "esbuild@0.17.19"], check=True)
+    get = worker({"wrangler.toml": wrangler(), "index.js": "export default { fetch: () => new Response('old tools') };"})
+    assert get("/").text == "old tools"

@@ -169,7 +169,7 @@ impl Modules {
 fn arguments(worker: &Wrangler) -> Vec<String> {
     let mut arguments: Vec<String> = [
         "--log-level=warning",
-        "--target=es2024",
+        "--target=es2022",
         "--conditions=workerd,worker,browser",
         "--main-fields=browser,module,main",
         "--external:cloudflare:*",

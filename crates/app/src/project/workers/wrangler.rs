@@ -384,6 +384,9 @@ pub(super) fn is_empty(value: &Value) -> bool {
 }
 
 fn check(worker: &Wrangler) -> Result<(), String> {
+    if worker.main.as_ref().is_some_and(|main| main.ends_with(".py")) {
+        return Err("main: ebb does not run workers in Python yet".to_owned());
+    }
     if worker.main.is_none() && worker.assets.as_ref().is_none_or(|assets| assets.directory.is_none()) {
         return Err("main: a worker needs an entry point, or assets.directory".to_owned());
     }
