@@ -51,6 +51,12 @@ def test_conditions(s3, bucket, condition, status):
     assert str(error.value.response["ResponseMetadata"]["HTTPStatusCode"]) == status
 
 
+def test_tags_of_the_system_are_refused_on_buckets(s3, bucket):
+    with pytest.raises(ClientError) as error:
+        s3.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": [{"Key": "aws:k", "Value": "v"}]})
+    assert code(error) == "InvalidTag"
+
+
 def test_an_object_is_what_was_put(s3, bucket):
     body = bytes(range(256)) * 1000
     put = s3.put_object(Bucket=bucket, Key="a b/ü.bin", Body=body, ContentType="x/y", Metadata={"m": "1"})

@@ -173,6 +173,9 @@ pub(super) async fn put_tags(
     if unique.len() < tags.len() {
         return Err(s3_error!(InvalidTag, "Cannot provide multiple Tags with the same key"));
     }
+    if unique.keys().any(|key| key.starts_with("aws:")) {
+        return Err(s3_error!(InvalidTag, "System tags cannot be added/updated by requester"));
+    }
     let set = buckets.configure(&request.input.bucket, |bucket| {
         bucket.tags.clone_from(&unique);
         Ok(())
