@@ -36,6 +36,8 @@ def test_ranges(s3, bucket, asked, expected):
     s3.put_object(Bucket=bucket, Key="k", Body=b"0123456789")
     answer = s3.get_object(Bucket=bucket, Key="k", Range=asked)
     assert answer["Body"].read() == expected and answer["ResponseMetadata"]["HTTPStatusCode"] == 206
+    head = s3.head_object(Bucket=bucket, Key="k", Range=asked)
+    assert head["ContentLength"] == len(expected) and head["ResponseMetadata"]["HTTPStatusCode"] == 206
 
 
 @pytest.mark.parametrize("condition, status", [

@@ -78,6 +78,13 @@ def test_an_answer_streams(worker):
         assert b"".join(pieces) == b"second"
 
 
+def test_packages_that_are_missing_are_installed(worker):
+    get = worker({"wrangler.toml": wrangler(), "package.json": '{"dependencies": {"ms": "2.1.3"}}', "index.js": """
+        import ms from 'ms';
+        export default { fetch: () => new Response(String(ms('2 days'))) };"""})
+    assert get("/").text == "172800000"
+
+
 def test_kv_keeps_values_with_metadata_and_lists_them(worker):
     get = worker({"wrangler.toml": wrangler('[[kv_namespaces]]\nbinding = "KV"\nid = "%s"\n' % uuid.uuid4().hex), "index.js": """
         export default { async fetch(request, env) {

@@ -220,16 +220,9 @@ impl Project {
                 entries.insert(function.name.as_str(), entry.as_str());
             }
         }
-        match bundle::all(&self.folder, &entries, None, progress) {
-            // What the adapters stand in for is not missed: packages are only installed where a module is.
-            Err(ProjectError::Bundle(said)) if self.install && said.contains("Could not resolve") => {
-                match install::node(&self.folder, progress)? {
-                    Some(packages) => bundle::all(&self.folder, &entries, Some(&packages), progress),
-                    None => Err(ProjectError::Bundle(said)),
-                }
-            }
-            other => other,
-        }
+        bundle::with_packages(&self.folder, self.install, progress, |packages, progress| {
+            bundle::all(&self.folder, &entries, packages, progress)
+        })
     }
 
     fn pack_function(
@@ -309,7 +302,7 @@ impl Project {
                 pack::zip(&function.package, generated, &added)
             }
             (Source::Bundle(_), files) => pack::zip_of(&function.folder, files.unwrap_or_default()),
-            (Source::Worker(worker), _) => worker.pack(&self.name, progress),
+            (Source::Worker(worker), _) => worker.pack(&self.name, self.install, progress),
             (Source::Database(database), _) => database.pack(),
             (Source::Deno(package), _) => package.pack(progress),
             (Source::Component(component), _) => component.pack(&self.name),

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use super::error::ProjectError;
-use super::{esbuild, tool};
+use super::{esbuild, install, tool};
 
 /// The modules of the adapters, by file name.
 const ADAPTERS: &[(&str, &str)] = &[
@@ -43,6 +43,25 @@ const BANNER: &str = "import{createRequire as __ebbRequire}from'node:module';imp
 /// The module that is the handler's: source maps are only used by what is loaded after they are turned on.
 const INDEX: &str =
     "process.setSourceMapsEnabled(true);\nexport const { handler } = await import('./app.mjs');\n";
+
+/// Bundles, and where a module is missing once more, with the packages that the folder wants and has not, where those may
+/// be installed. What adapters stand in for is not missed: packages are only installed where a module is.
+pub(super) fn with_packages<T>(
+    folder: &Path,
+    install: bool,
+    progress: &mut dyn FnMut(&str),
+    bundle: impl Fn(Option<&Path>, &mut dyn FnMut(&str)) -> Result<T, ProjectError>,
+) -> Result<T, ProjectError> {
+    match bundle(None, progress) {
+        Err(ProjectError::Bundle(said)) if install && said.contains("Could not resolve") => {
+            match install::node(folder, progress)? {
+                Some(packages) => bundle(Some(&packages), progress),
+                None => Err(ProjectError::Bundle(said)),
+            }
+        }
+        other => other,
+    }
+}
 
 /// Bundles the entries, by function: the files of each package. `packages` is a folder of those that the project wants
 /// and has not.

@@ -145,12 +145,17 @@ impl Project {
     }
 
     /// Builds and packs it as the function of `app`.
-    pub(super) fn pack(&self, app: &str, progress: &mut dyn FnMut(&str)) -> Result<Zipped, ProjectError> {
+    pub(super) fn pack(
+        &self,
+        app: &str,
+        install: bool,
+        progress: &mut dyn FnMut(&str),
+    ) -> Result<Zipped, ProjectError> {
         let worker = &self.described.worker;
         self.build(progress)?;
         let mut files = Files::default();
         let modules = match &worker.main {
-            Some(main) => Some(Modules::make(&self.folder, main, worker, &mut files, progress)?),
+            Some(main) => Some(Modules::make(&self.folder, main, worker, &mut files, install, progress)?),
             None => None,
         };
         let assets = match &worker.assets {

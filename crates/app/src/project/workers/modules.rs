@@ -5,6 +5,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::super::bundle;
 use super::super::error::ProjectError;
 use super::super::esbuild;
 use super::super::pack::Files;
@@ -99,12 +100,14 @@ const NODE_MODULES: &[&str] = &[
 ];
 
 impl Modules {
-    /// Bundles the entry point, or lists the modules as they are, and adds them to the package.
+    /// Bundles the entry point, or lists the modules as they are, and adds them to the package. Packages that are missing
+    /// are installed where `install` is.
     pub(super) fn make(
         folder: &Path,
         main: &str,
         worker: &Wrangler,
         files: &mut Files,
+        install: bool,
         progress: &mut dyn FnMut(&str),
     ) -> Result<Self, ProjectError> {
         let entry = folder.join(main);
@@ -122,7 +125,9 @@ impl Modules {
         let mut arguments = arguments(worker);
         arguments.push(entry.display().to_string());
         arguments.push(format!("--outdir={}", out.0.display()));
-        esbuild::run(folder, &arguments, None, progress)?;
+        bundle::with_packages(folder, install, progress, |packages, progress| {
+            esbuild::run(folder, &arguments, packages, progress)
+        })?;
         let stem = entry.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let bundled = out.0.join(format!("{stem}.js"));
         Self::collect(&out.0, &bundled, worker, files)

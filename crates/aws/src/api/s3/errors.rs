@@ -1,8 +1,8 @@
 //! What errors tell besides their code and message: which bucket, key, version or upload they are about.
 
-use http::header::{CONTENT_LENGTH, HeaderValue};
+use http::header::{CONTENT_LENGTH, CONTENT_RANGE, HeaderValue};
 use http::request::Parts;
-use http::{Response, Uri};
+use http::{Response, StatusCode, Uri};
 use http_body_util::BodyExt as _;
 
 use ebb_model::RequestId;
@@ -49,8 +49,12 @@ impl About {
         }
     }
 
-    /// The answer, with more in it where it is an error.
+    /// The answer, with more in it where it is an error, and the status of a part where it is one: `HeadObject`'s answer
+    /// has no place for it in s3s.
     pub(super) async fn tell(self, mut response: Response<Body>) -> Response<Body> {
+        if response.status() == StatusCode::OK && response.headers().contains_key(CONTENT_RANGE) {
+            *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+        }
         for (name, id) in [("x-amz-request-id", &self.ids.0), ("x-amz-id-2", &self.ids.1)] {
             if let Ok(id) = HeaderValue::from_str(id) {
                 response.headers_mut().insert(name, id);

@@ -251,7 +251,7 @@ pub(super) async fn head(
     // What is asked for by its version is not told when it expires.
     let expires_at =
         input.version_id.is_none().then(|| lifecycle::expiration(buckets, &input.bucket, &object));
-    let mut response = S3Response::new(HeadObjectOutput {
+    Ok(S3Response::new(HeadObjectOutput {
         expiration: expires_at.flatten(),
         object_lock_mode: lock::lock_mode(&object),
         object_lock_retain_until_date: lock::retain_until(&object),
@@ -283,9 +283,7 @@ pub(super) async fn head(
         checksum_sha256: checksum("sha256"),
         checksum_type: (with_checksums && !object.checksums.is_empty()).then(|| checksum_type(&object)),
         ..HeadObjectOutput::default()
-    });
-    response.status = asked.is_some().then_some(http::StatusCode::PARTIAL_CONTENT);
-    Ok(response)
+    }))
 }
 
 pub(super) async fn attributes(
