@@ -82,3 +82,30 @@ def test_a_template_that_fails_changes_nothing_and_names_the_line(server, tmp_pa
     assert skipped.returncode == 0, skipped.stderr
     assert not any("GlobalTable" in step["function"] for step in json.loads(skipped.stdout)["steps"])
     server.cli("rm", "sam2", "--yes")
+
+
+def test_a_function_in_typescript_is_bundled_as_sam_build_would(server, tmp_path):
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "greeting.ts").write_text("export const greeting = (name: string): string => `Hello, ${name}`;\n")
+    (tmp_path / "src" / "app.ts").write_text("""
+        import { greeting } from './greeting';
+        import ms from 'ms';
+        export const handler = async (event: { name: string }) => ({ said: greeting(event.name), ms: ms('1s') });
+        """)
+    (tmp_path / "src" / "package.json").write_text('{"dependencies": {"ms": "2.1.3"}}')
+    template = """
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  Greet:
+    Type: AWS::Serverless::Function
+    Metadata: {BuildMethod: %s, BuildProperties: {Minify: true, Target: es2020, Sourcemap: true, EntryPoints: [app.ts]}}
+    Properties: {CodeUri: src/, Handler: app.handler, Runtime: nodejs20.x}
+"""
+    (tmp_path / "template.yaml").write_text(template % "esbuild")
+    done = server.cli("deploy", tmp_path, "--name", "sam-ts", "--yes")
+    assert done.returncode == 0, done.stderr
+    [greet] = functions(server, "sam-ts")
+    assert server.invoke(greet["FunctionName"], {"name": "you"})[0] == {"said": "Hello, you", "ms": 1000}
+    (tmp_path / "template.yaml").write_text(template % "makefile")
+    refused = server.cli("deploy", tmp_path, "--name", "sam-ts", "--yes")
+    assert refused.returncode != 0 and "BuildMethod makefile" in refused.stderr and "sam build" in refused.stderr

@@ -19,6 +19,8 @@ mod next;
 mod pack;
 mod path_pattern;
 mod platform;
+mod sam_build;
+mod scratch;
 mod sdk;
 mod server;
 mod serverless;

@@ -9,6 +9,7 @@ use ebb_model::Digest;
 use super::description::Description;
 use super::error::ProjectError;
 use super::install::Added;
+use super::sam_build::{self, Esbuild};
 use super::{Package, Packed, Project, pack, sdk};
 use crate::plan::{Ignored, Plan};
 use crate::stack::StackInput;
@@ -45,7 +46,8 @@ fn pack(project: &Project, path: &Path, progress: &mut dyn FnMut(&str)) -> Resul
     let root = parse(&text).map_err(wrong)?;
     let root_folder = path.parent().unwrap_or(Path::new("."));
     let globals = root.get("Globals").and_then(|globals| globals.get("Function"));
-    let (mut packages, mut by_path) = (BTreeMap::new(), BTreeMap::<PathBuf, Package>::new());
+    let mut packages = BTreeMap::new();
+    let mut made = BTreeMap::<(PathBuf, Option<Esbuild>), Package>::new();
     let (mut ignored, mut sdks) = (Vec::new(), BTreeSet::new());
     for entry in root.get("Resources").into_iter().flat_map(Node::entries) {
         let kind = entry.value.get("Type").and_then(Node::as_str).unwrap_or_default();
@@ -55,29 +57,34 @@ fn pack(project: &Project, path: &Path, progress: &mut dyn FnMut(&str)) -> Resul
         let Some((local, line)) = local_code(kind, property, properties, globals) else { continue };
         let code = root_folder.join(&local);
         let own = |name: &str| properties.get(name).or_else(|| globals.and_then(|globals| globals.get(name)));
+        let fault = |message: String| {
+            let message = format!("{property} of {}: {message}", entry.key);
+            wrong(crate::template::Fault { line, message })
+        };
+        if !code.exists() {
+            return Err(fault(format!("there is no {}", code.display())));
+        }
+        let text = |name: &str| own(name).and_then(Node::as_str).unwrap_or_default();
+        if let Some(said) = sam_build::uncompiled(&code, text("Runtime")) {
+            return Err(fault(said));
+        }
+        let esbuild = Esbuild::of(entry.value.get("Metadata"), &code, text("Handler")).map_err(fault)?;
+        let key = (code.clone(), esbuild);
         let package =
-            match by_path.get(&code) {
+            match made.get(&key) {
                 Some(package) => package.clone(),
                 None => {
                     progress(&format!("packing {}", entry.key));
-                    let fault = |message: String| {
-                        wrong(crate::template::Fault {
-                            line,
-                            message: format!("{property} of {}: {message}", entry.key),
-                        })
+                    let pack::Zipped { zip, ignored: left_out } = match &key.1 {
+                        Some(esbuild) => esbuild.pack(&code, project.install, progress)?,
+                        None => zipped(&code, &project.dependencies(&code, text("Runtime"), progress)?)?,
                     };
-                    if !code.exists() {
-                        return Err(fault(format!("there is no {}", code.display())));
-                    }
-                    let runtime = own("Runtime").and_then(Node::as_str).unwrap_or_default();
-                    let added = project.dependencies(&code, runtime, progress)?;
-                    let pack::Zipped { zip, ignored: left_out } = zipped(&code, &added)?;
                     ignored.extend(left_out.into_iter().map(|(path, reason)| Ignored {
                         path: project.shown(&path),
                         reason: reason.to_owned(),
                     }));
                     let package = Package { digest: Digest::of(&zip), zip };
-                    by_path.insert(code.clone(), package.clone());
+                    made.insert(key, package.clone());
                     package
                 }
             };
@@ -92,7 +99,7 @@ fn pack(project: &Project, path: &Path, progress: &mut dyn FnMut(&str)) -> Resul
     let stack = StackInput { file, template: text, packages, ..StackInput::default() };
     let plan = Plan { stack: Some(stack), ignored, ..Plan::new(&project.name) };
     plan.check()?;
-    Ok(Packed { plan, packages: by_path.into_values().collect(), sdks })
+    Ok(Packed { plan, packages: made.into_values().collect(), sdks })
 }
 
 /// The local path of a resource's code, and the line that says it; nothing where its code is elsewhere.

@@ -9,6 +9,7 @@ use super::super::bundle;
 use super::super::error::ProjectError;
 use super::super::esbuild;
 use super::super::pack::Files;
+use super::super::scratch::Scratch;
 use super::wrangler::{Rule, Wrangler};
 
 /// What a module is to workerd.
@@ -124,13 +125,13 @@ impl Modules {
         let out = Scratch::new()?;
         let mut arguments = arguments(worker);
         arguments.push(entry.display().to_string());
-        arguments.push(format!("--outdir={}", out.0.display()));
+        arguments.push(format!("--outdir={}", out.path().display()));
         bundle::with_packages(folder, install, progress, |packages, progress| {
             esbuild::run(folder, &arguments, packages, progress)
         })?;
         let stem = entry.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let bundled = out.0.join(format!("{stem}.js"));
-        Self::collect(&out.0, &bundled, worker, files)
+        let bundled = out.path().join(format!("{stem}.js"));
+        Self::collect(out.path(), &bundled, worker, files)
     }
 
     /// All modules below `root`; the content is read now, since the folder may be gone when the package is written.
@@ -236,30 +237,6 @@ fn list(folder: &Path, found: &mut Vec<PathBuf>) -> Result<(), ProjectError> {
         }
     }
     Ok(())
-}
-
-/// A folder that goes with the value.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new() -> Result<Self, ProjectError> {
-        let mut number = 0_u32;
-        loop {
-            let path = std::env::temp_dir().join(format!("ebb-bundle-{}-{number}", std::process::id()));
-            match fs::create_dir(&path) {
-                Ok(()) => return Ok(Self(path)),
-                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => number += 1,
-                Err(source) => return Err(ProjectError::io("make", &path, source)),
-            }
-        }
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        // What is left over is the system's to clear away.
-        let _ = fs::remove_dir_all(&self.0);
-    }
 }
 
 #[cfg(test)]
