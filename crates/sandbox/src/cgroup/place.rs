@@ -155,20 +155,37 @@ impl Surroundings {
 
 /// Removes the folders of launchers that are gone, and kills what still lives in them.
 fn remove_stale(parent: &Path) {
-    for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
-        let name = entry.file_name();
-        let Some(owner) = name.to_str().and_then(|name| {
-            name.strip_prefix(PREFIX).or(name.strip_prefix(SERVER_PREFIX))?.strip_prefix('.')
-        }) else {
-            continue;
-        };
-        if !is_alive(owner) {
-            clear(&entry.path());
-        }
-    }
+    stale(parent).iter().for_each(|folder| clear(folder));
 }
 
-/// Kills and removes a folder with all below it, as far as that goes at once; the next start takes the rest.
+/// The folders of launchers that are gone.
+fn stale(parent: &Path) -> Vec<PathBuf> {
+    let is_stale = |name: &std::ffi::OsStr| {
+        let name = name.to_str().unwrap_or_default();
+        let rest = name.strip_prefix(PREFIX).or(name.strip_prefix(SERVER_PREFIX));
+        rest.and_then(|rest| rest.strip_prefix('.')).is_some_and(|owner| !is_alive(owner))
+    };
+    let entries = fs::read_dir(parent).into_iter().flatten().flatten();
+    entries.filter(|entry| is_stale(&entry.file_name())).map(|entry| entry.path()).collect()
+}
+
+/// What is left of launchers that are gone beside this folder of ours, inner folders first: where nobody has asked yet
+/// how their processes ended, the kernel does not let go of it.
+pub(crate) fn left_beside(base: &Path) -> Vec<PathBuf> {
+    fn collect(folder: PathBuf, all: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                collect(entry.path(), all);
+            }
+        }
+        all.push(folder);
+    }
+    let mut all = Vec::new();
+    base.parent().map(stale).into_iter().flatten().for_each(|folder| collect(folder, &mut all));
+    all
+}
+
+/// Kills and removes a folder with all below it, as far as that goes at once; the launcher takes the rest by and by.
 fn clear(folder: &Path) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {

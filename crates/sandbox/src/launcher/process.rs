@@ -33,6 +33,8 @@ const READY_GROUPS: usize = 16;
 const RETRY_MILLISECONDS: u16 = 10;
 /// How long the launcher stays after the server to see everything end.
 const FAREWELL_ROUNDS: u32 = 500;
+/// How often the groups of earlier launchers are tried again.
+const INHERITED_RETRY_MILLISECONDS: u16 = 500;
 
 const NAMESPACES: i32 =
     libc::CLONE_NEWUSER | libc::CLONE_NEWNS | libc::CLONE_NEWPID | libc::CLONE_NEWIPC | libc::CLONE_NEWUTS;
@@ -74,6 +76,8 @@ struct LauncherProcess {
     ready_groups: Vec<Group>,
     /// Folders of groups whose processes are still ending.
     leftovers: Vec<PathBuf>,
+    /// Those of launchers before this one.
+    inherited: Vec<PathBuf>,
     next: u64,
     /// Whether there is something to prepare for later requests.
     ahead: bool,
@@ -154,6 +158,8 @@ impl LauncherProcess {
         let identities = Identities::establish()?;
         let (networks, network_warnings) = Networks::new(outside)?;
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).attempt(|| "make an epoll".into())?;
+        let inherited =
+            hierarchy.folders().iter().flat_map(|base| cgroup::place::left_beside(base)).collect();
         let mut launcher = Self {
             server,
             epoll,
@@ -167,6 +173,7 @@ impl LauncherProcess {
             live: HashMap::new(),
             ready_groups: Vec::new(),
             leftovers: Vec::new(),
+            inherited,
             next: 0,
             ahead: true,
         };
@@ -194,7 +201,8 @@ impl LauncherProcess {
         let timeout = match (self.ahead, self.leftovers.is_empty()) {
             (true, _) => EpollTimeout::ZERO,
             (false, false) => EpollTimeout::from(RETRY_MILLISECONDS),
-            (false, true) => EpollTimeout::NONE,
+            (false, true) if self.inherited.is_empty() => EpollTimeout::NONE,
+            (false, true) => EpollTimeout::from(INHERITED_RETRY_MILLISECONDS),
         };
         let count = match self.epoll.wait(&mut events, timeout) {
             Err(nix::Error::EINTR) => 0,
@@ -202,6 +210,7 @@ impl LauncherProcess {
         };
         if count == 0 {
             self.leftovers.retain(|folder| !cgroup::remove_empty(folder));
+            self.inherited.retain(|folder| !cgroup::remove_empty(folder));
             // An error is met again, and reported, by the request that needs this.
             self.ahead = self.ahead && self.work_ahead().unwrap_or(false);
         }
