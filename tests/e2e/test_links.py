@@ -101,4 +101,5 @@ def scheduled(server, name):
             targets += events.list_targets_by_rule(Rule=rule["Name"])["Targets"]
     [target] = targets
     event = {"source": "aws.events", "detail-type": "Scheduled Event", "time": "2026-11-26T12:00:00Z", "detail": {}}
-    return target["Arn"].split(":function:")[1], target.get("Input") or json.dumps(event)
+    text = (target.get("Input") or json.dumps(event)).replace("<aws.scheduler.scheduled-time>", event["time"])
+    return target["Arn"].split(":function:")[1], text
