@@ -186,7 +186,7 @@ def test_what_a_killed_server_and_launcher_leave_on_the_machine_is_removed_by_th
     server.start()
     assert server.invoke(name)[0] == 1
     # The kernel lets go of a group once whoever is their parent now has asked how its processes ended.
-    eventually(lambda: not left(launcher))
+    eventually(lambda: not left(launcher), within=120)
     server.stop()
 
 

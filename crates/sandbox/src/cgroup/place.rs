@@ -222,8 +222,11 @@ pub(crate) fn is_alive(owner: &str) -> bool {
     })
 }
 
-/// When a process started, in clock ticks since boot: with its pid this names it for good. None of one that has ended,
-/// though nobody has asked how yet.
+/// In the ninth field of `/proc/PID/stat`: the process is ending. From linux/sched.h.
+const PF_EXITING: u64 = 4;
+
+/// When a process started, in clock ticks since boot: with its pid this names it for good. None of one that is ending, or
+/// has ended and nobody has asked how yet.
 fn start_time(pid: u32) -> Option<u64> {
     started(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
 }
@@ -232,7 +235,8 @@ fn started(stat: &str) -> Option<u64> {
     // The name, in parentheses, may hold anything; the state follows, and field 22 is the nineteenth after that.
     let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
     let ended = matches!(fields.next()?, "Z" | "X");
-    fields.nth(18)?.parse().ok().filter(|_| !ended)
+    let flags: u64 = fields.nth(5)?.parse().ok()?;
+    fields.nth(12)?.parse().ok().filter(|_| !ended && flags & PF_EXITING == 0)
 }
 
 #[cfg(test)]
@@ -316,13 +320,14 @@ mod tests {
 
     #[test]
     fn a_process_that_has_ended_is_not_alive_even_unreaped() {
-        let check = |state: &str, expected| {
-            let stat = format!("41 (a) b) {state} 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 777 20");
-            assert_eq!(started(&stat), expected, "{state}");
+        let check = |state: &str, flags: u32, expected| {
+            let stat = format!("41 (a) b) {state} 1 2 3 4 5 {flags} 7 8 9 10 11 12 13 14 15 16 17 18 777 20");
+            assert_eq!(started(&stat), expected, "{state} {flags}");
         };
-        check("S", Some(777));
-        check("Z", None);
-        check("X", None);
+        check("S", 4_194_304, Some(777));
+        check("R", 4_194_308, None);
+        check("Z", 4, None);
+        check("X", 4, None);
         assert!(is_alive(&owner()) && !is_alive("1.1") && !is_alive("x"));
     }
 
