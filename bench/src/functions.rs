@@ -11,19 +11,30 @@ use crate::packages;
 /// A kind of function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Kind {
-    /// Its folder under `functions/`.
     pub(crate) name: &'static str,
+    /// Its folder under `functions/`.
+    source: &'static str,
     pub(crate) runtime: &'static str,
     pub(crate) handler: &'static str,
+    /// Events that an instance takes at a time.
+    pub(crate) concurrency: usize,
 }
 
-pub(crate) const NODE: Kind = Kind { name: "node", runtime: "nodejs20.x", handler: "index.handler" };
-pub(crate) const PYTHON: Kind = Kind { name: "python", runtime: "python3.11", handler: "app.handler" };
-pub(crate) const STATIC: Kind = Kind { name: "static", runtime: "provided.al2023", handler: "bootstrap" };
+impl Kind {
+    const fn new(name: &'static str, runtime: &'static str, handler: &'static str) -> Self {
+        Self { name, source: name, runtime, handler, concurrency: 1 }
+    }
+}
+
+pub(crate) const NODE: Kind = Kind::new("node", "nodejs20.x", "index.handler");
+/// The same, with instances that take several events at a time.
+pub(crate) const NODE_SHARED: Kind = Kind { name: "node-shared", concurrency: 16, ..NODE };
+pub(crate) const PYTHON: Kind = Kind::new("python", "python3.11", "app.handler");
+pub(crate) const STATIC: Kind = Kind::new("static", "provided.al2023", "bootstrap");
 /// On the `lambda_runtime` crate, as `cargo lambda` builds them.
-pub(crate) const RUST: Kind = Kind { name: "rust", runtime: "provided.al2023", handler: "bootstrap" };
+pub(crate) const RUST: Kind = Kind::new("rust", "provided.al2023", "bootstrap");
 /// Makes an SDK client as it is imported.
-pub(crate) const BOTO3: Kind = Kind { name: "boto3", runtime: "python3.11", handler: "app.handler" };
+pub(crate) const BOTO3: Kind = Kind::new("boto3", "python3.11", "app.handler");
 
 /// An app with many functions of each kind.
 #[derive(Debug)]
@@ -52,9 +63,9 @@ impl App {
     pub(crate) async fn write(&self, folder: &Path) -> Result<()> {
         std::fs::create_dir_all(folder)?;
         let mut text = format!("name = \"{}\"\n", self.name);
-        for (Kind { name, runtime, handler }, count) in &self.kinds {
-            let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("functions").join(name);
-            let copied = Command::new("cp").arg("-r").arg(&source).arg(folder).status().await?;
+        for (Kind { name, source, runtime, handler, concurrency }, count) in &self.kinds {
+            let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("functions").join(source);
+            let copied = Command::new("cp").arg("-r").arg(&source).arg(folder.join(name)).status().await?;
             if !copied.success() {
                 bail!("{} could not be copied", source.display());
             }
@@ -63,7 +74,7 @@ impl App {
                 // Writing to a String cannot fail.
                 let _ = write!(
                     text,
-                    "\n[[function]]\nname = \"{name}-{number}\"\ndir = \"{name}\"\nruntime = \"{runtime}\"\nhandler = \"{handler}\"\nroute = \"/{name}-{number}\"\nmemory = 512\n"
+                    "\n[[function]]\nname = \"{name}-{number}\"\ndir = \"{name}\"\nruntime = \"{runtime}\"\nhandler = \"{handler}\"\nroute = \"/{name}-{number}\"\nmemory = 512\nconcurrency = {concurrency}\n"
                 );
             }
         }

@@ -11,7 +11,7 @@ use http_body_util::Full;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
 
@@ -85,6 +85,36 @@ pub(crate) async fn hyper() -> Result<Peer> {
         }
     });
     Ok(Peer { address: local(&port), _owner: Owner::Task(task) })
+}
+
+/// The cheapest gateway that there can be: a bare hyper server in this process that passes each connection's requests on
+/// over one connection to the next of these servers. What no platform with a process between its clients and its
+/// functions can exceed.
+pub(crate) async fn gateway(servers: &[Peer]) -> Result<Peer> {
+    let upstream: Vec<_> = servers.iter().map(|server| server.address.clone()).collect();
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let port = listener.local_addr()?.port().to_string();
+    let task = tokio::spawn(async move {
+        for address in upstream.into_iter().cycle() {
+            let Ok((stream, _)) = listener.accept().await else { return };
+            // Ends with its connection.
+            tokio::spawn(pass_on(stream, address));
+        }
+    });
+    Ok(Peer { address: local(&port), _owner: Owner::Task(task) })
+}
+
+async fn pass_on(stream: TcpStream, to: Address) -> Result<()> {
+    stream.set_nodelay(true)?;
+    let server = TcpStream::connect(&to.socket).await?;
+    server.set_nodelay(true)?;
+    let (sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(server)).await?;
+    // Ends with its sender.
+    tokio::spawn(connection);
+    let sender = tokio::sync::Mutex::new(sender);
+    let pass = service_fn(async |request| sender.lock().await.send_request(request).await);
+    hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), pass).await?;
+    Ok(())
 }
 
 fn local(port: &str) -> Address {

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::functions::{App, Kind, NODE, PYTHON, RUST, STATIC};
+use crate::functions::{App, Kind, NODE, NODE_SHARED, PYTHON, RUST, STATIC};
 use crate::load::{self, Address, Load};
 use crate::ours::Ebb;
 use crate::packages::Packages;
@@ -16,10 +16,11 @@ const CONNECTIONS: usize = 32;
 pub(crate) async fn measure(effort: Effort) -> Result<Vec<Row>> {
     let cores = std::thread::available_parallelism()?.get();
     let ebb = Ebb::start("").await?;
-    let app = App::new("warm").several(NODE, 1).several(PYTHON, 1).several(STATIC, 1).several(RUST, 1);
+    let kinds = [NODE, NODE_SHARED, PYTHON, STATIC, RUST];
+    let app = kinds.iter().fold(App::new("warm"), |app, kind| app.several(*kind, 1));
     ebb.deploy(&app).await?;
-    for kind in [NODE, PYTHON, STATIC, RUST] {
-        ebb.api()?.reserve(&app.function(kind, 0), cores).await?;
+    for kind in kinds {
+        ebb.api()?.reserve(&app.function(kind, 0), cores * kind.concurrency).await?;
     }
     let warm = Warm { ours: |kind| vec![ebb.address(&app, kind, 0)], effort, cores };
     let mut rows = warm.against_plain_servers().await?;
@@ -40,9 +41,11 @@ impl<F: Fn(Kind) -> Vec<Address>> Warm<F> {
         let node = Peer::several(self.cores, || peers::server("node", "server.mjs")).await?;
         let python = Peer::several(self.cores, || peers::server("python3", "server.py")).await?;
         let hyper = vec![peers::hyper().await?];
+        let gateway = vec![peers::gateway(&node).await?];
         let mut rows = Vec::new();
         for (kind, name, peers, throughput, latency) in [
             (NODE, "plain Node `http`", &node, Target::AtLeast(0.6), Target::AtMostMore(150.0)),
+            (NODE_SHARED, "plain Node `http`", &node, Target::AtLeast(0.6), Target::AtMostMore(150.0)),
             (PYTHON, "plain Python `http.server`", &python, Target::None, Target::AtMostMore(150.0)),
             (STATIC, "bare hyper", &hyper, Target::None, Target::None),
         ] {
@@ -51,6 +54,15 @@ impl<F: Fn(Kind) -> Vec<Address>> Warm<F> {
             let what = format!("warm {} over HTTP, one connection, p50, against {name}", kind.name);
             rows.push(turns.row(what, "µs", latency, |load| load.p50.as_secs_f64() * 1e6));
         }
+        rows.push(
+            self.throughput(
+                NODE,
+                "a bare hyper gateway before the plain Node servers",
+                &gateway,
+                Target::None,
+            )
+            .await?,
+        );
         Ok(rows)
     }
 
@@ -77,8 +89,10 @@ impl<F: Fn(Kind) -> Vec<Address>> Warm<F> {
 
     async fn throughput(&self, kind: Kind, name: &str, peers: &[Peer], target: Target) -> Result<Row> {
         let turns = compare(&(self.ours)(kind), &addresses(peers), CONNECTIONS, self.effort).await?;
+        let shared =
+            if kind.concurrency > 1 { format!(" of {} events", kind.concurrency) } else { String::new() };
         let what = format!(
-            "warm {} over HTTP, {CONNECTIONS} connections, {} instances, against {} of {name}",
+            "warm {} over HTTP, {CONNECTIONS} connections, {} instances{shared}, against {} of {name}",
             kind.name,
             self.cores,
             peers.len()

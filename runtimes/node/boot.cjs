@@ -1,5 +1,6 @@
 'use strict';
-// The Node boot: takes on one function over the boot protocol and feeds it events, one at a time.
+// The Node boot: takes on one function over the boot protocol and feeds it events, one at a time or, where the function's
+// settings say so, several.
 //
 // The protocol is specified in crates/boot. What handlers see (errors, context, console, streams) follows AWS's
 // interface clients for Node.js, version 3.3 up to Node.js 22 and 4.0 from 24 on. Start reading at `start`.
@@ -17,9 +18,10 @@ class Boot {
     this.handler = null;
     this.streaming = null;
     this.returnsOnly = false;
-    this.current = null;
+    this.running = new Map(); // Invocations, by the numbers of their events.
+    this.only = null; // The invocation that runs, where no others run beside it.
+    this.contexts = null; // Which invocation code runs for, where several run.
     this.shuttingDown = false;
-    this.onEmptyLoop = null;
     this.initialising = false;
     this.wire = new Wire(fd, (kind, id, body) => this.received(kind, id, body));
     const hello = { protocol: 1, runtime: `nodejs${process.versions.node}` };
@@ -37,10 +39,10 @@ class Boot {
         break;
       }
       case KIND.CANCEL:
-        if (this.current?.id === id) this.current.cancel();
+        this.running.get(id)?.cancel();
         break;
       case KIND.SHUTDOWN:
-        if (this.current === null) process.exit(0);
+        if (this.running.size === 0) process.exit(0);
         this.shuttingDown = true;
         break;
     }
@@ -52,7 +54,10 @@ class Boot {
     process.chdir(root);
     const generation = /^AWS_Lambda_nodejs(\d+)\.x$/.exec(process.env.AWS_EXECUTION_ENV ?? '');
     this.returnsOnly = generation !== null && Number(generation[1]) >= 24;
-    this.logError = patchConsole(this.wire, () => this.current?.id ?? 0);
+    if (Number(process.env.AWS_LAMBDA_MAX_CONCURRENCY) > 1) {
+      this.contexts = new (require('node:async_hooks').AsyncLocalStorage)();
+    }
+    this.logError = patchConsole(this.wire, () => (this.contexts === null ? this.only : this.contexts.getStore()));
     this.watchProcess();
     if (!['1', 'true'].includes(process.env.AWS_LAMBDA_NODEJS_NO_GLOBAL_AWSLAMBDA)) {
       globalThis.awslambda = { streamifyResponse, HttpResponseStream };
@@ -80,20 +85,27 @@ class Boot {
   }
 
   invoke(id, metadata, event) {
-    this.current = new Invocation(this, id, metadata);
+    const invocation = new Invocation(this, id, metadata);
+    this.running.set(id, invocation);
+    // Not inside the socket's callback: what the handler throws must look like any exception of its own.
+    if (this.contexts !== null) {
+      // The loop is never empty: what this one waits for may come with another event.
+      setImmediate(() => this.contexts.run(invocation, () => invocation.run(event)));
+      return;
+    }
+    this.only = invocation;
+    this.wire.holdOpen(false);
     setRequestId(metadata.requestId);
     if (metadata.traceId) process.env._X_AMZN_TRACE_ID = metadata.traceId;
     else delete process.env._X_AMZN_TRACE_ID;
-    this.wire.holdOpen(false);
-    // Not inside the socket's callback: what the handler throws must look like any exception of its own.
-    setImmediate(() => this.current.run(event));
+    setImmediate(() => invocation.run(event));
   }
 
   /// Called by an invocation once it has answered.
   finished(invocation) {
-    if (this.current !== invocation) return;
-    this.current = null;
-    this.onEmptyLoop = null;
+    if (!this.running.delete(invocation.id)) return;
+    this.only = null;
+    if (this.running.size > 0) return;
     if (this.shuttingDown) process.exit(0);
     this.wire.holdOpen(true);
   }
@@ -101,9 +113,7 @@ class Boot {
   watchProcess() {
     process.on('beforeExit', () => {
       if (this.initialising) process.exit(13); // Node's own code for a top-level await that nothing can settle.
-      const listener = this.onEmptyLoop;
-      this.onEmptyLoop = null;
-      listener?.();
+      for (const invocation of [...this.running.values()]) invocation.loopEmptied();
     });
     process.on('uncaughtException', (error) => {
       this.logError('Uncaught Exception', error);
@@ -123,7 +133,7 @@ class Boot {
     if (this.initialising) {
       this.wire.send(KIND.INIT_FAILED, 0, Buffer.from(JSON.stringify(errorObject(error))));
     } else {
-      this.current?.abandon(error);
+      for (const invocation of [...this.running.values()]) invocation.abandon(error);
     }
     process.exit(code);
   }

@@ -10,7 +10,8 @@ const LEVELS = ['TRACE', 'DEBUG', 'INFO', 'WARN', 'ERROR', 'FATAL'];
 const REQUEST_ID = Symbol.for('aws.lambda.runtime.requestId');
 
 /// Replaces the console's methods. Returns `logError(title, error)`, for errors that the boot itself reports.
-function patchConsole(wire, currentEvent) {
+/// `current()` gives the invocation that code runs for; none while there is none.
+function patchConsole(wire, current) {
   const asJson = process.env.AWS_LAMBDA_LOG_FORMAT?.toUpperCase() === 'JSON';
   const render = asJson ? jsonMessage : textMessage;
   const least = Math.max(0, LEVELS.indexOf(process.env.AWS_LAMBDA_LOG_LEVEL?.toUpperCase()));
@@ -19,7 +20,10 @@ function patchConsole(wire, currentEvent) {
     const prefix = Buffer.allocUnsafe(9);
     prefix[0] = level + 1;
     prefix.writeBigInt64LE(BigInt(now.getTime()), 1);
-    wire.send(KIND.LOG, currentEvent(), prefix, Buffer.from(render(now.toISOString(), LEVELS[level], parameters)));
+    const invocation = current();
+    const requestId = invocation?.metadata.requestId ?? globalThis[REQUEST_ID];
+    const text = render(now.toISOString(), requestId, LEVELS[level], parameters);
+    wire.send(KIND.LOG, invocation?.id ?? 0, prefix, Buffer.from(text));
   };
   const method = (name) => {
     const level = LEVELS.indexOf(name);
@@ -43,12 +47,12 @@ function setRequestId(id) {
   globalThis[REQUEST_ID] = id;
 }
 
-function textMessage(time, level, parameters) {
-  return `${time}\t${globalThis[REQUEST_ID]}\t${level}\t${format(...parameters)}\n`;
+function textMessage(time, requestId, level, parameters) {
+  return `${time}\t${requestId}\t${level}\t${format(...parameters)}\n`;
 }
 
-function jsonMessage(timestamp, level, parameters) {
-  const line = { timestamp, level, requestId: globalThis[REQUEST_ID] };
+function jsonMessage(timestamp, requestId, level, parameters) {
+  const line = { timestamp, level, requestId };
   if (parameters.length === 1) {
     try {
       return JSON.stringify({ ...line, message: parameters[0] }, withErrors);

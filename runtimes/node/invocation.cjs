@@ -11,8 +11,8 @@ const { ResponseStream } = require('./stream.cjs');
 /// What `this` is in handlers.
 class Runtime {}
 
-/// What it uses of `boot`: the wire, the handler and how that is to be called, `logError(title, error)`, `onEmptyLoop`,
-/// and `finished(invocation)`, to be called when the event is over.
+/// What it uses of `boot`: the wire, the handler and how that is to be called, `logError(title, error)`, `contexts`, and
+/// `finished(invocation)`, to be called when the event is over.
 class Invocation {
   constructor(boot, id, metadata) {
     this.boot = boot;
@@ -20,6 +20,7 @@ class Invocation {
     this.metadata = metadata;
     this.answered = false;
     this.stream = null;
+    this.onEmptyLoop = null;
   }
 
   run(event) {
@@ -77,7 +78,13 @@ class Invocation {
 
   /// What to do when nothing of the function's is left to run; only the last one set counts.
   whenLoopEmpties(listener) {
-    if (this.boot.current === this) this.boot.onEmptyLoop = listener;
+    this.onEmptyLoop = listener;
+  }
+
+  loopEmptied() {
+    const listener = this.onEmptyLoop;
+    this.onEmptyLoop = null;
+    listener?.();
   }
 
   async runReturning(event) {
@@ -92,7 +99,8 @@ class Invocation {
 
   runCallback(event) {
     const { boot } = this;
-    let waits = true;
+    // While others run, the loop is not empty for this one.
+    let waits = boot.contexts === null;
     let called = false;
     // The first of all ways to answer wins; one that throws has not answered.
     const first = (answer) => (...values) => {

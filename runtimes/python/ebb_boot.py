@@ -1,4 +1,5 @@
-"""The Python boot: takes on one function over the boot protocol and feeds it events, one at a time.
+"""The Python boot: takes on one function over the boot protocol and feeds it events, one at a time or, where the
+function's settings say so, several in threads.
 
 The protocol is specified in crates/boot. What handlers see (errors, context, logging) follows AWS's interface client
 for Python as of version 4.2. Start reading at `main`.
@@ -32,13 +33,15 @@ def main():
     _set_search_path(start["root"])
     _set_standard_streams()
     _set_builtins()
-    log = ebb_logging.install(wire)
+    at_once = int(os.environ.get("AWS_LAMBDA_MAX_CONCURRENCY") or 1)
+    log = ebb_logging.install(wire, at_once > 1)
     handler = _initialise(wire, log, start["handler"])
+    handle = _in_threads(wire, log, handler, at_once) if at_once > 1 else _one_by_one(wire, log, handler)
     wire.send(Kind.READY, 0)
-    _serve(wire, log, handler, Marshaller())
+    _serve(wire, handle)
 
 
-def _serve(wire, log, handler, marshaller):
+def _serve(wire, handle):
     while True:
         kind, event_id, body = wire.receive()
         if kind == Kind.SHUTDOWN:
@@ -46,17 +49,68 @@ def _serve(wire, log, handler, marshaller):
         if kind != Kind.INVOKE:
             continue
         metadata_end = 4 + int.from_bytes(body[:4], "little")
-        metadata = json.loads(bytes(body[4:metadata_end]))
-        _handle(wire, log, handler, marshaller, event_id, metadata, body[metadata_end:])
+        handle(event_id, json.loads(bytes(body[4:metadata_end])), body[metadata_end:])
+
+
+def _one_by_one(wire, log, handler):
+    marshaller = Marshaller()
+
+    def handle(event_id, metadata, event):
+        if metadata.get("traceId"):
+            os.environ["_X_AMZN_TRACE_ID"] = metadata["traceId"]
+        else:
+            os.environ.pop("_X_AMZN_TRACE_ID", None)
+        _handle(wire, log, handler, marshaller, event_id, metadata, event)
+
+    return handle
+
+
+def _in_threads(wire, log, handler, count):
+    """As many threads as events may run at once, started as they are needed, each of which handles one at a time."""
+    import queue
+    import threading
+
+    events = queue.SimpleQueue()
+    idle = threading.Semaphore(0)
+    started = 0
+
+    def work():
+        marshaller = Marshaller()
+        while True:
+            event = events.get()
+            try:
+                _handle(wire, log, handler, marshaller, *event)
+            except BaseException as error:  # What would end the process in its main thread ends it here.
+                _end_with(error)
+            idle.release()
+
+    def handle(*event):
+        nonlocal started
+        events.put(event)
+        if not idle.acquire(blocking=False) and started < count:
+            started += 1
+            threading.Thread(target=work, name="ebb-%d" % started, daemon=True).start()
+
+    return handle
+
+
+def _end_with(error):
+    """Ends the process as Python does where nobody catches this."""
+    if not isinstance(error, SystemExit):
+        sys.excepthook(type(error), error, error.__traceback__)
+        status = 1
+    elif error.code is None or isinstance(error.code, int):
+        status = error.code or 0
+    else:
+        print(error.code, file=sys.stderr)
+        status = 1
+    _flush_standard_streams()
+    os._exit(status & 0xFF)
 
 
 def _handle(wire, log, handler, marshaller, event_id, metadata, event):
     request_id = metadata["requestId"]
     log.enter(event_id, request_id)
-    if metadata.get("traceId"):
-        os.environ["_X_AMZN_TRACE_ID"] = metadata["traceId"]
-    else:
-        os.environ.pop("_X_AMZN_TRACE_ID", None)
     try:
         context = LambdaContext(metadata)
         response = marshaller.dump(handler(marshaller.load(event), context))

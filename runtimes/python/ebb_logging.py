@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import sys
+import threading
 import time
 import traceback
 
@@ -20,11 +21,12 @@ _encode = json.JSONEncoder(ensure_ascii=False, default=str).encode
 _STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "aws_request_id", "tenant_id"}
 
 
-def install(wire):
-    """Puts our handler on the root logger and returns the sink that it writes to."""
+def install(wire, several):
+    """Puts our handler on the root logger and returns the sink that it writes to; `several` where events are handled in
+    threads of their own."""
     as_json = os.environ.get("AWS_LAMBDA_LOG_FORMAT", "").upper() == "JSON"
     level = os.environ.get("AWS_LAMBDA_LOG_LEVEL", "").upper()
-    sink = LogSink(wire, as_json)
+    sink = LogSink(wire, as_json, _OfThread() if several else _Event())
     handler = LambdaLoggerHandler(sink)
     handler.addFilter(sink.mark)
     logging.Formatter.converter = time.gmtime
@@ -41,22 +43,32 @@ def install(wire):
     return sink
 
 
+class _Event:
+    """The event that is being handled."""
+
+    id = 0
+    request_id = ""
+
+
+class _OfThread(_Event, threading.local):
+    """The same, for each thread."""
+
+
 class LogSink:
     """Sends log events, each under the event that is being handled."""
 
-    def __init__(self, wire, as_json):
+    def __init__(self, wire, as_json, current):
         self._wire = wire
         self._as_json = as_json
-        self._event_id = 0
-        self._request_id = ""
+        self._current = current
 
     def enter(self, event_id, request_id):
-        """From now on, what is logged belongs to this event."""
-        self._event_id, self._request_id = event_id, request_id
+        """From now on, what is logged (in this thread, where each handles its own) belongs to this event."""
+        self._current.id, self._current.request_id = event_id, request_id
 
     def mark(self, record):
         """As a filter: gives a record the id of the request."""
-        record.aws_request_id = self._request_id
+        record.aws_request_id = self._current.request_id
         record.tenant_id = None
         return True
 
@@ -66,7 +78,7 @@ class LogSink:
             return
         milliseconds = int((time.time() if created is None else created) * 1000)
         prefix = bytes((level,)) + milliseconds.to_bytes(8, "little", signed=True)
-        self._wire.send(Kind.LOG, self._event_id, prefix, message.encode("utf-8", "backslashreplace"))
+        self._wire.send(Kind.LOG, self._current.id, prefix, message.encode("utf-8", "backslashreplace"))
 
     def error(self, error):
         """Logs an error object that the function's caller is about to get."""

@@ -8,6 +8,8 @@ import urllib.parse
 import pytest
 from botocore.exceptions import ClientError
 
+from dialects import deploy  # noqa: F401
+
 WHO = """\
 import time, uuid
 WHO = uuid.uuid4().hex
@@ -17,20 +19,20 @@ def handler(e, c):
 """
 
 
-async def get(edge, host):
+async def get(edge, host, path):
     """One request on a connection of its own; gives status and body."""
     where = urllib.parse.urlsplit(edge)
     reader, writer = await asyncio.open_connection(where.hostname, where.port)
-    writer.write(f"GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+    writer.write(f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
     answer = await reader.read()
     writer.close()
     head, body = answer.split(b"\r\n\r\n", 1)
     return int(head.split()[1]), body
 
 
-def burst(edge, host, count):
+def burst(edge, host, count, path="/"):
     async def all_at_once():
-        return await asyncio.gather(*(get(edge, host) for _ in range(count)))
+        return await asyncio.gather(*(get(edge, host, path) for _ in range(count)))
     return asyncio.run(asyncio.wait_for(all_at_once(), 60))
 
 
@@ -64,3 +66,52 @@ def test_a_function_that_is_off_says_when_to_come_back(server):
     answer = server.http(server.url(name))
     assert answer.status_code == 429 and int(answer.headers["Retry-After"]) > 0
     assert json.loads(answer.text)["Reason"] == "ReservedFunctionConcurrentInvocationLimitExceeded"
+
+
+TOGETHER = {
+    "nodejs": ("index.mjs", """
+import { randomUUID } from 'node:crypto';
+const WHO = randomUUID();
+export const handler = async (event) => {
+  if (event.rawPath === '/late') await new Promise(() => {});
+  await new Promise((go) => setTimeout(go, 500));
+  console.log('for', event.rawPath);
+  return WHO;
+};
+"""),
+    "python": ("app.py", """
+import logging, time, uuid
+WHO = uuid.uuid4().hex
+def handler(event, context):
+    time.sleep(60 if event['rawPath'] == '/late' else 0.5)
+    logging.getLogger().warning('for %s', event['rawPath'])
+    return WHO
+"""),
+}
+
+
+@pytest.mark.parametrize("language", TOGETHER)
+def test_an_instance_takes_as_many_events_as_its_app_says(server, deploy, language):
+    file, source = TOGETHER[language]
+    app = f"together-{language}"
+    deploy(app, {file: source, "ebb.toml": f"""
+name = "{app}"
+[[function]]
+runtime = "{language}"
+handler = "{file.split('.')[0]}.handler"
+route = "/*"
+timeout = 3
+concurrency = 10
+"""})
+    host = f"{app}.localhost"
+    first = server.http(host).text
+    answers = burst(server.edge, host, 10)
+    assert answers == [(200, first.encode())] * 10, "all of them by the instance that there is"
+    late = threading.Thread(target=burst, args=(server.edge, host, 1), kwargs={"path": "/late"})
+    late.start()
+    time.sleep(0.3)
+    assert server.http(host).text == first, "beside one that does not end"
+    late.join()
+    assert server.http(host).text != first, "one in which an event ran out of time takes no more"
+    lines = [line for line in server.log_of(app) if "for /" in line]
+    assert len(lines) >= 13 and len({line.split("\t")[1 if language == "nodejs" else 2] for line in lines}) == len(lines)

@@ -95,8 +95,20 @@ pub struct PlannedFunction {
     /// How it gets its events, where its runtime is a server of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server: Option<ServerSettings>,
+    /// How many events an instance takes at a time, where it is no server.
+    #[serde(default = "one_event", skip_serializing_if = "is_one_event")]
+    pub instance_concurrency: u32,
     /// Its package.
     pub package: Digest,
+}
+
+fn one_event() -> u32 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it by reference")]
+fn is_one_event(events: &u32) -> bool {
+    *events == 1
 }
 
 /// Something that was left out of a package.
@@ -271,6 +283,7 @@ mod tests {
             background: false,
             before_files: false,
             server: None,
+            instance_concurrency: 1,
             package: Digest::of(b""),
         }
     }

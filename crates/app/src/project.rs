@@ -277,6 +277,7 @@ impl Project {
             background: function.background,
             before_files: function.before_files,
             server: function.server.clone(),
+            instance_concurrency: function.instance_concurrency,
             package: digest,
         };
         let ignored = ignored

@@ -154,7 +154,12 @@ impl Attempt<'_> {
         };
         let (result, after) = match ending {
             None => {
-                // What else runs in it goes on: the event was abandoned with its connection.
+                let settings = &self.pool.version.settings;
+                if settings.shares_a_boot() {
+                    // It may be stuck: what else runs in it goes on, but nothing new begins.
+                    lease.retire();
+                }
+                // What else runs in it goes on: the event was abandoned, with its connection where it has one.
                 let after = if self.pool.is_shared() { After::Settle(lease) } else { After::End(lease) };
                 (Err(failure::timed_out(id, self.timeout)), after)
             }

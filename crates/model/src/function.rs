@@ -119,6 +119,9 @@ pub struct Settings {
     /// How it gets its events, where its runtime is a server of its own.
     #[serde(default)]
     pub server: Option<ServerSettings>,
+    /// How many events an instance takes at a time, where a boot of the platform's runs it. A server says so itself.
+    #[serde(default = "one_event")]
+    pub instance_concurrency: u32,
     /// Settings that the API returns and ebb does not act on (VpcConfig, KMSKeyArn, …), by their API name.
     #[serde(default)]
     pub stored: BTreeMap<String, Value>,
@@ -128,7 +131,13 @@ impl Settings {
     /// How many events one instance takes at a time.
     #[must_use]
     pub fn concurrency(&self) -> u32 {
-        self.server.as_ref().map_or(1, |server| server.concurrency.max(1))
+        self.server.as_ref().map_or(self.instance_concurrency, |server| server.concurrency).max(1)
+    }
+
+    /// Whether several events run in one process that has no means to give one of them up alone.
+    #[must_use]
+    pub fn shares_a_boot(&self) -> bool {
+        self.server.is_none() && self.instance_concurrency > 1
     }
 
     /// Whether it has one instance at a time, with a folder that outlives it.
@@ -142,6 +151,10 @@ impl Settings {
     pub fn is_awake(&self) -> bool {
         self.server.as_ref().is_some_and(|server| server.awake)
     }
+}
+
+fn one_event() -> u32 {
+    1
 }
 
 /// How a version that is a server gets its events.

@@ -35,6 +35,12 @@ impl RuntimeFamily {
         matches!(self, Self::Http | Self::Deno | Self::Wasm)
     }
 
+    /// Whether its boot takes several events at a time where a function's settings say so.
+    #[must_use]
+    pub fn takes_several_events(self) -> bool {
+        matches!(self, Self::Node(_) | Self::Python(_))
+    }
+
     /// Whether its instances are servers of their own where a function's settings say so.
     #[must_use]
     pub fn may_be_server(self) -> bool {

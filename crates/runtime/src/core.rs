@@ -1,5 +1,6 @@
 //! The state of one instance, shared between its tasks: the API's connections, the boot's link, whoever invokes.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -106,8 +107,8 @@ pub(crate) struct Core {
 #[derive(Debug)]
 struct Shared {
     lifecycle: Lifecycle,
-    /// Where the answer to the current event goes.
-    parts: Option<mpsc::Sender<Part>>,
+    /// Where the answers to the events under way go, by their numbers.
+    parts: HashMap<u32, mpsc::Sender<Part>>,
     /// The error object of a failed initialisation.
     init_error: Option<Bytes>,
     closing: bool,
@@ -125,10 +126,11 @@ pub(crate) enum Initialised {
 }
 
 impl Core {
-    /// An instance whose runtime initialises, with these external extensions.
-    pub(crate) fn new(external: impl IntoIterator<Item = String>) -> Arc<Self> {
-        let lifecycle = Lifecycle::new(external);
-        let shared = Shared { lifecycle, parts: None, init_error: None, closing: false };
+    /// An instance whose runtime initialises, with these external extensions; `shared` where it takes several events at a
+    /// time.
+    pub(crate) fn new(external: impl IntoIterator<Item = String>, shared: bool) -> Arc<Self> {
+        let lifecycle = Lifecycle::new(external, shared);
+        let shared = Shared { lifecycle, parts: HashMap::new(), init_error: None, closing: false };
         Arc::new(Self {
             shared: Mutex::new(shared),
             changed: watch::Sender::new(()),
@@ -166,7 +168,7 @@ impl Core {
         let mut shared = self.lock();
         let number = shared.lifecycle.begin(event)?;
         let (sender, receiver) = mpsc::channel(PARTS_UNDER_WAY);
-        shared.parts = Some(sender);
+        shared.parts.insert(number, sender);
         drop(shared);
         self.changed.send_replace(());
         Some((number, receiver))
@@ -176,8 +178,18 @@ impl Core {
     pub(crate) fn answer(self: &Arc<Self>, event: &EventName<'_>, failed: bool) -> Result<Answer, Refused> {
         let mut shared = self.lock();
         shared.lifecycle.runtime_answers(event, failed)?;
-        let parts = shared.parts.take().ok_or(Refused::InvalidRequestId)?;
+        let number = match event {
+            EventName::Number(number) => *number,
+            // It is that of the current event.
+            EventName::RequestId(_) => shared.lifecycle.number(),
+        };
+        let parts = shared.parts.remove(&number).ok_or(Refused::InvalidRequestId)?;
         Ok(Answer { core: Arc::clone(self), parts })
+    }
+
+    /// Nobody waits for the answer to this event any more.
+    pub(crate) fn forget(&self, number: u32) {
+        self.lock().parts.remove(&number);
     }
 
     /// Initialisation failed with this error object; only the first counts.

@@ -189,6 +189,10 @@ fn reserved(spec: &InstanceSpec) -> Environment {
             set("AWS_LAMBDA_LOG_LEVEL", log_level(level).into());
         }
     }
+    if settings.shares_a_boot() {
+        // As in Lambda Managed Instances; the AWS SDK for JavaScript reads it.
+        set("AWS_LAMBDA_MAX_CONCURRENCY", settings.instance_concurrency.to_string());
+    }
     set("AWS_LAMBDA_RUNTIME_API", format!("127.0.0.1:{RUNTIME_API_PORT}"));
     set("LAMBDA_TASK_ROOT", TASK_ROOT.into());
     set("LAMBDA_RUNTIME_DIR", "/var/runtime".into());

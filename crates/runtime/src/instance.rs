@@ -101,6 +101,7 @@ impl ProcessInstance {
                 return Ending::Exited(cause);
             }
         };
+        let _waiting = Waiting { core: &self.core, number };
         if let Some(link) = self.link.as_ref().filter(|link| link.ready())
             && let Err(error) = link.invoke(number, &event).await
         {
@@ -157,6 +158,18 @@ impl ProcessInstance {
                 let _ = tokio::time::timeout_at(deadline, process.wait()).await;
             }
         }
+    }
+}
+
+/// Somebody waits for the answer to an event, until this is dropped.
+struct Waiting<'a> {
+    core: &'a Core,
+    number: u32,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.core.forget(self.number);
     }
 }
 

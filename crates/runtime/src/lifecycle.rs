@@ -158,13 +158,15 @@ pub(crate) struct Lifecycle {
     /// Counts events; the first is 1.
     number: u32,
     shutdown: Option<Shutdown>,
+    /// The runtime takes several events at a time: it is ready for another while it has some.
+    shared: bool,
 }
 
 impl Lifecycle {
     /// An instance whose runtime initialises, with these external extensions.
-    pub(crate) fn new(external: impl IntoIterator<Item = String>) -> Self {
+    pub(crate) fn new(external: impl IntoIterator<Item = String>, shared: bool) -> Self {
         let extensions = external.into_iter().map(|name| Extension::new(name, true)).collect();
-        Self { runtime: RuntimeState::Started, extensions, event: None, number: 0, shutdown: None }
+        Self { runtime: RuntimeState::Started, extensions, event: None, number: 0, shutdown: None, shared }
     }
 
     /// Its extensions.
@@ -192,16 +194,23 @@ impl Lifecycle {
         if self.runtime != RuntimeState::Ready {
             return None;
         }
-        self.runtime = RuntimeState::Running;
+        if !self.shared {
+            self.runtime = RuntimeState::Running;
+        }
         self.event = Some(event);
         self.number += 1;
         Some(self.number)
     }
 
     /// The runtime starts to send the answer to this event (or the error, where `failed`).
+    ///
+    /// A runtime that takes several events stays as it is, and may answer any: whoever waits for answers knows which.
     pub(crate) fn runtime_answers(&mut self, name: &EventName<'_>, failed: bool) -> Result<(), Refused> {
         let to =
             if failed { RuntimeState::InvocationErrorResponse } else { RuntimeState::InvocationResponse };
+        if self.shared && self.runtime == RuntimeState::Ready {
+            return Ok(());
+        }
         let current = self.event.as_ref().is_some_and(|event| match name {
             EventName::RequestId(id) => event.id.to_string() == *id,
             EventName::Number(number) => self.number == *number,
@@ -214,6 +223,11 @@ impl Lifecycle {
         }
         self.runtime = to;
         Ok(())
+    }
+
+    /// The number of the event that was given last.
+    pub(crate) fn number(&self) -> u32 {
+        self.number
     }
 
     /// The answer is sent.
@@ -255,7 +269,7 @@ impl Lifecycle {
     pub(crate) fn register(&mut self, name: &str, events: &[String]) -> Result<Uuid, Refused> {
         let known = self.extensions.iter().position(|extension| extension.name == name);
         let external = known.is_some_and(|index| self.extensions[index].external);
-        check_events(events, external)?;
+        check_events(events, external, self.shared)?;
         let index = match known {
             Some(index) if external => index,
             Some(_) => return Err(Refused::NameTaken),
@@ -346,9 +360,11 @@ impl Extension {
     }
 }
 
-fn check_events(events: &[String], external: bool) -> Result<(), Refused> {
+fn check_events(events: &[String], external: bool, shared: bool) -> Result<(), Refused> {
     for event in events {
         let why = match event.as_str() {
+            // An instance waits for its extensions after each event; with several at a time there is no such moment.
+            "INVOKE" if shared => "InvokeEventNotSupportedWithInstanceConcurrency",
             "INVOKE" => continue,
             "SHUTDOWN" if external => continue,
             "SHUTDOWN" => "ShutdownEventNotSupportedForInternalExtension",

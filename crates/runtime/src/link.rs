@@ -1,5 +1,6 @@
 //! The server's end of the boot protocol, for instances that run one of our own boots.
 
+use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -26,9 +27,16 @@ const READ_BYTES: usize = 16 * 1024;
 /// Writes to a boot.
 #[derive(Debug)]
 pub(crate) struct Link {
-    writer: Mutex<OwnedWriteHalf>,
+    writer: Mutex<Writer>,
     /// The boot holds a function, and takes events.
     ready: Arc<AtomicBool>,
+}
+
+#[derive(Debug)]
+struct Writer {
+    stream: OwnedWriteHalf,
+    /// Half a frame was written by somebody who was given up: what follows would be taken for the rest of it.
+    broken: bool,
 }
 
 /// Reads from a boot.
@@ -39,16 +47,17 @@ pub(crate) struct Reader {
     log: Log,
     /// What the boot's process prints.
     output: Arc<LogPipe>,
-    /// The streamed answer that it is sending.
-    answer: Option<Answer>,
+    /// The streamed answers that it is sending, by the numbers of their events.
+    answers: HashMap<u32, Answer>,
 }
 
 /// The two ends for one boot: writes here, reads there.
 pub(crate) fn connect(stream: UnixStream, core: Arc<Core>, log: Log, output: Arc<LogPipe>) -> (Link, Reader) {
     let (stream, writer) = stream.into_split();
     let ready = Arc::new(AtomicBool::new(false));
+    let writer = Writer { stream: writer, broken: false };
     let link = Link { writer: Mutex::new(writer), ready: Arc::clone(&ready) };
-    (link, Reader { stream, ready, core, log, output, answer: None })
+    (link, Reader { stream, ready, core, log, output, answers: HashMap::new() })
 }
 
 impl Link {
@@ -63,7 +72,7 @@ impl Link {
         self.send(ToBoot::Start(Start { handler, root, env })).await
     }
 
-    /// Gives it an event. Not cancel safe: half an event may be written.
+    /// Gives it an event. Not cancel safe: where half an event was written, no other can be.
     pub(crate) async fn invoke(&self, number: u32, event: &Event) -> io::Result<()> {
         let metadata = InvokeMetadata {
             request_id: event.id.to_string(),
@@ -78,7 +87,13 @@ impl Link {
 
     async fn send(&self, message: ToBoot) -> io::Result<()> {
         let mut frame = message.encode().map_err(io::Error::other)?.into_buf();
-        self.writer.lock().await.write_all_buf(&mut frame).await
+        let mut writer = self.writer.lock().await;
+        if std::mem::replace(&mut writer.broken, true) {
+            return Err(io::Error::other("an event before this one was given up while it was written"));
+        }
+        writer.stream.write_all_buf(&mut frame).await?;
+        writer.broken = false;
+        Ok(())
     }
 }
 
@@ -130,13 +145,15 @@ impl Reader {
             FromBoot::Response { id, body } => self.answered(id, [Part::Whole(body), Part::End(None)]).await,
             FromBoot::Failure { id, error } => self.answered(id, [Part::Failed(error)]).await,
             FromBoot::StreamHead { id, head } => {
-                self.answer = self.core.answer(&EventName::Number(id), false).ok();
-                self.pass(Part::Head(head.content_type)).await;
+                if let Ok(answer) = self.core.answer(&EventName::Number(id), false) {
+                    self.answers.insert(id, answer);
+                }
+                self.pass(id, Part::Head(head.content_type)).await;
             }
-            FromBoot::StreamChunk { chunk, .. } => self.pass(Part::Chunk(chunk)).await,
-            FromBoot::StreamEnd { error, .. } => {
-                self.pass(error.map_or(Part::End(None), Part::Failed)).await;
-                if self.answer.take().is_some() {
+            FromBoot::StreamChunk { id, chunk } => self.pass(id, Part::Chunk(chunk)).await,
+            FromBoot::StreamEnd { id, error } => {
+                self.pass(id, error.map_or(Part::End(None), Part::Failed)).await;
+                if self.answers.remove(&id).is_some() {
                     self.ask();
                 }
             }
@@ -155,8 +172,8 @@ impl Reader {
         self.ask();
     }
 
-    async fn pass(&self, part: Part) {
-        if let Some(answer) = &self.answer {
+    async fn pass(&self, id: u32, part: Part) {
+        if let Some(answer) = self.answers.get(&id) {
             answer.send(part).await;
         }
     }

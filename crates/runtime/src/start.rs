@@ -158,7 +158,7 @@ impl Starter<'_> {
         extensions: Vec<String>,
     ) -> Result<Building, StartError> {
         let mut building = Building {
-            core: Core::new(extensions),
+            core: Core::new(extensions, spec.version.settings.shares_a_boot()),
             sandbox: Arc::new(sandbox),
             log: Log { stream: Arc::clone(&spec.logs), clock: Arc::clone(self.clock) },
             pipes: Vec::new(),

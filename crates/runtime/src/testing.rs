@@ -40,6 +40,7 @@ pub(crate) fn version(runtime: &str) -> FunctionVersion {
             snap_start: false,
             environment_emptied: false,
             server: None,
+            instance_concurrency: 1,
             stored: BTreeMap::new(),
         },
         code: Code { digest: Digest::of(b""), size: 0, package: PackageType::Zip },

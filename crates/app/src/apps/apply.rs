@@ -472,6 +472,7 @@ fn differences(function: &Function, planned: &PlannedFunction) -> Vec<&'static s
         ("timeout", settings.timeout_seconds == planned.timeout),
         ("environment", settings.environment == planned.environment),
         ("server", settings.server == planned.server),
+        ("concurrency", settings.instance_concurrency == planned.instance_concurrency),
     ];
     compared.into_iter().filter(|(_, same)| !same).map(|(what, _)| what).collect()
 }
@@ -484,6 +485,7 @@ fn settings_input(planned: &PlannedFunction) -> SettingsInput {
         memory_mib: Some(planned.memory.into()),
         environment: Some(planned.environment.clone()),
         server: planned.server.clone(),
+        instance_concurrency: Some(planned.instance_concurrency),
         ..SettingsInput::default()
     }
 }
@@ -497,6 +499,7 @@ fn settings_of(settings: &Settings) -> SettingsInput {
         memory_mib: Some(settings.memory_mib.into()),
         environment: Some(settings.environment.clone()),
         server: settings.server.clone(),
+        instance_concurrency: Some(settings.instance_concurrency),
         ..SettingsInput::default()
     }
 }

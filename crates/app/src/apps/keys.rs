@@ -85,6 +85,7 @@ mod tests {
             background: false,
             before_files: false,
             server: None,
+            instance_concurrency: 1,
             package: ebb_model::Digest::of(b""),
         };
         let signed = KeyValue::Token { signed_with: "SECRET".to_owned(), claims: "{}".to_owned() };

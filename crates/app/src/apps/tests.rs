@@ -73,6 +73,7 @@ fn plan(app: &str, functions: &[(&str, &str, &str)]) -> (Plan, Vec<Bytes>) {
         background: false,
         before_files: false,
         server: None,
+        instance_concurrency: 1,
         package: Digest::of(&zip_of(content)),
     };
     let functions: Vec<_> = functions.to_vec();

@@ -24,6 +24,7 @@ fn function(name: &str, route: &str, before_files: bool) -> PlannedFunction {
         routes: vec![route.parse().unwrap()],
         stream: false,
         server: None,
+        instance_concurrency: 1,
         background: false,
         before_files,
         package: Digest::of(b""),

@@ -178,6 +178,7 @@ mod tests {
             background: false,
             before_files: false,
             server: Some(ServerSettings { events: EventEncoding::CloudEvents, ..ServerSettings::default() }),
+            instance_concurrency: 1,
             package: Digest::of(b""),
         };
         Plan { functions: functions.iter().map(function).collect(), ..Plan::new("app") }

@@ -72,6 +72,8 @@ pub(super) struct SourceFunction {
     pub(super) before_files: bool,
     /// Where it is a server of its own.
     pub(super) server: Option<ServerSettings>,
+    /// How many events an instance takes at a time, where it is no server.
+    pub(super) instance_concurrency: u32,
 }
 
 /// How a package is made.
@@ -111,6 +113,7 @@ impl SourceFunction {
             background: false,
             before_files: false,
             server: None,
+            instance_concurrency: 1,
         }
     }
 

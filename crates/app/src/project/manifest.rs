@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
-use ebb_model::ServerSettings;
+use ebb_model::{RuntimeName, ServerSettings};
 use serde::Deserialize;
 
 use super::description::{Description, Source, SourceFunction};
@@ -164,6 +164,10 @@ fn source_function(
         timeout: table.timeout.unwrap_or(TIMEOUT),
         environment,
         stream: table.stream || server.is_some(),
+        instance_concurrency: match &server {
+            Some(_) => 1,
+            None => table.concurrency.unwrap_or(1),
+        },
         server,
         background: table.background,
         before_files: table.before_files,
@@ -181,8 +185,11 @@ fn server(table: &FunctionTable) -> Result<Option<ServerSettings>, String> {
             let standard = ServerSettings::of_components();
             Ok(Some(ServerSettings { concurrency: concurrency.unwrap_or(standard.concurrency), ..standard }))
         }
-        (None, Some(_)) => Err("`concurrency` is for servers: give the `command` that starts one".to_owned()),
-        (None, None) => Ok(None),
+        (None, Some(2..)) if !takes_several_events(table.runtime.as_deref()) => Err(format!(
+            "`concurrency` is for Node.js, Python and servers (give the `command` that starts one), not {}",
+            table.runtime.as_deref().unwrap_or_default()
+        )),
+        (None, _) => Ok(None),
         (Some(_), _) if table.handler.is_some() => {
             Err("a function has a `handler`, or a `command` that starts a server, not both".to_owned())
         }
@@ -192,6 +199,13 @@ fn server(table: &FunctionTable) -> Result<Option<ServerSettings>, String> {
             Ok(Some(ServerSettings { concurrency: concurrency.unwrap_or(standard.concurrency), ..standard }))
         }
     }
+}
+
+/// Whether an instance may take several events at a time; what is not said is found out later, and checked then.
+fn takes_several_events(runtime: Option<&str>) -> bool {
+    let Some(runtime) = runtime else { return true };
+    matches!(runtime, "nodejs" | "python")
+        || RuntimeName::parse(runtime).is_ok_and(|name| name.family().takes_several_events())
 }
 
 /// A path below `root`, which is all that a project may pack.

@@ -172,7 +172,7 @@ fn mistakes_in_the_manifest_are_named_by_line() {
         ("\n[[function]]\ndir = \"../x\"\n", "line 2 inside the project"),
         ("[[function]]\ndir = \"nope\"\n", "line 1 nope"),
         ("[[function]]\nroute = \"x\"\n", "line 2 begin with /"),
-        ("[[function]]\nconcurrency = 5\n", "line 1 `command`"),
+        ("[[function]]\nruntime = \"java21\"\nconcurrency = 5\n", "line 1 Node.js, Python and servers"),
         ("[[function]]\ncommand = \"a\"\nconcurrency = 0\n", "line 1 at least 1"),
         ("[[function]]\ncommand = \"a\"\nhandler = \"a.b\"\n", "line 1 not both"),
     ] {

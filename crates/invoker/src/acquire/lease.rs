@@ -41,6 +41,11 @@ impl Lease {
         self.in_event = true;
     }
 
+    /// The instance takes no more events, and ends with the last that runs in it.
+    pub(crate) fn retire(&self) {
+        self.pooled().gone.cancel();
+    }
+
     /// The event was answered: the instance will soon be free.
     pub(crate) fn begin_settling(&mut self) {
         if !std::mem::replace(&mut self.settling, true) {

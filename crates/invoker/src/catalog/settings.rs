@@ -45,6 +45,8 @@ pub struct SettingsInput {
     pub snap_start: Option<String>,
     /// How a server gets its events. Only who says this may choose a runtime that is a server: the Lambda API has none.
     pub server: Option<ServerSettings>,
+    /// How many events an instance takes at a time; the Lambda API has no such setting for what ebb runs.
+    pub instance_concurrency: Option<u32>,
     /// Settings that are kept and returned only, by their API name; null takes one away.
     pub stored: BTreeMap<String, Value>,
 }
@@ -179,6 +181,7 @@ impl Catalog {
             snap_start: false,
             environment_emptied: false,
             server: None,
+            instance_concurrency: 1,
             stored: BTreeMap::new(),
         };
         self.applied(standard, input)
@@ -212,6 +215,7 @@ impl Catalog {
             // What is a component needs no more said about it than its runtime.
             settings.server.get_or_insert_with(ServerSettings::of_components);
         }
+        settings.instance_concurrency = instance_concurrency(&settings, input)?;
         apply_values(&mut settings, input);
         if let Some(variables) = &input.environment {
             environment::check(variables)?;
@@ -348,6 +352,20 @@ pub(super) fn parse_architecture(texts: &[String], violations: &mut Violations) 
             violations.add("architectures", shown, "Member must have length less than or equal to 1");
             None
         }
+    }
+}
+
+/// How many events an instance takes at a time; one where a runtime was chosen that takes no more.
+fn instance_concurrency(settings: &Settings, input: &SettingsInput) -> Result<u32, CatalogError> {
+    let takes_several = settings.runtime.family().takes_several_events();
+    match input.instance_concurrency {
+        Some(events) if events > 1 && !takes_several => Err(CatalogError::invalid(format!(
+            "Instances of {} take one event at a time. Instance concurrency is for Node.js, Python and servers.",
+            settings.runtime
+        ))),
+        Some(events) => Ok(events.max(1)),
+        None if takes_several => Ok(settings.instance_concurrency),
+        None => Ok(1),
     }
 }
 

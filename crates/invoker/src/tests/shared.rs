@@ -69,6 +69,20 @@ async fn an_event_that_takes_too_long_leaves_the_others_alone() {
 }
 
 #[tokio::test]
+async fn a_boot_in_which_an_event_took_too_long_takes_no_more() {
+    let world = World::new().await;
+    world.deploy(|function| Arc::make_mut(&mut function.latest).settings.instance_concurrency = 2);
+    let late = world.begin(r#"{"sleep_ms": 60000}"#);
+    tokio::time::sleep(Duration::from_millis(2_000)).await;
+    let other = world.begin(r#"{"sleep_ms": 2000}"#);
+    assert_eq!(late.await.unwrap().unwrap_err().0, FailureKind::Timeout);
+    assert_eq!(instance(world.begin("{}")).await, 2);
+    assert_eq!(instance(other).await, 1);
+    world.rest().await;
+    assert!(world.runtime.calls().contains(&"shutdown 1 failure".to_owned()));
+}
+
+#[tokio::test]
 async fn an_instance_is_frozen_when_its_last_event_has_ended() {
     let world = World::new().await;
     world.deploy(takes(2));

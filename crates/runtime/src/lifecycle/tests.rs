@@ -21,12 +21,12 @@ fn event() -> Arc<Event> {
 }
 
 fn no_extensions() -> Lifecycle {
-    Lifecycle::new([])
+    Lifecycle::new([], false)
 }
 
 /// One extension that has registered for these events.
 fn with_extension(events: &[&str]) -> (Lifecycle, Uuid) {
-    let mut lifecycle = Lifecycle::new(["ext".to_owned()]);
+    let mut lifecycle = Lifecycle::new(["ext".to_owned()], false);
     let id = lifecycle.register("ext", &texts(events)).expect("registered");
     (lifecycle, id)
 }

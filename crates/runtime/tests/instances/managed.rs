@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use ebb_invoker::{Delivery, Ending, ResponseSink, Runtime, StartError, StreamPart};
+use ebb_invoker::{Delivery, Ending, ExitCause, ResponseSink, Runtime, StartError, StreamPart};
 use ebb_model::{LogFormat, RuntimeFamily, RuntimeName};
 use tokio::sync::mpsc;
 
 use crate::Case;
-use crate::setup::{Function, Machine, answer, failure};
+use crate::setup::{Function, Machine, answer, failure, invoke};
 
 pub(crate) const CASES: &[Case] = &[
     ("python_answers_and_keeps_its_state", python_answers_and_keeps_its_state),
@@ -21,6 +21,10 @@ pub(crate) const CASES: &[Case] = &[
     ("a_frozen_instance_stands_still", a_frozen_instance_stands_still),
     ("every_runtime_that_the_machine_has_answers", every_runtime_that_the_machine_has_answers),
     ("java_answers", java_answers),
+    ("node_takes_several_events_at_once", node_takes_several_events_at_once),
+    ("python_takes_several_events_at_once", python_takes_several_events_at_once),
+    ("several_answers_are_streamed_at_once", several_answers_are_streamed_at_once),
+    ("what_ends_a_shared_instance_ends_its_events", what_ends_a_shared_instance_ends_its_events),
 ];
 
 const COUNTER: &str =
@@ -225,4 +229,93 @@ public class Main { public String handle(java.util.Map<String, Object> event) { 
         let instance = machine.start(&function).await.expect("started");
         assert_eq!(answer(&*instance, function.event(r#"{"x": 7}"#)).await, "\"java 7\"");
     });
+}
+
+/// Waits for two others, says who it is, and fails where it is told to.
+const TOGETHER_NODE: &str = "let waiting = [];
+export const handler = async (e) => {
+  await new Promise((go) => { waiting.push(go); if (waiting.length === 3) waiting.forEach((next) => next()); });
+  console.log('with', e.n);
+  if (e.n === 2) throw new RangeError('two');
+  return e.n;
+};";
+
+const TOGETHER_PYTHON: &str = "import logging, threading
+together = threading.Barrier(3)
+def handler(event, context):
+    together.wait(10)
+    logging.getLogger().error('with %s', event['n'])
+    if event['n'] == 2:
+        raise ValueError('two')
+    return event['n']
+";
+
+fn shared(runtime: &str, files: &[(&str, &str)]) -> Function {
+    Function::new(runtime, files).with(|settings| settings.instance_concurrency = 3)
+}
+
+fn node_takes_several_events_at_once(machine: &Machine) {
+    takes_several_events(machine, &shared("nodejs20.x", &[("index.mjs", TOGETHER_NODE)]), "RangeError");
+}
+
+fn python_takes_several_events_at_once(machine: &Machine) {
+    takes_several_events(machine, &shared("python3.11", &[("app.py", TOGETHER_PYTHON)]), "ValueError");
+}
+
+fn takes_several_events(machine: &Machine, function: &Function, error: &str) {
+    machine.run(async {
+        let instance = machine.start(function).await.expect("started");
+        let events = [1, 2, 3].map(|n| function.event(&format!(r#"{{"n":{n}}}"#)));
+        let ids = events.each_ref().map(|event| event.id.to_string());
+        let [first, second, third] = events;
+        let (first, second, third) =
+            tokio::join!(invoke(&*instance, first), invoke(&*instance, second), invoke(&*instance, third));
+        assert_eq!([first, third], [1, 3].map(|n| (Ending::Answered, n.to_string())));
+        let (Ending::Failed(object), _) = second else { panic!("{second:?}") };
+        let object = String::from_utf8_lossy(&object).into_owned();
+        assert!(object.contains(error), "{object}");
+        instance.settle().await.expect("it lives on");
+        instance.shutdown("spindown").await;
+        let logged = machine.logged(function).await;
+        for (n, id) in (1..).zip(ids) {
+            let own = logged.iter().filter(|line| line.contains(&format!("with {n}")));
+            assert!(own.clone().count() == 1 && own.clone().all(|line| line.contains(&id)), "{logged:?}");
+        }
+    });
+}
+
+fn several_answers_are_streamed_at_once(machine: &Machine) {
+    machine.run(async {
+        let source = "let waiting = [];
+            export const handler = awslambda.streamifyResponse(async (e, out) => {
+              out.write('<' + e);
+              await new Promise((go) => { waiting.push(go); if (waiting.length === 2) waiting.forEach((next) => next()); });
+              out.write('>'); out.end(); });";
+        let function = shared("nodejs20.x", &[("index.mjs", source)]);
+        let instance = machine.start(&function).await.expect("started");
+        let (first, second) = tokio::join!(
+            invoke(&*instance, function.event("1")),
+            invoke(&*instance, function.event("2"))
+        );
+        assert_eq!([first, second], ["<1>", "<2>"].map(|text| (Ending::Answered, text.to_owned())));
+    });
+}
+
+fn what_ends_a_shared_instance_ends_its_events(machine: &Machine) {
+    let node = "export const handler = (e) => new Promise(() => { if (e.end) process.exit(3); setInterval(() => {}, 9); });";
+    let python = "import sys, time\ndef handler(event, context):\n    sys.exit(3) if event.get('end') else time.sleep(9)\n";
+    for function in
+        [shared("nodejs20.x", &[("index.mjs", node)]), shared("python3.11", &[("app.py", python)])]
+    {
+        machine.run(async {
+            let instance = machine.start(&function).await.expect("started");
+            let (first, second) = tokio::join!(
+                invoke(&*instance, function.event("{}")),
+                invoke(&*instance, function.event(r#"{"end":true}"#))
+            );
+            for (ending, _) in [first, second] {
+                assert_eq!(ending, Ending::Exited(ExitCause::Status(3)));
+            }
+        });
+    }
 }

@@ -130,6 +130,7 @@ fn settings(inner: &Inner, wanted: &Wanted<'_>) -> Result<SettingsInput, Message
             .filter_map(|name| Some((name.to_owned(), own.get(name)?.clone())))
             .collect(),
         server: None,
+        instance_concurrency: None,
     })
 }
 

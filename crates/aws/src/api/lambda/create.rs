@@ -160,8 +160,9 @@ impl SettingsMembers {
             }),
             dead_letter: self.dead_letter_config.map(|config| config.target_arn.unwrap_or_default()),
             snap_start: self.snap_start.and_then(|snap_start| snap_start.apply_on),
-            // Servers are no runtimes of this API.
+            // Servers are no runtimes of this API, and an instance of it takes one event at a time.
             server: None,
+            instance_concurrency: None,
             stored,
         }
     }
