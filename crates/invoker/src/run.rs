@@ -10,7 +10,7 @@ use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{Instrument, debug_span, info_span};
+use tracing::{Instrument, debug_span};
 
 use crate::acquire;
 use crate::acquire::awake;
@@ -239,7 +239,7 @@ impl Shared {
 /// The rest of the way, in a task of its own.
 async fn run(shared: Arc<Shared>, admitted: Admitted, delivery: Delivery, mut reply: Reply) {
     let resolved = &admitted.resolved;
-    let span = info_span!(
+    let span = debug_span!(
         "invocation",
         request_id = %resolved.invocation.id,
         function = %resolved.function.name,

@@ -110,7 +110,7 @@ impl Engine {
         let Some(managed) = self.managed(spec.version.settings.runtime).await? else {
             return Ok(false);
         };
-        let kind = Kind::of(spec, &managed);
+        let kind = Kind::of(&spec.version.settings, &managed);
         Ok(kind.is_some_and(|kind| self.stock.prepare(&kind, &Bootable::Managed(managed)) > 0))
     }
 
@@ -132,7 +132,7 @@ impl Engine {
             Starter { launcher: &self.config.launcher, control: &self.control, clock: &self.config.clock };
         let booted = match managed {
             Some(managed) => {
-                let kind = Kind::of(&spec, &managed);
+                let kind = Kind::of(&spec.version.settings, &managed);
                 self.take_from_stock(kind, Bootable::Managed(managed), &plan).await
             }
             None => None,
@@ -271,12 +271,18 @@ impl Runtime for Engine {
         code: PathBuf,
     ) -> Boxed<'a, Result<(), Unprepared>> {
         Box::pin(async move {
-            let (runtime, Some(components)) = (version.settings.runtime, &self.components) else {
-                return Ok(());
-            };
-            if runtime.family() == RuntimeFamily::Wasm {
+            let settings = &version.settings;
+            let runtime = settings.runtime;
+            if runtime.family() != RuntimeFamily::Wasm {
+                // Where it cannot be had, the start says so.
+                if let Ok(Some(managed)) = self.managed(runtime).await
+                    && let Some(kind) = Kind::of(settings, &managed)
+                {
+                    self.stock.prepare(&kind, &Bootable::Managed(managed));
+                }
+            } else if let Some(components) = &self.components {
                 let host = components.host();
-                let kind = Kind::of_components(runtime, &host, version.settings.ephemeral_storage_mib);
+                let kind = Kind::of_components(runtime, &host, settings.ephemeral_storage_mib);
                 self.stock.prepare(&kind, &Bootable::Components(host));
                 components.compiled(version, &code).await?;
             }

@@ -17,8 +17,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use ebb_invoker::InstanceSpec;
-use ebb_model::RuntimeName;
+use ebb_model::{RuntimeName, Settings};
 use ebb_sandbox::{Launcher, Network};
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -77,8 +76,7 @@ pub(crate) struct Kind {
 impl Kind {
     /// What this function can have; none where it must be started by itself: another language, or an environment that
     /// its interpreter has to start with.
-    pub(crate) fn of(spec: &InstanceSpec, managed: &Managed) -> Option<Self> {
-        let settings = &spec.version.settings;
+    pub(crate) fn of(settings: &Settings, managed: &Managed) -> Option<Self> {
         if settings.environment.keys().any(|name| is_read_at_start(name)) {
             return None;
         }

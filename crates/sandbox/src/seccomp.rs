@@ -4,75 +4,152 @@
 //! have a fallback for answers ENOSYS instead: `clone3`, whose flags no filter can see, `io_uring`, and numbers newer
 //! than this list. System calls of another architecture kill the process.
 
+use std::collections::BTreeMap;
 use std::io;
 
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
-    TargetArch,
+    TargetArch, sock_filter,
 };
 
-/// Both filters, compiled.
+/// The filter, compiled.
+///
+/// The kernel runs a filter once for every number as it is installed, which every sandbox pays for; so what is decided by
+/// the number alone is found by a binary search, and only calls whose arguments matter reach the list of rules.
 #[derive(Debug, Clone)]
-pub(crate) struct Filters {
-    allowed: BpfProgram,
-    absent: BpfProgram,
-}
+pub(crate) struct Filter(BpfProgram);
 
-impl Filters {
-    /// Compiles them for the architecture of this machine.
+impl Filter {
+    /// Compiles it for the architecture of this machine.
     pub(crate) fn compile() -> io::Result<Self> {
         let arch: TargetArch = std::env::consts::ARCH.try_into().map_err(failed)?;
-        let eperm = SeccompAction::Errno(libc::EPERM as u32);
-        let enosys = SeccompAction::Errno(libc::ENOSYS as u32);
-        let allowed = SeccompFilter::new(rules()?.into_iter().collect(), eperm, SeccompAction::Allow, arch)
+        let refuse = SeccompAction::Errno(libc::EPERM as u32);
+        let rules = rules()?;
+        let mut decisions = vec![Decision::Refuse; LAST as usize + 1];
+        let mut decide = |call: i64, decision| decisions[call as usize] = decision;
+        absent().for_each(|call| decide(call, Decision::Absent));
+        ALLOWED
+            .iter()
+            .chain(ALLOWED_HERE)
+            .chain(ALLOWED_UNNAMED)
+            .for_each(|call| decide(*call, Decision::Allow));
+        rules.keys().for_each(|call| decide(*call, Decision::ByArguments));
+        let by_arguments: BpfProgram = SeccompFilter::new(rules, refuse, SeccompAction::Allow, arch)
             .and_then(TryInto::try_into)
             .map_err(failed)?;
-        let absent = absent().into_iter().map(|call| (call, Vec::new())).collect();
-        let absent = SeccompFilter::new(absent, SeccompAction::Allow, enosys, arch)
-            .and_then(TryInto::try_into)
-            .map_err(failed)?;
-        Ok(Self { allowed, absent })
+        let mut program = vec![
+            load(ARCHITECTURE),
+            jump(libc::BPF_JEQ, AUDIT_ARCHITECTURE, 1, 0),
+            answer(libc::SECCOMP_RET_KILL_PROCESS),
+            load(NUMBER),
+        ];
+        program.extend(search(&runs(&decisions))?);
+        let end = program.len();
+        for (place, instruction) in program.iter_mut().enumerate().filter(|(_, found)| found.code == ALWAYS) {
+            instruction.k = (end - place - 1) as u32;
+        }
+        program.extend(by_arguments);
+        Ok(Self(program))
     }
 
     /// Binds this process and all that follow it. Sets no_new_privs as well.
     pub(crate) fn apply(&self) -> io::Result<()> {
-        // Of two filters that answer with an error the kernel takes the one installed last.
-        seccompiler::apply_filter(&self.allowed).map_err(io::Error::other)?;
-        seccompiler::apply_filter(&self.absent).map_err(io::Error::other)
+        seccompiler::apply_filter(&self.0).map_err(io::Error::other)
     }
+}
+
+/// What a number alone decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Decision {
+    Allow,
+    /// ENOSYS.
+    Absent,
+    /// EPERM.
+    Refuse,
+    ByArguments,
+}
+
+/// Where the number and the architecture are. Source: linux/seccomp.h, `struct seccomp_data`.
+const NUMBER: u32 = 0;
+const ARCHITECTURE: u32 = 4;
+
+/// This machine's. Source: linux/audit.h, `AUDIT_ARCH_X86_64` and `AUDIT_ARCH_AARCH64`.
+#[cfg(target_arch = "x86_64")]
+const AUDIT_ARCHITECTURE: u32 = 0xC000_003E;
+#[cfg(target_arch = "aarch64")]
+const AUDIT_ARCHITECTURE: u32 = 0xC000_00B7;
+
+/// The code of a jump that is always taken.
+const ALWAYS: u16 = (libc::BPF_JMP | libc::BPF_JA) as u16;
+
+fn load(offset: u32) -> sock_filter {
+    sock_filter { code: (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16, jt: 0, jf: 0, k: offset }
+}
+
+fn jump(comparison: u32, with: u32, then: u8, otherwise: u8) -> sock_filter {
+    sock_filter { code: (libc::BPF_JMP | comparison | libc::BPF_K) as u16, jt: then, jf: otherwise, k: with }
+}
+
+fn answer(action: u32) -> sock_filter {
+    sock_filter { code: (libc::BPF_RET | libc::BPF_K) as u16, jt: 0, jf: 0, k: action }
+}
+
+/// Runs of numbers that are decided alike, by their first. The last goes on for ever.
+fn runs(decisions: &[Decision]) -> Vec<(u32, Decision)> {
+    let mut runs: Vec<(u32, Decision)> = Vec::new();
+    for (number, decision) in (0..).zip(decisions.iter().copied().chain([Decision::Refuse])) {
+        if runs.last().is_none_or(|(_, last)| *last != decision) {
+            runs.push((number, decision));
+        }
+    }
+    runs
+}
+
+/// Finds the run that the loaded number is in. Jumps to what decides by arguments have yet to get their distance.
+fn search(runs: &[(u32, Decision)]) -> io::Result<BpfProgram> {
+    let leaf = |decision| match decision {
+        Decision::Allow => answer(libc::SECCOMP_RET_ALLOW),
+        Decision::Absent => answer(libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32),
+        Decision::Refuse => answer(libc::SECCOMP_RET_ERRNO | libc::EPERM as u32),
+        Decision::ByArguments => sock_filter { code: ALWAYS, jt: 0, jf: 0, k: 0 },
+    };
+    let [(_, decision)] = runs else {
+        let (below, above) = runs.split_at(runs.len() / 2);
+        let (first, below, above) = (above[0].0, search(below)?, search(above)?);
+        let skip = u8::try_from(below.len()).map_err(io::Error::other)?;
+        return Ok([vec![jump(libc::BPF_JGE, first, skip, 0)], below, above].concat());
+    };
+    Ok(vec![leaf(*decision)])
 }
 
 fn failed(error: seccompiler::BackendError) -> io::Error {
     io::Error::other(error)
 }
 
-fn absent() -> Vec<i64> {
-    const LAST_KNOWN: i64 = libc::SYS_mseal;
-    let mut calls = vec![
-        libc::SYS_clone3,
-        libc::SYS_io_uring_setup,
-        libc::SYS_io_uring_enter,
-        libc::SYS_io_uring_register,
-    ];
-    calls.extend(LAST_KNOWN + 1..LAST_KNOWN + 64);
-    calls
+/// The highest number that is decided by itself: those above are refused.
+const LAST: i64 = libc::SYS_mseal + 63;
+
+fn absent() -> impl Iterator<Item = i64> {
+    [libc::SYS_clone3, libc::SYS_io_uring_setup, libc::SYS_io_uring_enter, libc::SYS_io_uring_register]
+        .into_iter()
+        .chain(libc::SYS_mseal + 1..=LAST)
 }
 
-fn rules() -> io::Result<Vec<(i64, Vec<SeccompRule>)>> {
-    let mut rules: Vec<_> =
-        ALLOWED.iter().chain(ALLOWED_HERE).chain(ALLOWED_UNNAMED).map(|call| (*call, Vec::new())).collect();
-    rules.push((libc::SYS_clone, vec![all(vec![no_bits(0, NAMESPACES)?])?]));
-    // Where supervisor and programs are one user, its limits are not theirs to change.
-    rules.push((libc::SYS_prlimit64, vec![all(vec![not(0, SUPERVISOR)?])?]));
-    // Faking terminal input, and the console's own copy and paste.
-    rules.push((libc::SYS_ioctl, vec![all(vec![not(1, libc::TIOCSTI)?, not(1, 0x541C)?])?]));
-    rules.push((libc::SYS_personality, any(0, &[0, 0x8, 0x2_0000, 0x2_0008, 0xFFFF_FFFF])?));
+/// Calls that are allowed with some arguments.
+fn rules() -> io::Result<BTreeMap<i64, Vec<SeccompRule>>> {
     let families = [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6].map(|family| family as u64);
     // Of what the kernel has behind netlink, programs need the list of interfaces.
     let netlink = all(vec![is(0, libc::AF_NETLINK as u64)?, is(2, libc::NETLINK_ROUTE as u64)?])?;
-    rules.push((libc::SYS_socket, any(0, &families)?.into_iter().chain([netlink]).collect()));
-    rules.push((libc::SYS_socketpair, any(0, &families[..1])?));
-    Ok(rules)
+    Ok(BTreeMap::from([
+        (libc::SYS_clone, vec![all(vec![no_bits(0, NAMESPACES)?])?]),
+        // Where supervisor and programs are one user, its limits are not theirs to change.
+        (libc::SYS_prlimit64, vec![all(vec![not(0, SUPERVISOR)?])?]),
+        // Faking terminal input, and the console's own copy and paste.
+        (libc::SYS_ioctl, vec![all(vec![not(1, libc::TIOCSTI)?, not(1, 0x541C)?])?]),
+        (libc::SYS_personality, any(0, &[0, 0x8, 0x2_0000, 0x2_0008, 0xFFFF_FFFF])?),
+        (libc::SYS_socket, any(0, &families)?.into_iter().chain([netlink]).collect()),
+        (libc::SYS_socketpair, any(0, &families[..1])?),
+    ]))
 }
 
 /// The supervisor's pid, in every sandbox.
@@ -182,14 +259,58 @@ const ALLOWED_HERE: &[i64] = calls![SYS_renameat];
 mod tests {
     use super::*;
 
+    fn calls() -> Vec<(i64, Decision)> {
+        let allowed =
+            ALLOWED.iter().chain(ALLOWED_HERE).chain(ALLOWED_UNNAMED).map(|call| (*call, Decision::Allow));
+        let by_arguments = rules().unwrap().into_keys().map(|call| (call, Decision::ByArguments));
+        allowed.chain(by_arguments).chain(absent().map(|call| (call, Decision::Absent))).collect()
+    }
+
     #[test]
-    fn the_filters_compile_and_no_call_is_listed_twice() {
-        Filters::compile().unwrap();
-        let mut calls: Vec<i64> =
-            rules().unwrap().into_iter().map(|(call, _)| call).chain(absent()).collect();
-        let count = calls.len();
-        calls.sort_unstable();
-        calls.dedup();
-        assert_eq!(calls.len(), count);
+    fn no_call_is_listed_twice() {
+        let mut numbers: Vec<i64> = calls().into_iter().map(|(call, _)| call).collect();
+        let count = numbers.len();
+        numbers.sort_unstable();
+        numbers.dedup();
+        assert_eq!(numbers.len(), count);
+    }
+
+    /// Runs the filter up to its first answer, or to where arguments are looked at.
+    fn decided(program: &[sock_filter], architecture: u32, number: u32) -> Result<u32, usize> {
+        let (mut place, mut loaded) = (0, 0);
+        loop {
+            let sock_filter { code, jt, jf, k } = program[place].clone();
+            place += 1;
+            match u32::from(code) {
+                code if code == libc::BPF_RET | libc::BPF_K => return Ok(k),
+                code if code == libc::BPF_LD | libc::BPF_W | libc::BPF_ABS => {
+                    loaded = if k == NUMBER { number } else { architecture };
+                }
+                code if code == libc::BPF_JMP | libc::BPF_JA => return Err(place + k as usize),
+                code => {
+                    let equal = code == libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K;
+                    let holds = if equal { loaded == k } else { loaded >= k };
+                    place += usize::from(if holds { jt } else { jf });
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_number_is_decided_as_the_lists_say() {
+        let Filter(program) = Filter::compile().unwrap();
+        let calls: BTreeMap<_, _> = calls().into_iter().collect();
+        let by_arguments =
+            program.iter().rposition(|found| found.k == ARCHITECTURE && found.code == load(0).code);
+        for number in (0..2_000).chain([0x4000_0000, 0x4000_0001, u32::MAX]) {
+            let expected = match calls.get(&i64::from(number)) {
+                Some(Decision::Allow) => Ok(libc::SECCOMP_RET_ALLOW),
+                Some(Decision::Absent) => Ok(libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32),
+                Some(Decision::ByArguments) => Err(by_arguments.unwrap()),
+                Some(Decision::Refuse) | None => Ok(libc::SECCOMP_RET_ERRNO | libc::EPERM as u32),
+            };
+            assert_eq!(decided(&program, AUDIT_ARCHITECTURE, number), expected, "{number}");
+            assert_eq!(decided(&program, 0x4000_0003, number), Ok(libc::SECCOMP_RET_KILL_PROCESS));
+        }
     }
 }

@@ -23,7 +23,7 @@ use nix::unistd::{Gid, Pid, Uid};
 use crate::cgroup::{Entry, Group};
 use crate::error::{Attempt, Fault};
 use crate::message::{Instruction, Order, Placement, Report};
-use crate::seccomp::Filters;
+use crate::seccomp::Filter;
 use crate::spec::{ExitStatus, Limits};
 use crate::sys::{descriptors, packet, privileges};
 
@@ -45,7 +45,7 @@ pub(crate) struct Blueprint {
     pub(crate) tmp_bytes: u64,
     pub(crate) limits: Limits,
     pub(crate) listen: Vec<u16>,
-    pub(crate) filters: Filters,
+    pub(crate) filter: Filter,
 }
 
 impl Blueprint {

@@ -11,8 +11,7 @@ fn managed(language: Language) -> Managed {
 fn kind(language: Language, variable: &str) -> Option<Kind> {
     let mut version = testing::version("python3.12");
     version.settings.environment.insert(variable.into(), "1".into());
-    let (_folder, logs) = testing::log_stream(&version);
-    Kind::of(&testing::spec(version, PathBuf::new(), logs), &managed(language))
+    Kind::of(&version.settings, &managed(language))
 }
 
 #[test]

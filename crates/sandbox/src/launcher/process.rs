@@ -18,7 +18,7 @@ use crate::cgroup::{self, Entry, Group, Hierarchy};
 use crate::error::{Attempt, Fault};
 use crate::message::{Instruction, LeaseRequest, Placement, Report};
 use crate::network::{self, Networks};
-use crate::seccomp::Filters;
+use crate::seccomp::Filter;
 use crate::spec::{Mount, Network, SandboxSpec, Support};
 use crate::supervisor::Blueprint;
 use crate::sys::clone::{self, Side};
@@ -69,7 +69,7 @@ struct LauncherProcess {
     /// Where `/tmp` lies; nowhere where it is memory.
     disk_folder: Option<PathBuf>,
     identities: Identities,
-    filters: Filters,
+    filter: Filter,
     /// The common part of `/etc`.
     etc: Vec<Mount>,
     live: HashMap<u64, Live>,
@@ -168,7 +168,7 @@ impl LauncherProcess {
             disks: Disks::default(),
             disk_folder: None,
             identities,
-            filters: Filters::compile().attempt(|| "compile the system call filter".into())?,
+            filter: Filter::compile().attempt(|| "compile the system call filter".into())?,
             etc: system::etc_mounts(),
             live: HashMap::new(),
             ready_groups: Vec::new(),
@@ -345,7 +345,7 @@ impl LauncherProcess {
                 tmp_bytes: spec.tmp_bytes,
                 limits: spec.limits,
                 listen: spec.listen.clone(),
-                filters: self.filters.clone(),
+                filter: self.filter.clone(),
             }
             .live(),
             Side::Parent { pid, pidfd } => {

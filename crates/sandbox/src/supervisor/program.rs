@@ -109,7 +109,7 @@ impl<'a> Prepared<'a> {
         drop_rights(blueprint.separate_users)?;
         nix::unistd::chdir(&self.program.directory)
             .attempt(|| format!("enter {}", self.program.directory.display()))?;
-        blueprint.filters.apply().attempt(|| "install the system call filter".into())?;
+        blueprint.filter.apply().attempt(|| "install the system call filter".into())?;
         nix::unistd::execve(&self.path, &self.args, &self.env)
             .attempt(|| format!("execute {}", self.program.path.display()))
     }
