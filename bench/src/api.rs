@@ -66,12 +66,20 @@ impl Api {
         self.call("PUT", &path, &json!({"ReservedConcurrentExecutions": instances})).await.map(drop)
     }
 
-    /// A counter of the server as a whole.
+    /// A counter of the server as a whole, or of all functions together.
     pub(crate) async fn counter(&self, name: &str) -> Result<f64> {
         let page = self.send("ebb", "GET", "/_ebb/metrics", Bytes::new()).await?;
         let page = String::from_utf8_lossy(&page);
-        let line = page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-        line.with_context(|| format!("no {name} among the metrics"))?.parse().context("a number")
+        let of_it = |line: &str| line.strip_prefix(name).is_some_and(|rest| rest.starts_with([' ', '{']));
+        let values = page.lines().filter(|line| of_it(line)).map(|line| {
+            let value = line.rsplit(' ').next().unwrap_or(line);
+            value.parse::<f64>().with_context(|| format!("not a number: {line}"))
+        });
+        let values = values.collect::<Result<Vec<_>>>()?;
+        if values.is_empty() {
+            bail!("no {name} among the metrics");
+        }
+        Ok(values.iter().sum())
     }
 
     /// An operation of Lambda.

@@ -1,7 +1,7 @@
 //! The benchmark's functions and the apps that they are deployed in.
 
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use tokio::process::Command;
@@ -21,6 +21,11 @@ pub(crate) struct Kind {
 }
 
 impl Kind {
+    /// Its folder in the repository.
+    pub(crate) fn project(&self) -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("functions").join(self.source)
+    }
+
     const fn new(name: &'static str, runtime: &'static str, handler: &'static str) -> Self {
         Self { name, source: name, runtime, handler, concurrency: 1 }
     }
@@ -35,6 +40,9 @@ pub(crate) const STATIC: Kind = Kind::new("static", "provided.al2023", "bootstra
 pub(crate) const RUST: Kind = Kind::new("rust", "provided.al2023", "bootstrap");
 /// Makes an SDK client as it is imported.
 pub(crate) const BOTO3: Kind = Kind::new("boto3", "python3.11", "app.handler");
+
+/// A Cloudflare worker: an app of its own.
+pub(crate) const WORKER: Kind = Kind::new("worker", "workerd", "index.js");
 
 /// An app with many functions of each kind.
 #[derive(Debug)]
@@ -63,8 +71,9 @@ impl App {
     pub(crate) async fn write(&self, folder: &Path) -> Result<()> {
         std::fs::create_dir_all(folder)?;
         let mut text = format!("name = \"{}\"\n", self.name);
-        for (Kind { name, source, runtime, handler, concurrency }, count) in &self.kinds {
-            let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("functions").join(source);
+        for (kind, count) in &self.kinds {
+            let Kind { name, runtime, handler, concurrency, .. } = kind;
+            let source = kind.project();
             let copied = Command::new("cp").arg("-r").arg(&source).arg(folder.join(name)).status().await?;
             if !copied.success() {
                 bail!("{} could not be copied", source.display());

@@ -24,6 +24,7 @@ mod process;
 mod row;
 mod sandboxes;
 mod second;
+mod trace;
 mod warm;
 
 use std::path::PathBuf;
@@ -36,7 +37,8 @@ use crate::row::Row;
 const USAGE: &str = "usage: cargo xtask bench [--quick] [--only SECTION,…] [--json FILE] [--svg FILE]";
 
 /// The sections, in the order in which they run.
-const SECTIONS: [&str; 8] = ["warm", "cold", "second", "burst", "sandboxes", "memory", "idle", "growth"];
+const SECTIONS: [&str; 9] =
+    ["warm", "cold", "second", "burst", "sandboxes", "memory", "idle", "trace", "growth"];
 
 /// How much to measure.
 #[derive(Debug, Clone, Copy)]
@@ -49,6 +51,8 @@ pub(crate) struct Effort {
     cold_starts: usize,
     /// Functions of a server with many.
     functions: usize,
+    /// Functions that a trace has requests for.
+    traced_functions: usize,
 }
 
 struct Options {
@@ -59,14 +63,21 @@ struct Options {
 }
 
 fn options() -> Result<Options> {
-    let effort = Effort { rounds: 5, seconds: 2.0, cold_starts: 100, functions: 10_000 };
+    let effort =
+        Effort { rounds: 5, seconds: 2.0, cold_starts: 100, functions: 10_000, traced_functions: 1_000 };
     let sections = SECTIONS.map(str::to_owned).to_vec();
     let mut options = Options { effort, sections, json: None, svg: None };
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
         match arg.as_str() {
             "--quick" => {
-                options.effort = Effort { rounds: 3, seconds: 0.5, cold_starts: 12, functions: 1_000 };
+                options.effort = Effort {
+                    rounds: 3,
+                    seconds: 0.5,
+                    cold_starts: 12,
+                    functions: 1_000,
+                    traced_functions: 200,
+                };
             }
             "--only" => options.sections = sections_of(&args.next().context(USAGE)?)?,
             "--json" => options.json = Some(args.next().context(USAGE)?.into()),
@@ -120,6 +131,7 @@ async fn measure(options: &Options, launcher: &ebb_sandbox::Launcher) -> Result<
             "sandboxes" => sandboxes::measure(launcher, effort).await,
             "memory" => memory::measure().await,
             "idle" => idle::measure(effort).await,
+            "trace" => trace::measure(effort).await,
             _ => growth::measure(effort).await,
         };
         rows.extend(measured.with_context(|| format!("section {section}"))?);

@@ -61,9 +61,19 @@ impl Ebb {
     pub(crate) async fn deploy(&self, app: &App) -> Result<()> {
         let folder = self.folder.path().join(app.name);
         app.write(&folder).await?;
+        self.deploy_folder(&folder).await
+    }
+
+    /// Deploys the project of a kind that is an app of its own.
+    pub(crate) async fn deploy_project(&self, kind: Kind) -> Result<Address> {
+        self.deploy_folder(&kind.project()).await?;
+        Ok(self.at(&format!("{}.localhost", kind.name), "/"))
+    }
+
+    async fn deploy_folder(&self, folder: &Path) -> Result<()> {
         let deployed = Command::new(binary()?)
             .args(["deploy", "--yes"])
-            .arg(&folder)
+            .arg(folder)
             .env("EBB_ENDPOINT", &self.endpoint)
             .env("AWS_SHARED_CREDENTIALS_FILE", self.data().join("credentials"))
             .output()

@@ -11,8 +11,9 @@ use tokio::process::Command;
 
 use crate::peers::{self, Peer};
 
-/// From npm. Serverless Framework 3 is the last that runs without an account.
-const NPM: &[&str] = &["@google-cloud/functions-framework@5", "serverless@3", "serverless-offline@13"];
+/// From npm. Serverless Framework 3 is the last that runs without an account; workerd is the version that ebb runs.
+const NPM: &[&str] =
+    &["@google-cloud/functions-framework@5", "serverless@3", "serverless-offline@13", "workerd@1.20261117.1"];
 /// From PyPI.
 const PYPI: &[&str] = &["functions-framework==3.*", "cargo-lambda==1.*", "boto3"];
 /// How long one may take until it listens: one of them is compiled first.
@@ -70,6 +71,24 @@ impl Packages {
             .arg(self.folder.join("python/bin/functions-framework"))
             .args(["--target=hello", &format!("--port={port}"), "--host=127.0.0.1"])
             .current_dir(source("peers/framework"));
+        start(command, port, "/").await
+    }
+
+    /// workerd by itself.
+    pub(crate) async fn workerd(&self) -> Result<Peer> {
+        let project = self.folder.join("worker");
+        std::fs::create_dir_all(&project)?;
+        for file in ["peers/workerd/config.capnp", "functions/worker/index.js"] {
+            let name = Path::new(file).file_name().context("a file")?;
+            std::fs::copy(source(file), project.join(name))?;
+        }
+        let port = free_port()?;
+        // What npm puts there is the program itself.
+        let program = self.folder.join("node_modules/workerd/bin/workerd");
+        let mut command = peers::clean(&program.to_string_lossy());
+        command
+            .args(["serve", "config.capnp", &format!("--socket-addr=http=127.0.0.1:{port}")])
+            .current_dir(project);
         start(command, port, "/").await
     }
 

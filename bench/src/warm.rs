@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::functions::{App, Kind, NODE, NODE_SHARED, PYTHON, RUST, STATIC};
+use crate::functions::{App, Kind, NODE, NODE_SHARED, PYTHON, RUST, STATIC, WORKER};
 use crate::load::{self, Address, Load};
 use crate::ours::Ebb;
 use crate::packages::Packages;
@@ -19,10 +19,15 @@ pub(crate) async fn measure(effort: Effort) -> Result<Vec<Row>> {
     let kinds = [NODE, NODE_SHARED, PYTHON, STATIC, RUST];
     let app = kinds.iter().fold(App::new("warm"), |app, kind| app.several(*kind, 1));
     ebb.deploy(&app).await?;
+    let worker = ebb.deploy_project(WORKER).await?;
     for kind in kinds {
         ebb.api()?.reserve(&app.function(kind, 0), cores * kind.concurrency).await?;
     }
-    let warm = Warm { ours: |kind| vec![ebb.address(&app, kind, 0)], effort, cores };
+    let warm = Warm {
+        ours: |kind| vec![if kind == WORKER { worker.clone() } else { ebb.address(&app, kind, 0) }],
+        effort,
+        cores,
+    };
     let mut rows = warm.against_plain_servers().await?;
     rows.extend(warm.against_packages(&Packages::install().await?).await?);
     ebb.stop().await?;
@@ -84,6 +89,8 @@ impl<F: Fn(Kind) -> Vec<Address>> Warm<F> {
         add(PYTHON, "Google's framework", python, Target::AtLeast(2.0)).await?;
         let cargo_lambda = packages.cargo_lambda().await.map(|peer| vec![peer]);
         add(RUST, "`cargo lambda watch`", cargo_lambda, Target::AtLeast(2.0)).await?;
+        let workerd = packages.workerd().await.map(|peer| vec![peer]);
+        add(WORKER, "plain workerd", workerd, Target::None).await?;
         Ok(rows)
     }
 
@@ -91,10 +98,11 @@ impl<F: Fn(Kind) -> Vec<Address>> Warm<F> {
         let turns = compare(&(self.ours)(kind), &addresses(peers), CONNECTIONS, self.effort).await?;
         let shared =
             if kind.concurrency > 1 { format!(" of {} events", kind.concurrency) } else { String::new() };
+        let instances = if kind == WORKER { 1 } else { self.cores };
         let what = format!(
             "warm {} over HTTP, {CONNECTIONS} connections, {} instances{shared}, against {} of {name}",
             kind.name,
-            self.cores,
+            instances,
             peers.len()
         );
         Ok(turns.row(what, "req/s", target, |load| load.throughput))

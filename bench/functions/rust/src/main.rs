@@ -9,5 +9,9 @@ async fn main() -> Result<(), Error> {
 }
 
 async fn handler(_event: LambdaEvent<Value>) -> Result<Value, Error> {
-    Ok(json!({"statusCode": 200, "headers": {"content-type": "text/plain"}, "body": "hello"}))
+    // With every member: `cargo lambda watch` takes no answer without.
+    Ok(json!({
+        "statusCode": 200, "headers": {"content-type": "text/plain"}, "multiValueHeaders": {}, "cookies": [],
+        "isBase64Encoded": false, "body": "hello",
+    }))
 }

@@ -1,7 +1,7 @@
 //! The instances of one version: which are idle, who waits for one, how many are on their way.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -19,6 +19,10 @@ use crate::provisioned::Provisioning;
 /// has ended, as far as instances that became free meanwhile leave anybody waiting.
 const STARTS_AT_ONCE: usize = 64;
 
+/// What an instance of a version of which there was none is taken to need, where it may have more, in MiB: the least that a
+/// function can have.
+const UNKNOWN_MIB: u32 = 128;
+
 /// How long the events may go on that run in the only instance of a version that was replaced.
 const LAST_EVENTS_TIME: Duration = Duration::from_secs(5);
 
@@ -33,6 +37,8 @@ pub(crate) struct Pool {
     uses: AtomicU64,
     /// How long the last start took, in nanoseconds.
     start_took: AtomicU64,
+    /// The most memory that one of its instances was seen to have used, in MiB; 0 before the first.
+    peak_mib: AtomicU32,
     /// Wakes those that wait when an instance ended: there is room for another.
     pub(super) ended: Notify,
     /// How the starts of provisioned instances stand.
@@ -84,6 +90,7 @@ impl Pool {
             links,
             uses: AtomicU64::new(0),
             start_took: AtomicU64::new(0),
+            peak_mib: AtomicU32::new(0),
             ended: Notify::new(),
             provisioning: Mutex::default(),
             state: Mutex::default(),
@@ -174,6 +181,15 @@ impl Pool {
         Duration::from_nanos(self.start_took.load(Relaxed))
     }
 
+    /// What one more instance will use, in MiB: as much as those before it.
+    pub(super) fn expected_mib(&self) -> u32 {
+        let most = self.version.settings.memory_mib;
+        match self.peak_mib.load(Relaxed) {
+            0 => most.min(UNKNOWN_MIB),
+            peak => most.min(peak),
+        }
+    }
+
     /// Remembers how long a start took.
     pub(super) fn note_start(&self, took: Duration) {
         self.start_took.store(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX), Relaxed);
@@ -245,6 +261,7 @@ impl Pool {
 
     /// An event has left an instance, which is ready for another.
     pub(super) fn give_back(self: &Arc<Self>, pooled: Arc<Pooled>) {
+        self.peak_mib.fetch_max(pooled.known_memory(), Relaxed);
         let state = self.lock();
         pooled.leave();
         self.offer(state, pooled, false);

@@ -73,7 +73,7 @@ impl Reclaim {
     }
 
     /// Ends idle instances until one with `needed_mib` fits or none is left. What an instance takes is the most it has
-    /// used; a new one is counted with what it may use.
+    /// used; a new one is counted with what those of its version before it have.
     pub(crate) fn make_room(&self, shared: &Shared, needed_mib: u32) {
         let Some(budget) = self.budget_mib else { return };
         let mut used = u64::from(needed_mib);

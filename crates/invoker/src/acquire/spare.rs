@@ -22,7 +22,7 @@ pub(crate) fn where_lacking(shared: &Arc<Shared>, pool: &Arc<Pool>, most: u32) {
     let (shared, pool) = (shared.clone(), pool.clone());
     shared.tasks.clone().spawn(async move {
         let stopped = shared.stop.run_until_cancelled(tokio::time::sleep(PAUSE)).await.is_none();
-        let room = !stopped && shared.reclaim.has_room(&shared, pool.version.settings.memory_mib);
+        let room = !stopped && shared.reclaim.has_room(&shared, pool.expected_mib());
         if pool.begin_spare(in_use, most, room) {
             let plan = Boot::spare(&shared, &pool);
             start::counted(shared, pool, most, plan).await;

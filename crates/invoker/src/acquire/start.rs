@@ -165,7 +165,7 @@ pub(crate) async fn boot(
 }
 
 async fn start(shared: &Arc<Shared>, pool: &Arc<Pool>, plan: Boot) -> Result<Arc<Pooled>, BootError> {
-    shared.reclaim.make_room(shared, pool.version.settings.memory_mib);
+    shared.reclaim.make_room(shared, pool.expected_mib());
     // Before its key is made.
     let age = Age::begin(&shared.clock);
     let spec = spec(shared, pool, &plan).await.map_err(BootError::Platform)?;

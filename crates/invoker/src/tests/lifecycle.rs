@@ -187,13 +187,13 @@ async fn a_reader_that_goes_away_does_not_stop_the_function() {
 
 #[tokio::test]
 async fn idle_instances_make_room_within_the_memory_budget() {
-    let config = InvokerConfig { memory_budget_mib: Some(250), ..InvokerConfig::default() };
+    let config = InvokerConfig { memory_budget_mib: Some(200), ..InvokerConfig::default() };
     let world = World::with(config).await;
     for name in ["a", "b", "c"] {
         world.put(world.function(name));
     }
     for name in ["a", "b", "c"] {
-        // Each takes 40 MiB, and a start may need 192.
+        // Each takes 40 MiB, and the first start of each is taken to need 128.
         world.invoker.invoke(World::event_of(name, "{}"), Delivery::Whole).await.unwrap();
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
@@ -203,9 +203,27 @@ async fn idle_instances_make_room_within_the_memory_budget() {
 }
 
 #[tokio::test]
+async fn a_version_that_is_known_makes_room_for_what_it_uses_only() {
+    let config = InvokerConfig { memory_budget_mib: Some(170), ..InvokerConfig::default() };
+    let world = World::with(config).await;
+    let invoke = async |name: &str| {
+        let event = World::event_of(name, r#"{"sleep_ms": 1000}"#);
+        world.invoker.invoke(event, Delivery::Whole).await.unwrap();
+    };
+    for name in ["a", "b"] {
+        world.put(world.function(name));
+        invoke(name).await;
+    }
+    // A second of `a` takes 40 MiB more, as the first does, and not the 192 that it may: `b` stays.
+    tokio::join!(invoke("a"), invoke("a"));
+    assert_eq!(world.runtime.started(), 3);
+    assert!(!world.runtime.calls().iter().any(|call| call.starts_with("shutdown")));
+}
+
+#[tokio::test]
 async fn what_is_used_often_or_dear_to_start_stays_longest() {
     let check = async |uses: [usize; 3], init_ms: [u64; 3], expected: &str| {
-        let config = InvokerConfig { memory_budget_mib: Some(300), ..InvokerConfig::default() };
+        let config = InvokerConfig { memory_budget_mib: Some(240), ..InvokerConfig::default() };
         let world = World::with(config).await;
         world.runtime.script(init_ms.map(|millis| Init::Ready(Duration::from_millis(millis))));
         for (name, uses) in ["a", "b", "c"].into_iter().zip(uses) {
@@ -216,7 +234,7 @@ async fn what_is_used_often_or_dear_to_start_stays_longest() {
             }
         }
         world.put(world.function("d"));
-        // Of 300 MiB three instances take 120, and a start may need 192: one has to go for the fourth.
+        // Of 240 MiB three instances take 120, and a first start is taken to need 128: one has to go for the fourth.
         world.invoker.invoke(World::event_of("d", "{}"), Delivery::Whole).await.unwrap();
         let ended: Vec<_> =
             world.runtime.calls().into_iter().filter(|call| call.starts_with("shutdown")).collect();

@@ -48,7 +48,7 @@ async fn there_is_none_where_it_gains_little_or_must_not_be() {
     check(90, None, InvokerConfig::default()).await;
     check(500, Some(1), InvokerConfig::default()).await;
     check(500, None, InvokerConfig { spare_from: None, ..InvokerConfig::default() }).await;
-    check(500, None, InvokerConfig { memory_budget_mib: Some(200), ..InvokerConfig::default() }).await;
+    check(500, None, InvokerConfig { memory_budget_mib: Some(70), ..InvokerConfig::default() }).await;
 }
 
 #[tokio::test]
