@@ -177,6 +177,30 @@ def test_static_files_come_before_the_worker(worker):
     assert (get("/none").status_code, get("/none").text) == (404, "lost")
 
 
+def test_files_say_where_others_moved_and_what_headers_they_have(worker):
+    get = worker({"wrangler.toml": wrangler('[assets]\ndirectory = "public"\n'),
+                  "index.js": "export default { fetch: () => new Response('worker') };",
+                  "public/index.html": "home", "public/a/b.html": "b", "public/secure/x.txt": "x",
+                  "public/_redirects": "# moved\n/home / 301\n/u/:name/* /users/:name/:splat?x=1\n/alias /a/b 200\n",
+                  "public/_headers": "/*\n  X-Frame-Options: DENY\n/secure/*\n  ! X-Frame-Options\n  X-Path: :splat\n"})
+    assert (get("/home").status_code, get("/home").headers["location"]) == (301, "/")
+    assert get("/u/ada/c/d").headers["location"] == "/users/ada/c/d?x=1" and get("/u/ada/c").status_code == 302
+    assert get("/alias").text == "b"
+    assert get("/").headers["x-frame-options"] == "DENY" and "x-frame-options" not in get("/none").headers
+    secure = get("/secure/x.txt")
+    assert "x-frame-options" not in secure.headers and secure.headers["x-path"] == "x.txt"
+    assert get("/_headers").text == "worker"
+
+
+def test_a_worker_of_the_older_syntax(worker):
+    get = worker({"wrangler.toml": wrangler('[vars]\nGREETING = "hi"\n'), "index.js": """
+        addEventListener('fetch', (event) => event.respondWith(answer(event)));
+        async function answer({ request, waitUntil }) {
+          return new Response(GREETING + ' ' + new URL(request.url).pathname);
+        }"""})
+    assert get("/a").text == "hi /a"
+
+
 def test_the_cache_keeps_what_may_be_kept(worker):
     get = worker({"wrangler.toml": wrangler(), "index.js": """
         export default { async fetch(request) {

@@ -168,6 +168,7 @@ impl Platform {
             },
         )
         .with_websites(Arc::new(Sites(s3)));
+        api_port.set_gateway(gateway.clone());
         let platform = Self {
             store,
             invoker,

@@ -270,6 +270,7 @@ impl AppRoutes for Routes {
             query: request.query,
             host: request.host,
             header: &header,
+            inside: request.inside,
         };
         let Some(Target { to, headers }) = self.0.route(app, &seen) else {
             return AppRoute { to: RouteMatch::NoApp, headers: HeaderMap::new() };

@@ -4,15 +4,16 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use ebb_invoker::Delivery;
+use ebb_invoker::{Delivery, Tunnel};
 use ebb_model::{
     FunctionReference, Invocation, InvokeMode, RequestId, Response as FunctionResponse, TraceHeader, Trigger,
     UrlAuth, UrlCors,
 };
-use http::header::{CONTENT_LENGTH, LOCATION};
+use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, UPGRADE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body::Body;
+use hyper::upgrade::OnUpgrade;
 use tokio::sync::mpsc;
 
 use crate::answer::AnswerBody;
@@ -20,7 +21,7 @@ use crate::config::GatewayConfig;
 use crate::cors;
 use crate::files;
 use crate::host::{self, Host};
-use crate::http_api::{self, ApiEdge, Found};
+use crate::http_api::{self, ApiEdge, Found, websocket};
 use crate::payload::{self, EventSource, RouteFields};
 use crate::ports::{
     AppFile, AppRequest, AppRoute, AppRoutes, Caller, Functions, RequestAuthenticator, RouteMatch,
@@ -30,6 +31,7 @@ use crate::refusal::Refusal;
 use crate::request_body;
 use crate::sockets::Sockets;
 use crate::stream::{PIECES_IN_FLIGHT, StreamedBody};
+use crate::tunnel;
 
 /// The two ends of a connection.
 #[derive(Debug, Clone, Copy)]
@@ -37,6 +39,10 @@ pub(crate) struct Connection {
     pub(crate) peer: SocketAddr,
     pub(crate) local: SocketAddr,
 }
+
+/// A mark of requests that an app makes of itself, from behind the functions that stand in front of it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Inside;
 
 /// Everything that requests share.
 pub(crate) struct Edge {
@@ -90,7 +96,7 @@ impl Edge {
     {
         let id = RequestId::random();
         let (mut parts, body) = request.into_parts();
-        let upgrade = parts.extensions.remove::<hyper::upgrade::OnUpgrade>();
+        let upgrade = parts.extensions.remove::<OnUpgrade>();
         if let Some(websites) = &self.websites
             && let Some(page) = websites.answer(&parts).await
         {
@@ -111,7 +117,7 @@ impl Edge {
                     .and_then(|c| cors::preflight(c, &parts.method, &parts.headers))
                 {
                     Some(preflight) => Ok(preflight),
-                    None => self.run(id, &parts, body, &target, connection).await,
+                    None => self.run((id, connection), (&parts, upgrade), body, &target).await,
                 };
                 answered.unwrap_or_else(|refusal| {
                     let mut response = refusal.into_response(id);
@@ -186,6 +192,7 @@ impl Edge {
             query: parts.uri.query().unwrap_or_default(),
             host: &domain,
             headers: &parts.headers,
+            inside: parts.extensions.get::<Inside>().is_some(),
         };
         let AppRoute { to, headers } = self.apps.route(&app, &request);
         match to {
@@ -232,11 +239,10 @@ impl Edge {
 
     async fn run<B>(
         &self,
-        id: RequestId,
-        parts: &Parts,
+        (id, connection): (RequestId, Connection),
+        (parts, upgrade): (&Parts, Option<OnUpgrade>),
         body: B,
         target: &Target,
-        connection: Connection,
     ) -> Result<Response<AnswerBody>, Refusal>
     where
         B: Body<Data = Bytes> + Unpin,
@@ -272,10 +278,13 @@ impl Edge {
         })?;
         let function = target.function.clone();
         let invocation = Invocation::of_request(id, trace.clone(), function, event, Trigger::Http);
-        let mut response = match target.mode {
+        let mut response = match (target.mode, upgrade.filter(|_| websocket::is_upgrade(parts))) {
             _ if target.background => self.accept(invocation).await?,
-            InvokeMode::Buffered => self.whole(invocation).await?,
-            InvokeMode::ResponseStream => self.stream(invocation, parts.method == Method::HEAD).await?,
+            (InvokeMode::Buffered, _) => self.whole(invocation).await?,
+            (InvokeMode::ResponseStream, Some(upgrade)) => self.tunnel(invocation, upgrade).await?,
+            (InvokeMode::ResponseStream, None) => {
+                self.stream(invocation, parts.method == Method::HEAD).await?
+            }
         };
         finish(&mut response, id, &trace);
         for (name, value) in &target.headers {
@@ -348,6 +357,10 @@ impl Edge {
         let (sender, parts) = mpsc::channel(PIECES_IN_FLIGHT);
         let running = self.functions.invoke(invocation, Delivery::Stream(sender));
         let (prelude, mut body) = StreamedBody::start(id, running, parts).await?;
+        if prelude.status.is_informational() {
+            tracing::info!(request_id = %id, "a function switched protocols, and nobody had asked for it");
+            return Err(Refusal::FunctionFailed);
+        }
         let body = if head_only || has_no_body(prelude.status) {
             // Nobody will read it, and dropping it now would give the invocation up.
             body.discard().await;
@@ -358,6 +371,36 @@ impl Edge {
         let mut response = Response::new(body);
         *response.status_mut() = prelude.status;
         *response.headers_mut() = prelude.headers;
+        Ok(response)
+    }
+}
+
+impl Edge {
+    /// Lets the function decide whether the connection becomes a WebSocket; where it does, bytes go both ways from then on.
+    async fn tunnel(
+        &self,
+        invocation: Invocation,
+        upgrade: OnUpgrade,
+    ) -> Result<Response<AnswerBody>, Refusal> {
+        let id = invocation.id;
+        let (answer, parts) = mpsc::channel(PIECES_IN_FLIGHT);
+        let (from_client, sent) = mpsc::channel(PIECES_IN_FLIGHT);
+        let running = self.functions.invoke(invocation, Delivery::Tunnel(Tunnel { answer, sent }));
+        let (prelude, body) = StreamedBody::start(id, running, parts).await?;
+        let agreed = prelude.status == StatusCode::SWITCHING_PROTOCOLS;
+        let mut response = Response::new(AnswerBody::empty());
+        *response.status_mut() = prelude.status;
+        *response.headers_mut() = prelude.headers;
+        if agreed {
+            let headers = response.headers_mut();
+            headers.remove(CONTENT_TYPE);
+            headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+            headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+            let stopping = self.sockets.stopping();
+            self.sockets.spawn(tunnel::run(upgrade, from_client, body, stopping));
+        } else {
+            *response.body_mut() = AnswerBody::Streamed(Box::new(body));
+        }
         Ok(response)
     }
 }
@@ -396,7 +439,7 @@ fn finish(response: &mut Response<AnswerBody>, id: RequestId, trace: &TraceHeade
     }
     if has_no_body(response.status()) {
         *response.body_mut() = AnswerBody::empty();
-        response.headers_mut().remove(http::header::CONTENT_TYPE);
+        response.headers_mut().remove(CONTENT_TYPE);
     }
 }
 

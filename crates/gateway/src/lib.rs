@@ -28,6 +28,7 @@ mod sockets;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod tunnel;
 mod write_deadline;
 
 pub use config::{GatewayConfig, Limits};

@@ -85,6 +85,8 @@ pub struct AppRequest<'a> {
     pub host: &'a str,
     /// The headers.
     pub headers: &'a HeaderMap,
+    /// Whether the functions that stand in front of the app have had it already.
+    pub inside: bool,
 }
 
 /// What [`AppRoutes::route`] found.

@@ -26,6 +26,8 @@ fn function(name: &str, route: &str, before_files: bool) -> PlannedFunction {
         server: None,
         background: false,
         before_files,
+        except: Vec::new(),
+        front: Vec::new(),
         package: Digest::of(b""),
     }
 }
@@ -60,7 +62,8 @@ fn edge() -> AppEdge {
 fn check(target: &str, expected: &str) {
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let header = |_: &str| None;
-    let request = EdgeRequest { method: "GET", path, query, host: "a.localhost", header: &header };
+    let request =
+        EdgeRequest { method: "GET", path, query, host: "a.localhost", header: &header, inside: false };
     let (found, headers) = edge().find(&request);
     let mut shown = match found {
         Destination::Nowhere => "nowhere".to_owned(),
@@ -95,6 +98,41 @@ fn rules_files_and_functions_are_tried_in_order() {
     check("/store?id=5", "301 /item/5?z");
     check("/store", "404.html 404");
     check("/../etc/passwd", "404.html 404");
+}
+
+#[test]
+fn functions_in_front_come_first_and_those_for_all_paths_last() {
+    let mut plan = Plan::new("a");
+    let front = vec![Pattern("/guarded(/.*)?".to_owned())];
+    plan.functions = vec![
+        PlannedFunction { front, routes: Vec::new(), ..function("front", "/x", false) },
+        function("rest", "/*", false),
+        PlannedFunction {
+            except: vec![Pattern("/part/none".to_owned())],
+            ..function("part", "/part/*", true)
+        },
+    ];
+    plan.rules = vec![rule("/moved", redirect("/"), false), rule("/guarded", redirect("/x"), true)];
+    let edge = AppEdge::of(&plan);
+    let check = |path: &str, inside: bool, expected: &str| {
+        let header = |_: &str| None;
+        let request =
+            EdgeRequest { method: "GET", path, query: "", host: "a.localhost", header: &header, inside };
+        let shown = match edge.find(&request).0 {
+            Destination::Function(to) => to.function.to_string(),
+            Destination::Answer { status, .. } => status.to_string(),
+            other => format!("{other:?}"),
+        };
+        assert_eq!(shown, expected, "{path} {inside}");
+    };
+    check("/guarded", false, "a-front");
+    check("/guarded/x", false, "a-front");
+    check("/guarded", true, "301");
+    check("/guarded/x", true, "a-rest");
+    check("/moved", false, "301");
+    check("/other", false, "a-rest");
+    check("/part/a", false, "a-part");
+    check("/part/none", false, "a-rest");
 }
 
 #[test]

@@ -104,6 +104,7 @@ fn parse(path: &Path, text: &str) -> Result<Description, ProjectError> {
         name: manifest.name,
         functions,
         files: files.collect::<Result<_, _>>().map_err(wrong)?,
+        own_files: false,
         short_html: manifest.short_html,
         rules: manifest.rule,
         schedules,
@@ -167,6 +168,8 @@ fn source_function(
         server,
         background: table.background,
         before_files: table.before_files,
+        except: Vec::new(),
+        front: Vec::new(),
         ..SourceFunction::only(&folder)
     })
 }

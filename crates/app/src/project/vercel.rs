@@ -59,14 +59,42 @@ pub(super) fn describe(folder: &Path, _marker: &Path) -> Result<Description, Pro
     let own = folder.join("public");
     if own.is_dir() {
         description.files.push(own);
-    } else if folder.join("index.html").is_file() {
-        description.ignore("index.html", "files are served from `public`; move it there");
+    } else if has_page(folder)? {
+        description.own_files = true;
     }
     read_file(folder, &mut description)?;
-    if description.functions.is_empty() && description.files.is_empty() {
+    if description.functions.is_empty() && description.files.is_empty() && !description.own_files {
         return Err(ProjectError::NothingFound(folder.to_owned()));
     }
     Ok(description)
+}
+
+/// Whether the folder itself holds pages: without a folder `public` they are the site.
+fn has_page(folder: &Path) -> Result<bool, ProjectError> {
+    let is_page = |path: &PathBuf| path.is_file() && path.extension().is_some_and(|kind| kind == "html");
+    Ok(entries(folder)?.iter().any(is_page))
+}
+
+/// Whether a file of a project without a folder `public` is served: sources of functions, settings and what was installed
+/// are not.
+pub(super) fn is_published(path: &str) -> bool {
+    const SETTINGS: &[&str] = &[
+        "package.json",
+        "package-lock.json",
+        "npm-shrinkwrap.json",
+        "yarn.lock",
+        "pnpm-lock.yaml",
+        "bun.lock",
+        "vercel.json",
+        "tsconfig.json",
+        "requirements.txt",
+        "pyproject.toml",
+        "Pipfile",
+        "Pipfile.lock",
+    ];
+    let hidden = path.split('/').any(|part| part.starts_with('.') || part == "node_modules");
+    let middleware = path.strip_prefix("middleware.").is_some_and(|kind| !kind.contains('/'));
+    !(hidden || middleware || path.starts_with("api/") || SETTINGS.contains(&path))
 }
 
 /// Every file of `api` is a function at its path, but for those that begin with `_` or `.` and type declarations.
@@ -99,6 +127,11 @@ fn walk(root: &Path, folder: &Path, path: &str, description: &mut Description) -
             return Err(ProjectError::Route { file: entry, why });
         }
         function.routes.push(route);
+        if stem == "index" {
+            // Rewrites name it by its file, too.
+            let named = route_of(&format!("{own}/index"));
+            function.routes.push(named.map_err(|why| ProjectError::Route { file: entry.clone(), why })?);
+        }
         while description.functions.iter().any(|other| other.name == function.name) {
             function.name.push('x');
         }
@@ -180,6 +213,7 @@ pub(super) fn read_file(folder: &Path, description: &mut Description) -> Result<
     }
     for function in &mut description.functions {
         function.environment.extend(file.env.clone());
+        function.environment.entry("NODE_ENV".to_owned()).or_insert_with(|| "production".to_owned());
         apply_limits(function, &file.functions, folder);
     }
     add_rules(&file, description).map_err(wrong)?;
@@ -262,7 +296,14 @@ fn add_rules(file: &File, description: &mut Description) -> Result<(), String> {
         if !to.starts_with('/') {
             return Err(format!("a rewrite to another host is not built yet: {to}"));
         }
-        add(value, Action::Rewrite { to: path_pattern::target(&to), status: None }, false)?;
+        add(
+            value,
+            Action::Rewrite {
+                to: path_pattern::rewrite_target(&text(value, "source").unwrap_or_default(), &to),
+                status: None,
+            },
+            false,
+        )?;
     }
     let moved = |from: &str, to: &str| Rule {
         from: Pattern(from.to_owned()),
