@@ -247,7 +247,6 @@ def test_a_worker_that_never_ends_is_replaced_and_others_feel_nothing(worker, se
 
 def test_what_cannot_be_deployed_is_named(worker):
     for extra, words in (('[[durable_objects.bindings]]\nname = "A"\nclass_name = "A"\n', "which no migration makes"),
-                         ('[[durable_objects.bindings]]\nname = "A"\nclass_name = "A"\nscript_name = "x"\n', "script_name"),
                          ('[[queues.consumers]]\nqueue = "q"\nmax_batch_size = 1000\n', "max_batch_size"),
                          ('[assets]\ndirectory = "x"\nhtml_handling = "never"\n', "html_handling"),
                          ("[ai]\nbinding = \"AI\"\n", "ai: ebb has no such binding")):
@@ -488,6 +487,40 @@ def test_a_consumer_gets_batches_and_says_what_failed(worker, server):
     seen = get("/").json()
     assert set(seen) == {"once-1", "again-1", "again-2", "late-1", "late-2", "never-1", "never-2", "never-3"}
     assert set(seen.values()) == {queue}
+
+
+def test_objects_of_another_worker(worker):
+    owner = worker({"wrangler.toml": wrangler("""
+        [[durable_objects.bindings]]
+        name = "COUNTERS"
+        class_name = "Counter"
+        [[migrations]]
+        tag = "v1"
+        new_sqlite_classes = ["Counter"]
+        """), "index.js": """
+        import { DurableObject } from 'cloudflare:workers';
+        export class Counter extends DurableObject {
+          async add(by) { const value = ((await this.ctx.storage.get('value')) ?? 0) + by; await this.ctx.storage.put('value', value); return value; }
+          fail() { throw new RangeError('too far'); }
+          async fetch(request) { return new Response(`${request.method} ${await request.text()} ${await this.add(0)}`, { status: 201 }); }
+        }
+        export default { fetch: async (r, env) => new Response(await env.COUNTERS.getByName('a').add(1)) };"""})
+    other = worker({"wrangler.toml": wrangler(f"""
+        [[durable_objects.bindings]]
+        name = "COUNTERS"
+        class_name = "Counter"
+        script_name = "{owner.name}"
+        """), "index.js": """
+        export default { async fetch(request, env) {
+          const stub = env.COUNTERS.get(env.COUNTERS.idFromName('a'));
+          const answer = await stub.fetch('http://object/', { method: 'PUT', body: 'text' });
+          const failed = await stub.fail().catch((error) => `${error.name} ${error.message}`);
+          const again = env.COUNTERS.get(env.COUNTERS.idFromString(String(stub.id)));
+          return Response.json([await stub.add(2), answer.status, await answer.text(), failed, stub.id.name, await again.add(0), await env.COUNTERS.get(env.COUNTERS.newUniqueId()).add(5)]);
+        } };"""})
+    assert owner("/").text == "1"
+    assert other("/").json() == [3, 201, "PUT text 1", "RangeError too far", "a", 3, 5]
+    assert owner("/").text == "4"
 
 
 def test_workers_call_each_other(worker):

@@ -20,7 +20,7 @@ use super::error::ProjectError;
 use super::install::Added;
 use super::{Package, Packed, Project, pack, sdk};
 use crate::plan::{Ignored, Plan, app_name_of};
-use crate::stack::StackInput;
+use crate::stack::{StackInput, not_a_runtime};
 use crate::template::{Fault, Node, parse};
 use variables::Variables;
 
@@ -221,7 +221,7 @@ impl Service<'_> {
         let runtime_line = runtime.as_ref().map_or(line, |node| node.line);
         let runtime = runtime.and_then(|node| node.scalar()).unwrap_or_else(|| "nodejs20.x".to_owned());
         if RuntimeName::parse(&runtime).is_err() {
-            return Err(Fault::new(runtime_line, format!("{name}: {runtime} is no runtime of Lambda")));
+            return Err(Fault::new(runtime_line, format!("{name}: {}", not_a_runtime(&runtime))));
         }
         let own_name = function.get("name").and_then(Node::scalar);
         let mut properties = json!({

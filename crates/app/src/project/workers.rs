@@ -51,6 +51,8 @@ const PARTS: &[(&str, &str)] = &[
     ("kv.js", include_str!("../../../../runtimes/workerd/kv.js")),
     ("d1.js", include_str!("../../../../runtimes/workerd/d1.js")),
     ("queue.js", include_str!("../../../../runtimes/workerd/queue.js")),
+    ("objects.js", include_str!("../../../../runtimes/workerd/objects.js")),
+    ("objects_binding.js", include_str!("../../../../runtimes/workerd/objects_binding.js")),
     ("r2.js", include_str!("../../../../runtimes/workerd/r2.js")),
     ("rpc.js", include_str!("../../../../runtimes/workerd/rpc.js")),
     ("s3.js", include_str!("../../../../runtimes/workerd/s3.js")),

@@ -397,14 +397,6 @@ fn check(worker: &Wrangler) -> Result<(), String> {
     for consumer in &worker.queues.consumers {
         check_consumer(consumer).map_err(|why| format!("queues.consumers ({}): {why}", consumer.queue))?;
     }
-    for binding in &worker.durable_objects.bindings {
-        if binding.script_name.as_ref().is_some_and(|script| Some(script) != worker.name.as_ref()) {
-            return Err(format!(
-                "durable_objects ({}): ebb does not share objects of another worker yet (script_name)",
-                binding.name
-            ));
-        }
-    }
     for rule in &worker.rules {
         one_of("rules.type", &rule.kind, RULE_TYPES)?;
     }
