@@ -50,9 +50,9 @@ pub enum Action {
         /// 301, 302, 303, 307 or 308.
         status: u16,
     },
-    /// Answers as another path of the app would.
+    /// Answers as another path of the app would, or as a URL of another host does.
     Rewrite {
-        /// Which: a path, and a query that is added to the request's.
+        /// Which: a path or a URL, and a query that is added to the request's.
         to: String,
         /// The status of a file that answers, where it is not 200.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -121,6 +121,8 @@ pub enum Destination {
     Function(ToFunction),
     /// To a file.
     File(ToFile),
+    /// To another host, whose answer is the app's: the URL.
+    Proxy(String),
     /// Elsewhere, or nowhere by an explicit rule: a status, and a location for redirects.
     Answer {
         /// The status.
@@ -321,6 +323,12 @@ impl AppEdge {
                 }
                 Action::Rewrite { to, status } => {
                     let to = fill(to, &captures);
+                    if to.starts_with("http://") || to.starts_with("https://") {
+                        let (url, query) = to.split_once('?').unwrap_or((&to, ""));
+                        let query = merged(query, request.query);
+                        let mark = if query.is_empty() { "" } else { "?" };
+                        return Some(Destination::Proxy(format!("{url}{mark}{query}")));
+                    }
                     let status = Some(status.unwrap_or(200));
                     let found = self
                         .lookup(request, &to, status)

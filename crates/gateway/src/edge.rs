@@ -9,9 +9,10 @@ use ebb_model::{
     FunctionReference, Invocation, InvokeMode, RequestId, Response as FunctionResponse, TraceHeader, Trigger,
     UrlAuth, UrlCors,
 };
+use ebb_sources::https::HttpsClient;
 use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, UPGRADE};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use http_body::Body;
 use hyper::upgrade::OnUpgrade;
 use tokio::sync::mpsc;
@@ -27,6 +28,7 @@ use crate::ports::{
     AppFile, AppRequest, AppRoute, AppRoutes, Caller, Functions, RequestAuthenticator, RouteMatch,
     SignedRequest, Websites,
 };
+use crate::proxy;
 use crate::refusal::Refusal;
 use crate::request_body;
 use crate::sockets::Sockets;
@@ -54,6 +56,8 @@ pub(crate) struct Edge {
     pub(crate) apis: Option<ApiEdge>,
     /// Connections that became WebSockets.
     pub(crate) sockets: Sockets,
+    /// Asks other hosts.
+    pub(crate) upstream: HttpsClient,
     /// Websites of buckets, where there are buckets.
     pub(crate) websites: Option<Arc<dyn Websites>>,
 }
@@ -81,6 +85,7 @@ enum Way<'a> {
     Api(Box<Found>, &'a ApiEdge),
     Function(Box<Target>),
     File(AppFile, HeaderMap),
+    Proxy(Uri, HeaderMap),
     Answer { status: StatusCode, location: Option<HeaderValue>, headers: HeaderMap },
 }
 
@@ -126,6 +131,14 @@ impl Edge {
                     }
                     response
                 })
+            }
+            Ok(Way::Proxy(url, headers)) => {
+                let answered = self.pass_on(id, &parts, body, url, connection).await;
+                let mut response = answered.unwrap_or_else(|refusal| refusal.into_response(id));
+                for (name, value) in &headers {
+                    response.headers_mut().insert(name.clone(), value.clone());
+                }
+                response
             }
             Ok(Way::File(file, headers)) => self.file(id, &parts, &file, headers).await,
             Ok(Way::Answer { status, location, headers }) => plain_answer(status, location, headers),
@@ -214,6 +227,7 @@ impl Edge {
                 headers,
             }))),
             RouteMatch::File(file) => Ok(Way::File(file, headers)),
+            RouteMatch::Proxy(url) => Ok(Way::Proxy(url, headers)),
             RouteMatch::Answer { status, location } => Ok(Way::Answer { status, location, headers }),
         }
     }
@@ -376,6 +390,26 @@ impl Edge {
 }
 
 impl Edge {
+    /// Has another host answer.
+    async fn pass_on<B>(
+        &self,
+        id: RequestId,
+        parts: &Parts,
+        body: B,
+        url: Uri,
+        connection: Connection,
+    ) -> Result<Response<AnswerBody>, Refusal>
+    where
+        B: Body<Data = Bytes> + Unpin,
+    {
+        let body = request_body::read(body, &parts.headers, &self.config.limits).await?;
+        let client = connection.peer.ip().to_canonical();
+        proxy::pass(&self.upstream, parts, body, (url, client)).await.map_err(|error| {
+            tracing::warn!(request_id = %id, error, "the host that an app's rule leads to failed");
+            Refusal::Unreachable
+        })
+    }
+
     /// Lets the function decide whether the connection becomes a WebSocket; where it does, bytes go both ways from then on.
     async fn tunnel(
         &self,

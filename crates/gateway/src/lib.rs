@@ -21,6 +21,7 @@ mod host;
 mod http_api;
 mod payload;
 mod ports;
+mod proxy;
 mod refusal;
 mod request_body;
 mod server;

@@ -109,6 +109,8 @@ pub enum RouteMatch {
     Function(RouteTarget),
     /// A file answers it.
     File(AppFile),
+    /// Another host answers it: the URL.
+    Proxy(Uri),
     /// It is answered with a status, and a location for redirects.
     Answer {
         /// The status.

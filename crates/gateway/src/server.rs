@@ -9,6 +9,7 @@ use bytes::Bytes;
 use ebb_invoker::Invoker;
 use ebb_sources::bus::EventBuses;
 use ebb_sources::http_api::HttpApis;
+use ebb_sources::https::HttpsClient;
 use ebb_sources::queue::Queues;
 use http::{Request, Response};
 use http_body_util::{BodyExt as _, Full};
@@ -75,8 +76,8 @@ impl Gateway {
         apps: Arc<dyn AppRoutes>,
         apis: Option<ApiEdge>,
     ) -> Self {
-        let sockets = Sockets::default();
-        let edge = Edge { config, functions, authenticator, apps, apis, sockets, websites: None };
+        let (sockets, upstream) = (Sockets::default(), HttpsClient::default());
+        let edge = Edge { config, functions, authenticator, apps, apis, sockets, upstream, websites: None };
         Self { edge: Arc::new(edge) }
     }
 

@@ -43,6 +43,7 @@ fn edge() -> AppEdge {
         rule("/old/(?<rest>.*)", redirect("/new/{rest}"), true),
         rule("/docs/moved", redirect("https://example.com/x?y=1"), false),
         rule("/about", redirect("/never"), false),
+        rule("/there/(?<rest>.*)", rewrite("https://example.com/x/{rest}?k=1"), false),
         rule("/blog/(?<slug>[^/]+)", rewrite("/api/post?slug={slug}"), false),
         rule("/((?!api/|docs).*)\\.md", rewrite("/api/md/{1}"), false),
         rule("/api/.*", Action::Headers(vec![("x-a".to_owned(), "1".to_owned())]), false),
@@ -73,6 +74,7 @@ fn check(target: &str, expected: &str) {
         },
         Destination::File(file) => format!("{} {}", file.path, file.status),
         Destination::Answer { status, location } => format!("{status} {}", location.unwrap_or_default()),
+        Destination::Proxy(url) => format!("proxy {url}"),
     };
     for (name, value) in headers {
         shown += &format!(" [{name}: {value}]");
@@ -92,6 +94,7 @@ fn rules_files_and_functions_are_tried_in_order() {
     check("/api/y", "a-api [x-a: 1]");
     check("/old/a/b?q=1", "301 /new/a/b?q=1");
     check("/docs/moved?q=1", "301 https://example.com/x?y=1");
+    check("/there/a/b?q=2&k=3", "proxy https://example.com/x/a/b?k=1&q=2");
     check("/blog/one?slug=no&q=2", "a-api as /api/post slug=one&q=2");
     check("/readme.md", "a-api as /api/md/readme ");
     check("/docs/readme.md", "404.html 404");

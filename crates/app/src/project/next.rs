@@ -301,7 +301,7 @@ fn redirect(value: &Value) -> Option<Rule> {
 }
 
 fn rewrite(value: &Value) -> Option<Rule> {
-    let to = text(value, "destination").filter(|to| to.starts_with('/'))?;
+    let to = text(value, "destination").filter(|to| to.starts_with('/') || to.contains("://"))?;
     rule(
         value,
         Action::Rewrite { to: path_pattern::rewrite_target(text(value, "source")?, to), status: None },

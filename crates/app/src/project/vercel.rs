@@ -293,8 +293,8 @@ fn add_rules(file: &File, description: &mut Description) -> Result<(), String> {
     }
     for value in &file.rewrites {
         let to = text(value, "destination").ok_or(format!("a rewrite has no `destination`: {value}"))?;
-        if !to.starts_with('/') {
-            return Err(format!("a rewrite to another host is not built yet: {to}"));
+        if !to.starts_with('/') && !to.starts_with("http://") && !to.starts_with("https://") {
+            return Err(format!("a rewrite leads to a path or a URL, not to {to}"));
         }
         add(
             value,
