@@ -1,5 +1,15 @@
-"""Vercel and Next.js, beyond the matrix: what their documentation says of files, rewrites and variables."""
+"""Vercel, Next.js and Netlify, beyond the matrix: what their documentation says of files, rewrites and variables."""
+import pytest
+
 from dialects import deploy  # noqa: F401
+from web import Web
+
+
+@pytest.fixture
+def web():
+    web = Web()
+    yield web
+    web.close()
 
 
 def test_a_site_without_a_public_folder_is_its_own_folder(deploy):
@@ -57,3 +67,22 @@ def test_packages_are_of_the_python_that_runs_them(deploy):
     })
     assert get("/api/items/3?q=x").json() == {"number": 3, "q": "x"}
     assert get("/api/items/x").status_code == 422
+
+
+def test_rewrites_lead_to_other_hosts(deploy, web):
+    vercel = deploy("proxy-vercel", {
+        "vercel.json": '{"rewrites": [{"source": "/there/:path*", "destination": "%s/x/:path*"}]}' % web.url,
+        "api/own.js": "module.exports = (req, res) => res.send('own')",
+    })
+    netlify = deploy("proxy-netlify", {
+        "netlify.toml": '[[redirects]]\nfrom = "/there/*"\nto = "%s/x/:splat"\nstatus = 200\n' % web.url,
+        "public/index.html": "home",
+    })
+    for get in (vercel, netlify):
+        passed = get("/there/a/b?q=1", "POST", data="text", headers={"X-Own": "1"})
+        seen = passed.json()
+        assert (seen["method"], seen["path"], seen["body"]) == ("POST", "/x/a/b?q=1", "text")
+        assert seen["headers"]["x-own"] == "1" and seen["headers"]["host"] in web.url
+        assert seen["headers"]["x-forwarded-for"] == "127.0.0.1" and passed.headers["x-upstream"] == "yes"
+        assert get("/there/missing").status_code == 200 and get("/there/").status_code == 200
+    assert vercel("/api/own").text == "own" and netlify("/").text == "home"

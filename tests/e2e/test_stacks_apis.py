@@ -143,3 +143,43 @@ def test_what_a_service_says_of_its_routes(server, stack):
                                          host=f"{api['ApiId']}.execute-api.us-east-1.localhost")
     socket.send(json.dumps({"action": "x"}))
     socket.close()
+
+
+def test_nested_stacks_are_part_of_the_app(server, stack):
+    nested = {
+        "template.yaml": """
+            Transform: AWS::Serverless-2016-10-31
+            Resources:
+              Queues: {Type: AWS::CloudFormation::Stack, Properties: {TemplateURL: nested/queues.yaml, Parameters: {Prefix: nested-q}}}
+              Api:
+                Type: AWS::Serverless::Application
+                Properties: {Location: nested/api/template.yaml, Parameters: {Queue: !GetAtt Queues.Outputs.Name}}
+            Outputs:
+              Queue: {Value: !GetAtt Queues.Outputs.Name}
+            """,
+        "nested/queues.yaml": """
+            Parameters: {Prefix: {Type: String}}
+            Resources:
+              Jobs: {Type: AWS::SQS::Queue, Properties: {QueueName: !Sub '${Prefix}-jobs'}}
+            Outputs:
+              Name: {Value: !GetAtt Jobs.QueueName}
+            """,
+        "nested/api/template.yaml": """
+            Transform: AWS::Serverless-2016-10-31
+            Parameters: {Queue: {Type: String}}
+            Globals: {Function: {Runtime: python3.11}}
+            Resources:
+              Hello:
+                Type: AWS::Serverless::Function
+                Properties:
+                  CodeUri: src/
+                  Handler: app.handler
+                  Environment: {Variables: {QUEUE: !Ref Queue}}
+                  Events: {Get: {Type: HttpApi, Properties: {Path: /hello, Method: get}}}
+            """,
+        "nested/api/src/app.py": "import os\ndef handler(event, context):\n    return {'queue': os.environ['QUEUE']}\n",
+    }
+    get = stack("nested-stacks", nested)
+    assert get("/hello").json() == {"queue": "nested-q-jobs"} and "Queue = nested-q-jobs" in get.output
+    assert server.cli("rm", "nested-stacks", "--yes").returncode == 0
+    assert not server.client("sqs").list_queues(QueueNamePrefix="nested-q").get("QueueUrls")

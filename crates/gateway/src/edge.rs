@@ -163,21 +163,32 @@ impl Edge {
         Ok(())
     }
 
+    /// What the host of a request stands for.
+    fn host(&self, parts: &Parts) -> Host {
+        let config = &self.config;
+        match Host::of(&parts.uri, &parts.headers, &config.domain, config.region.as_str()) {
+            Host::Unknown(name) => match config.domains.get(&name) {
+                Some(app) => Host::App { app: app.clone(), name },
+                None => Host::Unknown(name),
+            },
+            known => known,
+        }
+    }
+
     /// The HTTP API that takes the request, where one does.
     fn find_api(&self, parts: &Parts) -> Option<(Found, &ApiEdge)> {
         let edge = self.apis.as_ref()?;
         let apis = &edge.apis;
-        let found =
-            match Host::of(&parts.uri, &parts.headers, &self.config.domain, self.config.region.as_str()) {
-                Host::Api { id, name } => http_api::at_own_host(apis, &id, parts, &name),
-                Host::App { app, name } => http_api::of_app(apis, &app, parts, &name),
-                Host::FunctionUrl { .. } | Host::Unknown(_) => None,
-            };
+        let found = match self.host(parts) {
+            Host::Api { id, name } => http_api::at_own_host(apis, &id, parts, &name),
+            Host::App { app, name } => http_api::of_app(apis, &app, parts, &name),
+            Host::FunctionUrl { .. } | Host::Unknown(_) => None,
+        };
         Some((found?, edge))
     }
 
     fn route(&self, parts: &Parts) -> Result<Way<'_>, Refusal> {
-        match Host::of(&parts.uri, &parts.headers, &self.config.domain, self.config.region.as_str()) {
+        match self.host(parts) {
             Host::FunctionUrl { id, name } => {
                 let target = self.functions.url(&id).ok_or(Refusal::UnknownUrl)?;
                 Ok(Way::Function(Box::new(Target {

@@ -20,6 +20,7 @@ use serde_json::{Value as Json, json};
 
 use super::node::{Entry, Fault, Node, Value};
 use apis::Apis;
+pub(crate) use globals::merged as merge_globals;
 
 /// What the transform has made so far.
 pub(super) struct Output {
