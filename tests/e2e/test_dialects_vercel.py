@@ -29,6 +29,34 @@ def test_a_site_without_a_public_folder_is_its_own_folder(deploy):
     assert [get(path).status_code for path in ("/package.json", "/.hidden", "/vercel.json", "/api/sharp.js")] == [404] * 4
 
 
+def test_middleware_stands_in_front_of_files_and_functions(deploy):
+    get = deploy("vercel-middleware", {
+        "package.json": '{"type": "module"}',
+        "middleware.ts": """
+            export const config = { matcher: ['/about', '/api/:path*', '/((?!public).*)/secret'] };
+            const next = (init?: ResponseInit) => new Response(null, { headers: { 'x-middleware-next': '1', ...init?.headers } });
+            export default async function middleware(request: Request) {
+              const url = new URL(request.url);
+              if (url.pathname === '/about') return new Response(null, { headers: { 'x-middleware-rewrite': new URL('/about.html', request.url).href } });
+              if (url.pathname.endsWith('/secret')) return Response.redirect(new URL('/', request.url), 307);
+              if (request.headers.get('authorization') === 'no') return Response.json({ message: 'no' }, { status: 401 });
+              if (request.headers.get('authorization')) return next({ headers: { 'x-middleware-override-headers': 'x-user,content-type', 'x-middleware-request-content-type': 'application/json', 'x-middleware-request-x-user': 'ada', 'x-seen': '1' } });
+            }
+            """,
+        "api/echo.js": "export default (req, res) => res.setHeader('set-cookie', ['a=1', 'b=2']).json({ user: req.headers['x-user'] ?? null, body: req.body ?? null, q: req.query })",
+        "public/index.html": "home",
+        "public/about.html": "about",
+        "public/x/secret": "secret",
+    })
+    assert get("/").text == "home" and get("/about").text == "about"
+    assert get("/x/secret").status_code == 307
+    assert get("/api/echo", headers={"Authorization": "no"}).status_code == 401
+    passed = get("/api/echo?q=1", "POST", json={"n": 1}, headers={"Authorization": "yes"})
+    assert passed.json() == {"user": "ada", "body": {"n": 1}, "q": {"q": "1"}} and passed.headers["x-seen"] == "1"
+    assert passed.raw.headers.getlist("set-cookie") == ["a=1", "b=2"]
+    assert get("/api/echo").json() == {"user": None, "body": None, "q": {}}
+
+
 def test_next_reads_its_variables_and_its_configuration(deploy):
     get = deploy("next-config", {
         "package.json": '{"dependencies": {"next": "*"}}',

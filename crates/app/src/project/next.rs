@@ -169,7 +169,7 @@ fn split(name: &str) -> Option<(&str, &str)> {
     name.rsplit_once('.').filter(|(_, extension)| EXTENSIONS.contains(extension))
 }
 
-fn with_extension(stem: &Path) -> Option<PathBuf> {
+pub(super) fn with_extension(stem: &Path) -> Option<PathBuf> {
     EXTENSIONS.iter().map(|extension| stem.with_extension(extension)).find(|path| path.is_file())
 }
 

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::bundle::quoted;
 use super::description::{Description, Source, SourceFunction, name_of};
 use super::error::ProjectError;
-use super::next::{entries, file_name, route_of};
+use super::next::{entries, file_name, route_of, with_extension};
 use super::{literal, path_pattern};
 use crate::edge::{Action, Condition, Part, Pattern, Rule};
 use crate::plan::PlannedSchedule;
@@ -61,6 +61,11 @@ pub(super) fn describe(folder: &Path, _marker: &Path) -> Result<Description, Pro
         description.files.push(own);
     } else if has_page(folder)? {
         description.own_files = true;
+    }
+    let middleware =
+        ["middleware", "src/middleware"].iter().find_map(|stem| with_extension(&folder.join(stem)));
+    if let Some(file) = middleware {
+        description.functions.push(in_front(folder, &file));
     }
     read_file(folder, &mut description)?;
     if description.functions.is_empty() && description.files.is_empty() && !description.own_files {
@@ -138,6 +143,26 @@ fn walk(root: &Path, folder: &Path, path: &str, description: &mut Description) -
         description.functions.push(function);
     }
     Ok(())
+}
+
+/// The middleware of a project stands in front of all else, for the paths that it says.
+fn in_front(folder: &Path, file: &Path) -> SourceFunction {
+    let entry = format!(
+        "import {{ middleware }} from 'ebb:vercel_middleware';\nexport const handler = middleware({{ load: () => import({}) }});\n",
+        quoted(file)
+    );
+    let text = fs::read_to_string(file).unwrap_or_default();
+    let matcher = literal::exported(&text, "config").and_then(|config| config.get("matcher").cloned());
+    let source = |one: &Value| one.as_str().or_else(|| one.get("source")?.as_str()).map(str::to_owned);
+    let said: Vec<String> = match &matcher {
+        Some(Value::Array(list)) => list.iter().filter_map(source).collect(),
+        Some(one) => source(one).into_iter().collect(),
+        None => Vec::new(),
+    };
+    let paths = said.iter().map(|path| Pattern(path_pattern::of_regexp_path(path)));
+    // What cannot be read here, or is for all, is looked at by the middleware itself.
+    let front = if said.is_empty() { vec![Pattern(".*".to_owned())] } else { paths.collect() };
+    SourceFunction { front, timeout: TIMEOUT, ..SourceFunction::bundled("middleware", folder, entry) }
 }
 
 fn shown(root: &Path, path: &Path) -> String {
