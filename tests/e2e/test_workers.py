@@ -192,6 +192,26 @@ def test_files_say_where_others_moved_and_what_headers_they_have(worker):
     assert get("/_headers").text == "worker"
 
 
+def test_rate_limits_and_data_points(worker, server):
+    get = worker({"wrangler.toml": wrangler("""
+        [[ratelimits]]
+        name = "LIMIT"
+        namespace_id = "1"
+        simple = { limit = 2, period = 60 }
+        [[analytics_engine_datasets]]
+        binding = "POINTS"
+        dataset = "visits"
+        """), "index.js": """
+        export default { async fetch(request, env) {
+          env.POINTS.writeDataPoint({ indexes: ['a'], doubles: [1] });
+          const key = new URL(request.url).pathname;
+          return new Response(String((await env.LIMIT.limit({ key })).success));
+        } };"""})
+    assert [get("/a").text for _ in range(3)].count("true") in (2, 3), "a minute may end in between"
+    assert get("/b").text == "true"
+    eventually(lambda: any('"dataset":"visits","indexes":["a"]' in line for line in server.log_of(get.name)))
+
+
 def test_a_worker_of_the_older_syntax(worker):
     get = worker({"wrangler.toml": wrangler('[vars]\nGREETING = "hi"\n'), "index.js": """
         addEventListener('fetch', (event) => event.respondWith(answer(event)));

@@ -79,6 +79,10 @@ fn what_cannot_be_deployed_is_named() {
         (&[("serverless.yml", "service: x\nprovider: {name: azure}")], "line 2: the provider must be aws"),
         (&[("wrangler.jsonc", "{}")], "main: a worker needs an entry point"),
         (&[("supabase/functions/_shared/a.ts", "")], "found nothing to deploy"),
+        (
+            &[("host.json", "{}"), ("package.json", "{}"), ("Hello/function.json", "{}")],
+            "an older programming model",
+        ),
         (&[("host.json", "{}")], "an Azure Functions app in a language other than"),
         (&[("spin.toml", "spin_manifest_version = 1\n[application]\nname = \"a\"")], "version 2"),
         (

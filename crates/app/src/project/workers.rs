@@ -58,6 +58,7 @@ const PARTS: &[(&str, &str)] = &[
     ("s3.js", include_str!("../../../../runtimes/workerd/s3.js")),
     ("service_worker.js", include_str!("../../../../runtimes/workerd/service_worker.js")),
     ("service.js", include_str!("../../../../runtimes/workerd/service.js")),
+    ("small_bindings.js", include_str!("../../../../runtimes/workerd/small_bindings.js")),
     ("track.js", include_str!("../../../../runtimes/workerd/track.js")),
 ];
 

@@ -41,6 +41,14 @@ pub(super) fn of(project: &Project, app: &str) -> Result<Vec<(String, Binding)>,
         };
         (it.name.clone(), binding)
     }));
+    let limits = worker.ratelimits.iter();
+    bindings
+        .extend(limits.map(|it| (it.name.clone(), Binding::RateLimit(it.simple.limit, it.simple.period))));
+    let datasets = worker.analytics_engine_datasets.iter();
+    bindings.extend(datasets.map(|it| {
+        let dataset = it.dataset.clone().unwrap_or_else(|| it.binding.clone());
+        (it.binding.clone(), Binding::Dataset(dataset))
+    }));
     if let Some(metadata) = &worker.version_metadata {
         let value = json!({ "id": "", "tag": "", "timestamp": "" });
         bindings.push((metadata.binding.clone(), Binding::Json(value.to_string())));

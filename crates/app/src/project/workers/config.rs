@@ -36,6 +36,10 @@ pub(super) enum Binding {
     ForeignObjects(String, String),
     /// Another worker, by its function, and one of its entry points.
     Worker(String, Option<String>),
+    /// So many calls of a key in so many seconds.
+    RateLimit(u32, u32),
+    /// Where data points go, by its name.
+    Dataset(String),
     /// The static files.
     Assets,
     /// The worker itself, by one of its entry points.
@@ -106,6 +110,7 @@ impl Worker<'_> {
              \x20 ],\n\
              \x20 extensions = [(modules = [\n\
              \x20   (name = \"ebb:r2\", esModule = embed \"r2.js\", internal = true),\n\
+             \x20   (name = \"ebb:small\", esModule = embed \"small_bindings.js\", internal = true),\n\
              \x20   (name = \"ebb:rpc\", esModule = embed \"rpc.js\", internal = true),\n\
              \x20   (name = \"ebb:objects\", esModule = embed \"objects_binding.js\", internal = true),\n\
              \x20 ])],\n);\n",
@@ -187,6 +192,13 @@ impl Binding {
             Self::Worker(function, entrypoint) => {
                 format!("service = {}", quoted(&worker_service(function, entrypoint.as_deref())))
             }
+            Self::RateLimit(limit, period) => format!(
+                "wrapped = (moduleName = \"ebb:small\", innerBindings = [(name = \"limit\", text = \"{limit}\"), (name = \"period\", text = \"{period}\")])"
+            ),
+            Self::Dataset(name) => format!(
+                "wrapped = (moduleName = \"ebb:small\", innerBindings = [(name = \"dataset\", text = {})])",
+                quoted(name)
+            ),
             Self::Assets => "service = \"assets\"".to_owned(),
             Self::Own(None) => "service = \"main\"".to_owned(),
             Self::Own(Some(entrypoint)) => {
