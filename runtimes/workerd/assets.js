@@ -57,10 +57,41 @@ function notFound(path, handling, has) {
   return null;
 }
 
-export async function serveAsset(request, env, { files, html_handling, not_found_handling }) {
+// A target with what a rule captured in the place of `{name}`.
+const fill = (text, groups = {}) => text.replace(/\{(\w+)\}/g, (whole, name) => groups[name] ?? (name in groups ? '' : whole));
+
+// The first redirect of a path; nothing where there is none.
+function redirected(url, rules = []) {
+  for (const { from, to, status } of rules) {
+    const found = new RegExp(from).exec(url.pathname);
+    if (found === null) continue;
+    const location = fill(to, found.groups);
+    const query = location.includes('?') || location.includes('#') ? '' : url.search;
+    return { location: location + query, path: location.split(/[?#]/)[0], status };
+  }
+  return null;
+}
+
+export async function serveAsset(request, env, settings) {
   const url = new URL(request.url);
+  const moved = redirected(url, settings.redirects);
+  if (moved !== null && moved.status !== 200) {
+    return new Response(null, { status: moved.status, headers: { location: moved.location } });
+  }
+  const response = await serveFile(request, env, settings, moved?.path ?? url.pathname, url.search);
+  if (response.status === 404 && response.headers.get('etag') === null) return response;
+  for (const { from, set, unset } of settings.headers ?? []) {
+    const found = new RegExp(from).exec(url.pathname);
+    if (found === null) continue;
+    for (const name of unset) response.headers.delete(name);
+    for (const [name, value] of set) response.headers.set(name, fill(value, found.groups));
+  }
+  return response;
+}
+
+async function serveFile(request, env, { files, html_handling, not_found_handling }, pathname, search) {
   let path;
-  try { path = decodeURIComponent(url.pathname); } catch { path = url.pathname; }
+  try { path = decodeURIComponent(pathname); } catch { path = pathname; }
   const has = (file) => Object.hasOwn(files, file);
   const found = find(path, html_handling, has) ?? notFound(path, not_found_handling, has);
   if (!found) return new Response('Not Found', { status: 404 });
@@ -68,7 +99,7 @@ export async function serveAsset(request, env, { files, html_handling, not_found
     return new Response('Method Not Allowed', { status: 405, headers: { allow: 'GET, HEAD' } });
   }
   if (found.location !== undefined) {
-    return redirect(found.location.split('/').map(encodeURIComponent).join('/') + url.search);
+    return redirect(found.location.split('/').map(encodeURIComponent).join('/') + search);
   }
   const etag = `"${files[found.file]}"`;
   const extension = found.file.split('/').at(-1).split('.').slice(1).at(-1)?.toLowerCase();

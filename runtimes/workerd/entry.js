@@ -74,6 +74,7 @@ async function deliver(event, env) {
     return null;
   }
   if (event?.ebb === 'fetch' || event?.ebb === 'call') return serve(event, env);
+  if (event?.ebb === 'object-fetch' || event?.ebb === 'object-call') return serveObject(event, env);
   const records = event?.Records;
   if (Array.isArray(records) && records.every((record) => record.eventSource === 'aws:sqs')) return consume(records, env);
   throw new Error('a worker takes requests, cron triggers and batches of its queues, and this event is none of them');
@@ -83,14 +84,33 @@ async function deliver(event, env) {
 async function serve({ ebb, entrypoint, method, args, request }, env) {
   try {
     if (ebb === 'call') return { value: encode(await env.CALL.call(entrypoint, method, args.map(decode))) };
-    const { url, body, ...init } = request;
-    const asked = new Request(url, { ...init, body: body === null ? null : decodeBytes(body) });
-    const response = await env.CALL.call(entrypoint, 'fetch', [asked]);
-    const { status, statusText, headers } = response;
-    return { status, statusText, headers: [...headers], body: encodeBytes(await response.arrayBuffer()) };
+    return await described(await env.CALL.call(entrypoint, 'fetch', [asRequest(request)]));
   } catch (error) {
     return { thrown: [error?.name ?? 'Error', error?.message ?? String(error)] };
   }
+}
+
+// The same of one of this one's objects.
+async function serveObject({ ebb, class: name, id, method, args, request }, env) {
+  try {
+    const objects = env[`OBJECTS_${name}`];
+    if (objects === undefined) throw new TypeError(`the worker has no Durable Objects of the class ${name}`);
+    const named = id.startsWith('name:');
+    const object = objects.get(named ? objects.idFromName(decodeURIComponent(id.slice(5))) : objects.idFromString(id));
+    if (ebb === 'object-call') return { value: encode(await object[method](...args.map(decode))) };
+    return await described(await object.fetch(asRequest(request)));
+  } catch (error) {
+    return { thrown: [error?.name ?? 'Error', error?.message ?? String(error)] };
+  }
+}
+
+function asRequest({ url, body, ...init }) {
+  return new Request(url, { ...init, body: body === null ? null : decodeBytes(body) });
+}
+
+async function described(response) {
+  const { status, statusText, headers } = response;
+  return { status, statusText, headers: [...headers], body: encodeBytes(await response.arrayBuffer()) };
 }
 
 // A batch of a queue: what the worker did not acknowledge is delivered again, at once or after the delay that is set.

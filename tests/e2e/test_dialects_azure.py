@@ -219,3 +219,20 @@ def test_apps_that_cannot_be_are_refused_with_the_reason(server, tmp_path, sourc
     (tmp_path / "app.js").write_text(f"const {{ app, output }} = require('@azure/functions');\n{source}\n")
     done = server.cli("deploy", tmp_path, "--name", "azure-refused", "--yes")
     assert done.returncode == 1 and said in done.stderr
+
+
+def test_an_app_in_typescript_is_built_with_its_development_dependencies(deploy):
+    get = deploy("azure-ts", {
+        "host.json": '{"version": "2.0"}',
+        "package.json": """
+            {"scripts": {"build": "tsc"}, "main": "dist/src/functions/*.js",
+             "dependencies": {"@azure/functions": "^4.0.0"}, "devDependencies": {"typescript": "^5.0.0", "@types/node": "20.x"}}
+            """,
+        "tsconfig.json": '{"compilerOptions": {"module": "commonjs", "target": "es2020", "outDir": "dist", "rootDir": ".", "skipLibCheck": true}}',
+        "src/functions/hello.ts": """
+            import { app, HttpRequest, HttpResponseInit } from '@azure/functions';
+            app.http('hello', { authLevel: 'anonymous', handler: async (request: HttpRequest): Promise<HttpResponseInit> => ({ jsonBody: { name: request.query.get('name') } }) });
+            """,
+    })
+    assert get("/api/hello?name=ada").json() == {"name": "ada"}
+    assert not (get.folder / "node_modules").exists(), "what is installed stays out of the project"

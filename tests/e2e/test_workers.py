@@ -177,6 +177,50 @@ def test_static_files_come_before_the_worker(worker):
     assert (get("/none").status_code, get("/none").text) == (404, "lost")
 
 
+def test_files_say_where_others_moved_and_what_headers_they_have(worker):
+    get = worker({"wrangler.toml": wrangler('[assets]\ndirectory = "public"\n'),
+                  "index.js": "export default { fetch: () => new Response('worker') };",
+                  "public/index.html": "home", "public/a/b.html": "b", "public/secure/x.txt": "x",
+                  "public/_redirects": "# moved\n/home / 301\n/u/:name/* /users/:name/:splat?x=1\n/alias /a/b 200\n",
+                  "public/_headers": "/*\n  X-Frame-Options: DENY\n/secure/*\n  ! X-Frame-Options\n  X-Path: :splat\n"})
+    assert (get("/home").status_code, get("/home").headers["location"]) == (301, "/")
+    assert get("/u/ada/c/d").headers["location"] == "/users/ada/c/d?x=1" and get("/u/ada/c").status_code == 302
+    assert get("/alias").text == "b"
+    assert get("/").headers["x-frame-options"] == "DENY" and "x-frame-options" not in get("/none").headers
+    secure = get("/secure/x.txt")
+    assert "x-frame-options" not in secure.headers and secure.headers["x-path"] == "x.txt"
+    assert get("/_headers").text == "worker"
+
+
+def test_rate_limits_and_data_points(worker, server):
+    get = worker({"wrangler.toml": wrangler("""
+        [[ratelimits]]
+        name = "LIMIT"
+        namespace_id = "1"
+        simple = { limit = 2, period = 60 }
+        [[analytics_engine_datasets]]
+        binding = "POINTS"
+        dataset = "visits"
+        """), "index.js": """
+        export default { async fetch(request, env) {
+          env.POINTS.writeDataPoint({ indexes: ['a'], doubles: [1] });
+          const key = new URL(request.url).pathname;
+          return new Response(String((await env.LIMIT.limit({ key })).success));
+        } };"""})
+    assert [get("/a").text for _ in range(3)].count("true") in (2, 3), "a minute may end in between"
+    assert get("/b").text == "true"
+    eventually(lambda: any('"dataset":"visits","indexes":["a"]' in line for line in server.log_of(get.name)))
+
+
+def test_a_worker_of_the_older_syntax(worker):
+    get = worker({"wrangler.toml": wrangler('[vars]\nGREETING = "hi"\n'), "index.js": """
+        addEventListener('fetch', (event) => event.respondWith(answer(event)));
+        async function answer({ request, waitUntil }) {
+          return new Response(GREETING + ' ' + new URL(request.url).pathname);
+        }"""})
+    assert get("/a").text == "hi /a"
+
+
 def test_the_cache_keeps_what_may_be_kept(worker):
     get = worker({"wrangler.toml": wrangler(), "index.js": """
         export default { async fetch(request) {
@@ -223,7 +267,6 @@ def test_a_worker_that_never_ends_is_replaced_and_others_feel_nothing(worker, se
 
 def test_what_cannot_be_deployed_is_named(worker):
     for extra, words in (('[[durable_objects.bindings]]\nname = "A"\nclass_name = "A"\n', "which no migration makes"),
-                         ('[[durable_objects.bindings]]\nname = "A"\nclass_name = "A"\nscript_name = "x"\n', "script_name"),
                          ('[[queues.consumers]]\nqueue = "q"\nmax_batch_size = 1000\n', "max_batch_size"),
                          ('[assets]\ndirectory = "x"\nhtml_handling = "never"\n', "html_handling"),
                          ("[ai]\nbinding = \"AI\"\n", "ai: ebb has no such binding")):
@@ -464,6 +507,40 @@ def test_a_consumer_gets_batches_and_says_what_failed(worker, server):
     seen = get("/").json()
     assert set(seen) == {"once-1", "again-1", "again-2", "late-1", "late-2", "never-1", "never-2", "never-3"}
     assert set(seen.values()) == {queue}
+
+
+def test_objects_of_another_worker(worker):
+    owner = worker({"wrangler.toml": wrangler("""
+        [[durable_objects.bindings]]
+        name = "COUNTERS"
+        class_name = "Counter"
+        [[migrations]]
+        tag = "v1"
+        new_sqlite_classes = ["Counter"]
+        """), "index.js": """
+        import { DurableObject } from 'cloudflare:workers';
+        export class Counter extends DurableObject {
+          async add(by) { const value = ((await this.ctx.storage.get('value')) ?? 0) + by; await this.ctx.storage.put('value', value); return value; }
+          fail() { throw new RangeError('too far'); }
+          async fetch(request) { return new Response(`${request.method} ${await request.text()} ${await this.add(0)}`, { status: 201 }); }
+        }
+        export default { fetch: async (r, env) => new Response(await env.COUNTERS.getByName('a').add(1)) };"""})
+    other = worker({"wrangler.toml": wrangler(f"""
+        [[durable_objects.bindings]]
+        name = "COUNTERS"
+        class_name = "Counter"
+        script_name = "{owner.name}"
+        """), "index.js": """
+        export default { async fetch(request, env) {
+          const stub = env.COUNTERS.get(env.COUNTERS.idFromName('a'));
+          const answer = await stub.fetch('http://object/', { method: 'PUT', body: 'text' });
+          const failed = await stub.fail().catch((error) => `${error.name} ${error.message}`);
+          const again = env.COUNTERS.get(env.COUNTERS.idFromString(String(stub.id)));
+          return Response.json([await stub.add(2), answer.status, await answer.text(), failed, stub.id.name, await again.add(0), await env.COUNTERS.get(env.COUNTERS.newUniqueId()).add(5)]);
+        } };"""})
+    assert owner("/").text == "1"
+    assert other("/").json() == [3, 201, "PUT text 1", "RangeError too far", "a", 3, 5]
+    assert owner("/").text == "4"
 
 
 def test_workers_call_each_other(worker):

@@ -10,6 +10,7 @@ mod error;
 mod keys;
 mod record;
 mod schedules;
+mod shown;
 #[cfg(test)]
 mod tests;
 mod triggers;
@@ -120,9 +121,21 @@ pub struct Deployment {
     pub urls: Vec<Url>,
     /// What was left out of the packages.
     pub ignored: Vec<Ignored>,
+    /// What its template says about what was made.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outputs: Vec<ShownOutput>,
     /// Keys that the server made for the app, and its clients need.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub keys: Vec<ShownKey>,
+}
+
+/// An output of a template.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShownOutput {
+    /// Its name.
+    pub name: String,
+    /// Its value.
+    pub value: String,
 }
 
 /// A key of an app, for people.

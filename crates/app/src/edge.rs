@@ -1,7 +1,8 @@
 //! Where a request to an app goes: its rules, its files and its functions, in one order for every platform.
 //!
-//! Rules that are *forced* come first, then functions that want to be before files, files, the other functions, and
-//! last the rules that only take what nothing else does. Headers are added to whatever answers. Sources: the Vercel
+//! Functions *in front* get what they stand in front of before all else, and may ask the app for the rest. Rules that are
+//! *forced* come first, then functions that want to be before files, files, the other functions, then
+//! the rules that only take what nothing else does, and last functions at `/*`, which take all that is left. Headers are added to whatever answers. Sources: the Vercel
 //! documentation, "Project Configuration" (redirects before the file system, rewrites after it), and the Netlify
 //! documentation, "Redirect options" (shadowing, and `force`), 2026-11.
 
@@ -10,6 +11,7 @@ mod pattern;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use ebb_model::{Digest, FunctionName};
 use serde::{Deserialize, Serialize};
@@ -48,9 +50,9 @@ pub enum Action {
         /// 301, 302, 303, 307 or 308.
         status: u16,
     },
-    /// Answers as another path of the app would.
+    /// Answers as another path of the app would, or as a URL of another host does.
     Rewrite {
-        /// Which: a path, and a query that is added to the request's.
+        /// Which: a path or a URL, and a query that is added to the request's.
         to: String,
         /// The status of a file that answers, where it is not 200.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -106,6 +108,8 @@ pub struct EdgeRequest<'a> {
     pub host: &'a str,
     /// Gives a header by its lower-case name, several values joined by commas.
     pub header: &'a dyn Fn(&str) -> Option<String>,
+    /// Whether the functions that stand in front of the app have had it already.
+    pub inside: bool,
 }
 
 /// Where a request goes.
@@ -117,6 +121,8 @@ pub enum Destination {
     Function(ToFunction),
     /// To a file.
     File(ToFile),
+    /// To another host, whose answer is the app's: the URL.
+    Proxy(String),
     /// Elsewhere, or nowhere by an explicit rule: a status, and a location for redirects.
     Answer {
         /// The status.
@@ -162,11 +168,22 @@ impl Rule {
 /// The edge of one app, ready to answer.
 #[derive(Debug, Default)]
 pub(crate) struct AppEdge {
+    /// What functions stand in front of.
+    front: Vec<(Compiled, ToFunction)>,
     rules: Vec<CompiledRule>,
     files: BTreeMap<String, Digest>,
     short_html: bool,
-    first: RouteTable<ToFunction>,
-    last: RouteTable<ToFunction>,
+    first: RouteTable<Routed>,
+    last: RouteTable<Routed>,
+    /// Functions that take every path: rules come before them.
+    rest: RouteTable<Routed>,
+}
+
+/// A function behind a route, and the paths that are not its own.
+#[derive(Debug)]
+struct Routed {
+    to: ToFunction,
+    except: Arc<[Compiled]>,
 }
 
 #[derive(Debug)]
@@ -228,7 +245,8 @@ impl Condition {
 impl AppEdge {
     /// The edge that a plan describes. A checked plan has no invalid patterns.
     pub(crate) fn of(plan: &Plan) -> Self {
-        let (mut first, mut last) = (Vec::new(), Vec::new());
+        let mut front = Vec::new();
+        let (mut first, mut last, mut rest) = (Vec::new(), Vec::new(), Vec::new());
         for function in &plan.functions {
             let Ok(name) = plan.function_name(function) else { continue };
             let to = ToFunction {
@@ -238,20 +256,39 @@ impl AppEdge {
                 background: function.background,
                 rewritten: None,
             };
-            let table = if function.before_files { &mut first } else { &mut last };
-            table.extend(function.routes.iter().map(|route| (route.clone(), to.clone())));
+            let patterns = function.front.iter().filter_map(|pattern| Compiled::new(pattern).ok());
+            front.extend(patterns.map(|pattern| (pattern, to.clone())));
+            let except = function.except.iter().filter_map(|pattern| Compiled::new(pattern).ok());
+            let except: Arc<[Compiled]> = except.collect();
+            for route in &function.routes {
+                let table = match function.before_files {
+                    true => &mut first,
+                    false if route.is_catch_all() => &mut rest,
+                    false => &mut last,
+                };
+                table.push((route.clone(), Routed { to: to.clone(), except: except.clone() }));
+            }
         }
         Self {
+            front,
             rules: plan.rules.iter().filter_map(|rule| CompiledRule::new(rule).ok()).collect(),
             files: plan.files.clone(),
             short_html: plan.short_html,
             first: RouteTable::new(first),
             last: RouteTable::new(last),
+            rest: RouteTable::new(rest),
         }
     }
 
     /// Where a request goes, and the headers that its answer gets.
     pub(crate) fn find(&self, request: &EdgeRequest<'_>) -> (Destination, Vec<(String, String)>) {
+        let in_front = |(pattern, _): &&(Compiled, _)| {
+            !request.inside && pattern.matches(request.path, &mut Captures::default())
+        };
+        if let Some((_, to)) = self.front.iter().find(in_front) {
+            // The rules apply to what it asks for.
+            return (Destination::Function(to.clone()), Vec::new());
+        }
         let mut headers = Vec::new();
         for rule in &self.rules {
             if let Action::Headers(added) = &rule.rule.action
@@ -267,6 +304,7 @@ impl AppEdge {
         self.by_rules(request, true)
             .or_else(|| self.lookup(request, request.path, None))
             .or_else(|| self.by_rules(request, false))
+            .or_else(|| self.function(&self.rest, request, request.path, None))
             .or_else(|| self.file("404.html", 404))
             .unwrap_or(Destination::Nowhere)
     }
@@ -285,7 +323,16 @@ impl AppEdge {
                 }
                 Action::Rewrite { to, status } => {
                     let to = fill(to, &captures);
-                    let found = self.lookup(request, &to, Some(status.unwrap_or(200)));
+                    if to.starts_with("http://") || to.starts_with("https://") {
+                        let (url, query) = to.split_once('?').unwrap_or((&to, ""));
+                        let query = merged(query, request.query);
+                        let mark = if query.is_empty() { "" } else { "?" };
+                        return Some(Destination::Proxy(format!("{url}{mark}{query}")));
+                    }
+                    let status = Some(status.unwrap_or(200));
+                    let found = self
+                        .lookup(request, &to, status)
+                        .or_else(|| self.function(&self.rest, request, &to, status));
                     if found.is_some() {
                         return found;
                     }
@@ -297,15 +344,27 @@ impl AppEdge {
 
     /// The function or file at a path; with a status where a rule led there.
     fn lookup(&self, request: &EdgeRequest<'_>, target: &str, status: Option<u16>) -> Option<Destination> {
-        let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        let function = |table: &RouteTable<ToFunction>| {
-            let (to, matched) = table.find(request.method, path)?;
-            let rewritten = status.map(|_| (path.to_owned(), merged(query, request.query)));
-            Some(Destination::Function(ToFunction { matched: matched.to_owned(), rewritten, ..to.clone() }))
-        };
-        function(&self.first)
+        let path = target.split_once('?').map_or(target, |(path, _)| path);
+        self.function(&self.first, request, target, status)
             .or_else(|| self.file_at(path, status.unwrap_or(200)))
-            .or_else(|| function(&self.last))
+            .or_else(|| self.function(&self.last, request, target, status))
+    }
+
+    /// The function that a table has at a path.
+    fn function(
+        &self,
+        table: &RouteTable<Routed>,
+        request: &EdgeRequest<'_>,
+        target: &str,
+        status: Option<u16>,
+    ) -> Option<Destination> {
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let own = |routed: &Routed| {
+            !routed.except.iter().any(|pattern| pattern.matches(path, &mut Captures::default()))
+        };
+        let (Routed { to, .. }, matched) = table.find_where(request.method, path, own)?;
+        let rewritten = status.map(|_| (path.to_owned(), merged(query, request.query)));
+        Some(Destination::Function(ToFunction { matched: matched.to_owned(), rewritten, ..to.clone() }))
     }
 
     /// The file that a path shows: itself, its `index.html`, or itself with `.html`.

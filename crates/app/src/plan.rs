@@ -9,7 +9,7 @@ use ebb_model::{Digest, FunctionName, InvalidName, ServerSettings};
 use ebb_sources::schedule::{Expression, Grammar};
 use serde::{Deserialize, Serialize};
 
-use crate::edge::{InvalidPattern, Rule};
+use crate::edge::{InvalidPattern, Pattern, Rule};
 use crate::routes::Route;
 use crate::stack::StackInput;
 pub use key::{KeyValue, PlannedKey};
@@ -92,6 +92,12 @@ pub struct PlannedFunction {
     /// Whether its routes are tried before the app's files, rather than after.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub before_files: bool,
+    /// Paths that are not its own, though its routes take them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub except: Vec<Pattern>,
+    /// The paths that it stands in front of: it gets their requests before rules, files and other functions do.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub front: Vec<Pattern>,
     /// How it gets its events, where its runtime is a server of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server: Option<ServerSettings>,
@@ -195,6 +201,9 @@ impl Plan {
             if !names.insert(self.function_name(function)?) {
                 return Err(InvalidPlan::Duplicate(function.name.clone()));
             }
+            for pattern in function.front.iter().chain(&function.except) {
+                pattern.check()?;
+            }
             if let Some(route) = function.routes.iter().find(|route| !routes.insert(route.to_string())) {
                 return Err(InvalidPlan::DuplicateRoute(route.to_string()));
             }
@@ -282,6 +291,8 @@ mod tests {
             stream: false,
             background: false,
             before_files: false,
+            except: Vec::new(),
+            front: Vec::new(),
             server: None,
             instance_concurrency: 1,
             package: Digest::of(b""),

@@ -185,8 +185,10 @@ impl Project {
             sdks.extend(packed.sdks);
             add_packages(&mut packages, packed.packages);
         }
-        for folder in &self.description.files {
-            for (path, content) in pack::files(folder)? {
+        let own = self.description.own_files.then(|| pack::files(&self.folder, vercel::is_published));
+        let folders = self.description.files.iter().map(|folder| pack::files(folder, |_| true));
+        for files in folders.chain(own) {
+            for (path, content) in files? {
                 let digest = Digest::of(&content);
                 if let Entry::Vacant(place) = plan.files.entry(path) {
                     place.insert(digest);
@@ -237,13 +239,25 @@ impl Project {
         let shown = if function.name.is_empty() { &self.name } else { &function.name };
         if let Some(command) = &function.build {
             progress(&format!("building {shown}: {command}"));
+            // What a script of package.json runs is among its packages.
+            let script = self.install && (command.contains("npm ") || command.contains("npx "));
+            let _linked = match script {
+                true => install::for_build(&function.folder, progress)?,
+                false => None,
+            };
             build::run(shown, command, &function.folder)?;
         }
         progress(&format!("packing {shown}"));
-        let inferred = match &function.source {
+        let mut inferred = match &function.source {
             Source::Component(component) => component.inferred()?,
             _ => handler::infer(&function.package, function.runtime.as_deref(), function.handler.as_deref())?,
         };
+        if self.install
+            && inferred.runtime == "python"
+            && let Some(runtime) = install::python_runtime(&function.package)
+        {
+            inferred.runtime = runtime;
+        }
         let same = |made: &&(PathBuf, Source, pack::Zipped)| {
             bundled.is_none() && made.0 == function.package && made.1 == function.source
         };
@@ -276,6 +290,8 @@ impl Project {
             stream: function.stream,
             background: function.background,
             before_files: function.before_files,
+            except: function.except.clone(),
+            front: function.front.clone(),
             server: function.server.clone(),
             instance_concurrency: function.instance_concurrency,
             package: digest,
@@ -331,7 +347,7 @@ impl Project {
         }
         if server || runtime.starts_with("python") {
             let place = if server { install::PythonPlace::Apart } else { install::PythonPlace::Root };
-            if let Some(packages) = install::python(package, place, progress)? {
+            if let Some(packages) = install::python(package, place, runtime, progress)? {
                 let name = if server { server::PYTHON_PACKAGES } else { "" };
                 added.push((name.to_owned(), packages));
             }

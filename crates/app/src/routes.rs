@@ -43,6 +43,11 @@ impl Route {
         Self { method: None, segments: Vec::new(), open: true, text: "/*".to_owned() }
     }
 
+    /// Whether it takes every path.
+    pub(crate) fn is_catch_all(&self) -> bool {
+        self.open && self.segments.is_empty()
+    }
+
     /// Reads `[METHOD ]PATH`.
     ///
     /// # Errors
@@ -161,7 +166,18 @@ impl<T> RouteTable<T> {
 
     /// Where a request goes, and the part of its path that the route matched.
     pub(crate) fn find<'a>(&self, method: &str, path: &'a str) -> Option<(&T, &'a str)> {
-        self.entries.iter().find_map(|(route, to)| route.matched(method, path).map(|matched| (to, matched)))
+        self.find_where(method, path, |_| true)
+    }
+
+    /// The same among those that are `wanted`.
+    pub(crate) fn find_where<'a>(
+        &self,
+        method: &str,
+        path: &'a str,
+        wanted: impl Fn(&T) -> bool,
+    ) -> Option<(&T, &'a str)> {
+        let of = |(route, to): &'_ (Route, T)| route.matched(method, path).filter(|_| wanted(to));
+        self.entries.iter().find_map(|entry| of(entry).map(|matched| (&entry.1, matched)))
     }
 }
 

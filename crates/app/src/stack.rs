@@ -41,6 +41,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::template::Fault;
 pub use manage::{Given, Parameters};
+pub(crate) use provide::not_a_runtime;
 pub use record::{
     ChangeSet, MadeResource, OnFailure, ResourceChange, StackEvent, StackOptions, StackOutput, StackRecord,
 };

@@ -18,11 +18,12 @@ mod tests;
 
 pub(crate) use document::{Resource, Template, transforms};
 pub(crate) use evaluate::{Evaluator, Pseudo, World};
-pub(crate) use graph::{in_order, references};
+pub(crate) use graph::{in_order, placeholders, references};
 pub use node::Fault;
 pub(crate) use node::{Entry, Node, Value};
 pub(crate) use parameters::{ParameterValue, resolve as resolve_parameters};
 pub(crate) use parse::parse;
+pub(crate) use sam::merge_globals;
 
 use std::collections::BTreeMap;
 

@@ -3,6 +3,7 @@
 mod apigateway;
 pub mod apigatewayv2;
 pub mod cloudformation;
+pub mod ecr;
 pub mod events;
 pub mod execute_api;
 pub mod iam;

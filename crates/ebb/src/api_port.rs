@@ -1,16 +1,21 @@
 //! The api port: the AWS protocols on `/`, ebb's own API and health below `/_ebb/`. The same service answers the
 //! calls that instances make.
 
+mod origin;
+
 use std::convert::Infallible;
 use std::io;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use bytes::Bytes;
 use ebb_aws::AwsService;
 use ebb_aws::api::s3::S3Api;
 use ebb_aws::api::sns::TopicLinks;
-use ebb_aws::wire::Body;
+use ebb_aws::wire::{Body, full_body};
 use ebb_console::Console;
-use http::{Request, Response};
+use ebb_gateway::Gateway;
+use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -30,6 +35,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// The largest upload to ebb's own API: a packed app.
 const UPLOAD_BYTES: usize = 300 * 1024 * 1024;
 
+/// The gateway, which is made after the api port.
+type LateGateway = Arc<OnceLock<Gateway>>;
+
 /// The service behind the api port. A cheap handle: clone it for each connection.
 #[derive(Clone)]
 pub(crate) struct ApiPort {
@@ -39,11 +47,27 @@ pub(crate) struct ApiPort {
     /// What the links in messages of topics lead to: nobody signs those requests.
     links: TopicLinks,
     console: Console,
+    gateway: LateGateway,
 }
 
 impl ApiPort {
     pub(crate) fn new(aws: AwsService, s3: S3Api, links: TopicLinks, console: Console) -> Self {
-        Self { aws, s3, links, console }
+        Self { aws, s3, links, console, gateway: LateGateway::default() }
+    }
+
+    /// Lets functions that stand in front of their app ask it for the rest.
+    pub(crate) fn set_gateway(&self, gateway: Gateway) {
+        // It is set once, by the one who made both.
+        let _ = self.gateway.set(gateway);
+    }
+
+    /// Passes on a request that an app makes of itself.
+    async fn origin(&self, request: Request<Bytes>) -> Response<Body> {
+        match (self.gateway.get(), origin::Asked::read(request)) {
+            (Some(gateway), Ok(asked)) => gateway.origin(asked.request, asked.client).await,
+            (None, _) => refused(StatusCode::SERVICE_UNAVAILABLE, "the edge is not there yet"),
+            (_, Err(why)) => refused(StatusCode::BAD_REQUEST, why),
+        }
     }
 
     /// Serves connections until `stop`, then lets running requests end.
@@ -109,8 +133,16 @@ impl ApiPort {
             return self.console.handle(Request::from_parts(parts, bytes::Bytes::new())).await;
         }
         match self.aws.open(request, UPLOAD_BYTES).await {
+            Ok(request) if request.uri().path() == origin::PATH => self.origin(request).await,
             Ok(request) => self.console.handle(request).await,
             Err(refusal) => refusal,
         }
     }
+}
+
+/// An answer that says why there is none.
+fn refused(status: StatusCode, why: &'static str) -> Response<Body> {
+    let mut response = Response::new(full_body(Bytes::from_static(why.as_bytes())));
+    *response.status_mut() = status;
+    response
 }

@@ -1,5 +1,6 @@
 //! The server's configuration: one struct, from the defaults, a TOML file and the command line, in that order.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -38,6 +39,8 @@ struct File {
     region: Option<String>,
     account: Option<String>,
     domain: Option<String>,
+    #[serde(default)]
+    domains: BTreeMap<String, String>,
     database: Option<String>,
     blobs: Option<String>,
     network: Option<NetworkSetting>,
@@ -80,6 +83,8 @@ pub(crate) struct Config {
     pub(crate) account: AccountId,
     /// Apps are at `NAME.<domain>`.
     pub(crate) domain: String,
+    /// Hosts of apps' own, and which app each is.
+    pub(crate) domains: BTreeMap<String, String>,
     /// A PostgreSQL URL; SQLite in the data folder where absent.
     pub(crate) database: Option<String>,
     /// An object store URL; a folder in the data folder where absent.
@@ -143,6 +148,12 @@ impl Config {
         if file.memory_budget_mib.is_some_and(|budget| budget < 128) {
             problems.push("memory_budget_mib: less than the 128 of the smallest function".to_owned());
         }
+        for host in file.domains.keys() {
+            let legal = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
+            if host.is_empty() || !host.chars().all(legal) {
+                problems.push(format!("domains: {host:?} is no host, which has neither scheme nor port"));
+            }
+        }
         match (region, account, data) {
             (Some(region), Some(account), Some(data)) if problems.is_empty() => Ok(Self {
                 data,
@@ -151,6 +162,7 @@ impl Config {
                 api: args.api.or(file.api).unwrap_or(SocketAddr::from(([127, 0, 0, 1], 9440))),
                 edge: args.edge.or(file.edge).unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8440))),
                 domain: file.domain.unwrap_or_else(|| "localhost".to_owned()),
+                domains: file.domains,
                 database: file.database,
                 blobs: file.blobs,
                 network: file.network.unwrap_or(NetworkSetting::Outbound),
@@ -203,6 +215,8 @@ mod tests {
         check("", Ok(()));
         check("region = \"eu-west-1\"\nkeep_warm_seconds = 5\nnetwork = \"loopback\"", Ok(()));
         check("colour = true", Err("colour unknown"));
+        check("domains = { \"shop.example.com\" = \"shop\" }", Ok(()));
+        check("domains = { \"https://x.example\" = \"shop\" }", Err("https://x.example no host"));
         check("network = \"lan\"", Err("lan outbound loopback"));
         check(
             "region = \"EU\"\nkeep_warm_seconds = 0\naccount = \"1\"",

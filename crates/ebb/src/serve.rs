@@ -157,7 +157,8 @@ impl Platform {
             ApiPort::new(aws.clone(), s3.clone(), TopicLinks::new(sources.topics.clone()), console);
         control.set(api_port.clone());
         let gateway = Gateway::new(
-            GatewayConfig::new(&config.domain, config.region.clone(), config.account.clone()),
+            GatewayConfig::new(&config.domain, config.region.clone(), config.account.clone())
+                .with_domains(config.domains.clone()),
             invoker.clone(),
             Arc::new(Authenticator(aws)),
             Arc::new(Routes(apps)),
@@ -168,6 +169,7 @@ impl Platform {
             },
         )
         .with_websites(Arc::new(Sites(s3)));
+        api_port.set_gateway(gateway.clone());
         let platform = Self {
             store,
             invoker,

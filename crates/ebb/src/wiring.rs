@@ -13,7 +13,9 @@ use ebb_aws::api::apigatewayv2::HttpApiState;
 use ebb_aws::api::cloudformation::CloudFormation;
 use ebb_aws::api::lambda::{self, EdgeAddress, Lambda};
 use ebb_aws::api::s3::S3Api;
-use ebb_aws::api::{apigatewayv2, cloudformation, events, execute_api, iam, logs, scheduler, sns, sqs, sts};
+use ebb_aws::api::{
+    apigatewayv2, cloudformation, ecr, events, execute_api, iam, logs, scheduler, sns, sqs, sts,
+};
 use ebb_aws::wire::credentials::KeyRing;
 use ebb_aws::wire::sigv4::Authorization;
 use ebb_aws::{AwsConfig, AwsService};
@@ -29,7 +31,7 @@ use ebb_runtime::sdk::{self, SdkError};
 use ebb_runtime::{ControlApi, Engine, StockUse};
 use ebb_store::Store;
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
 use hyper_util::server::graceful::GracefulShutdown;
 use serde::Serialize;
 use tokio::net::TcpStream;
@@ -99,6 +101,7 @@ pub(crate) fn aws(
             scheduler::api(sources.scheduler.clone()),
             sns::api(sources.topics.clone()),
             iam::api(sources.iam.clone()),
+            ecr::api(),
             execute_api::api(sources.http_apis.clone()),
             apigatewayv2::api(apis),
             cloudformation::api(CloudFormation {
@@ -270,6 +273,7 @@ impl AppRoutes for Routes {
             query: request.query,
             host: request.host,
             header: &header,
+            inside: request.inside,
         };
         let Some(Target { to, headers }) = self.0.route(app, &seen) else {
             return AppRoute { to: RouteMatch::NoApp, headers: HeaderMap::new() };
@@ -307,6 +311,10 @@ fn route_match(to: Destination) -> RouteMatch {
             content: file.digest.to_string(),
             status: status(file.status),
         }),
+        Destination::Proxy(url) => match Uri::try_from(url) {
+            Ok(url) => RouteMatch::Proxy(url),
+            Err(_) => RouteMatch::Answer { status: StatusCode::BAD_GATEWAY, location: None },
+        },
         Destination::Answer { status: code, location } => RouteMatch::Answer {
             status: status(code),
             location: location.and_then(|location| HeaderValue::try_from(location).ok()),

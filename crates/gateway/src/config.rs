@@ -1,5 +1,6 @@
 //! What the edge is set up with.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +11,8 @@ use ebb_model::{AccountId, Clock, Region, SystemClock, limits};
 pub struct GatewayConfig {
     /// The domain under which apps (`NAME.<domain>`) and function URLs (`ID.lambda-url.REGION.<domain>`) live.
     pub domain: String,
+    /// Hosts of apps' own, in small letters, and which app each is.
+    pub domains: BTreeMap<String, String>,
     /// The region in the hosts of function URLs.
     pub region: Region,
     /// The account that owns the functions.
@@ -26,11 +29,21 @@ impl GatewayConfig {
     pub fn new(domain: &str, region: Region, account: AccountId) -> Self {
         Self {
             domain: domain.trim_end_matches('.').to_ascii_lowercase(),
+            domains: BTreeMap::new(),
             region,
             account,
             limits: Limits::default(),
             clock: Arc::new(SystemClock),
         }
+    }
+}
+
+impl GatewayConfig {
+    /// The same with hosts of apps' own: each leads to the app that it names.
+    #[must_use]
+    pub fn with_domains(mut self, domains: BTreeMap<String, String>) -> Self {
+        self.domains = domains.into_iter().map(|(host, app)| (host.to_ascii_lowercase(), app)).collect();
+        self
     }
 }
 

@@ -4,15 +4,17 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use ebb_invoker::Delivery;
+use ebb_invoker::{Delivery, Tunnel};
 use ebb_model::{
     FunctionReference, Invocation, InvokeMode, RequestId, Response as FunctionResponse, TraceHeader, Trigger,
     UrlAuth, UrlCors,
 };
-use http::header::{CONTENT_LENGTH, LOCATION};
+use ebb_sources::https::HttpsClient;
+use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, UPGRADE};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use http_body::Body;
+use hyper::upgrade::OnUpgrade;
 use tokio::sync::mpsc;
 
 use crate::answer::AnswerBody;
@@ -20,16 +22,18 @@ use crate::config::GatewayConfig;
 use crate::cors;
 use crate::files;
 use crate::host::{self, Host};
-use crate::http_api::{self, ApiEdge, Found};
+use crate::http_api::{self, ApiEdge, Found, websocket};
 use crate::payload::{self, EventSource, RouteFields};
 use crate::ports::{
     AppFile, AppRequest, AppRoute, AppRoutes, Caller, Functions, RequestAuthenticator, RouteMatch,
     SignedRequest, Websites,
 };
+use crate::proxy;
 use crate::refusal::Refusal;
 use crate::request_body;
 use crate::sockets::Sockets;
 use crate::stream::{PIECES_IN_FLIGHT, StreamedBody};
+use crate::tunnel;
 
 /// The two ends of a connection.
 #[derive(Debug, Clone, Copy)]
@@ -37,6 +41,10 @@ pub(crate) struct Connection {
     pub(crate) peer: SocketAddr,
     pub(crate) local: SocketAddr,
 }
+
+/// A mark of requests that an app makes of itself, from behind the functions that stand in front of it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Inside;
 
 /// Everything that requests share.
 pub(crate) struct Edge {
@@ -48,6 +56,8 @@ pub(crate) struct Edge {
     pub(crate) apis: Option<ApiEdge>,
     /// Connections that became WebSockets.
     pub(crate) sockets: Sockets,
+    /// Asks other hosts.
+    pub(crate) upstream: HttpsClient,
     /// Websites of buckets, where there are buckets.
     pub(crate) websites: Option<Arc<dyn Websites>>,
 }
@@ -75,6 +85,7 @@ enum Way<'a> {
     Api(Box<Found>, &'a ApiEdge),
     Function(Box<Target>),
     File(AppFile, HeaderMap),
+    Proxy(Uri, HeaderMap),
     Answer { status: StatusCode, location: Option<HeaderValue>, headers: HeaderMap },
 }
 
@@ -90,7 +101,7 @@ impl Edge {
     {
         let id = RequestId::random();
         let (mut parts, body) = request.into_parts();
-        let upgrade = parts.extensions.remove::<hyper::upgrade::OnUpgrade>();
+        let upgrade = parts.extensions.remove::<OnUpgrade>();
         if let Some(websites) = &self.websites
             && let Some(page) = websites.answer(&parts).await
         {
@@ -111,7 +122,7 @@ impl Edge {
                     .and_then(|c| cors::preflight(c, &parts.method, &parts.headers))
                 {
                     Some(preflight) => Ok(preflight),
-                    None => self.run(id, &parts, body, &target, connection).await,
+                    None => self.run((id, connection), (&parts, upgrade), body, &target).await,
                 };
                 answered.unwrap_or_else(|refusal| {
                     let mut response = refusal.into_response(id);
@@ -120,6 +131,14 @@ impl Edge {
                     }
                     response
                 })
+            }
+            Ok(Way::Proxy(url, headers)) => {
+                let answered = self.pass_on(id, &parts, body, url, connection).await;
+                let mut response = answered.unwrap_or_else(|refusal| refusal.into_response(id));
+                for (name, value) in &headers {
+                    response.headers_mut().insert(name.clone(), value.clone());
+                }
+                response
             }
             Ok(Way::File(file, headers)) => self.file(id, &parts, &file, headers).await,
             Ok(Way::Answer { status, location, headers }) => plain_answer(status, location, headers),
@@ -144,21 +163,32 @@ impl Edge {
         Ok(())
     }
 
+    /// What the host of a request stands for.
+    fn host(&self, parts: &Parts) -> Host {
+        let config = &self.config;
+        match Host::of(&parts.uri, &parts.headers, &config.domain, config.region.as_str()) {
+            Host::Unknown(name) => match config.domains.get(&name) {
+                Some(app) => Host::App { app: app.clone(), name },
+                None => Host::Unknown(name),
+            },
+            known => known,
+        }
+    }
+
     /// The HTTP API that takes the request, where one does.
     fn find_api(&self, parts: &Parts) -> Option<(Found, &ApiEdge)> {
         let edge = self.apis.as_ref()?;
         let apis = &edge.apis;
-        let found =
-            match Host::of(&parts.uri, &parts.headers, &self.config.domain, self.config.region.as_str()) {
-                Host::Api { id, name } => http_api::at_own_host(apis, &id, parts, &name),
-                Host::App { app, name } => http_api::of_app(apis, &app, parts, &name),
-                Host::FunctionUrl { .. } | Host::Unknown(_) => None,
-            };
+        let found = match self.host(parts) {
+            Host::Api { id, name } => http_api::at_own_host(apis, &id, parts, &name),
+            Host::App { app, name } => http_api::of_app(apis, &app, parts, &name),
+            Host::FunctionUrl { .. } | Host::Unknown(_) => None,
+        };
         Some((found?, edge))
     }
 
     fn route(&self, parts: &Parts) -> Result<Way<'_>, Refusal> {
-        match Host::of(&parts.uri, &parts.headers, &self.config.domain, self.config.region.as_str()) {
+        match self.host(parts) {
             Host::FunctionUrl { id, name } => {
                 let target = self.functions.url(&id).ok_or(Refusal::UnknownUrl)?;
                 Ok(Way::Function(Box::new(Target {
@@ -186,6 +216,7 @@ impl Edge {
             query: parts.uri.query().unwrap_or_default(),
             host: &domain,
             headers: &parts.headers,
+            inside: parts.extensions.get::<Inside>().is_some(),
         };
         let AppRoute { to, headers } = self.apps.route(&app, &request);
         match to {
@@ -207,6 +238,7 @@ impl Edge {
                 headers,
             }))),
             RouteMatch::File(file) => Ok(Way::File(file, headers)),
+            RouteMatch::Proxy(url) => Ok(Way::Proxy(url, headers)),
             RouteMatch::Answer { status, location } => Ok(Way::Answer { status, location, headers }),
         }
     }
@@ -232,11 +264,10 @@ impl Edge {
 
     async fn run<B>(
         &self,
-        id: RequestId,
-        parts: &Parts,
+        (id, connection): (RequestId, Connection),
+        (parts, upgrade): (&Parts, Option<OnUpgrade>),
         body: B,
         target: &Target,
-        connection: Connection,
     ) -> Result<Response<AnswerBody>, Refusal>
     where
         B: Body<Data = Bytes> + Unpin,
@@ -272,10 +303,13 @@ impl Edge {
         })?;
         let function = target.function.clone();
         let invocation = Invocation::of_request(id, trace.clone(), function, event, Trigger::Http);
-        let mut response = match target.mode {
+        let mut response = match (target.mode, upgrade.filter(|_| websocket::is_upgrade(parts))) {
             _ if target.background => self.accept(invocation).await?,
-            InvokeMode::Buffered => self.whole(invocation).await?,
-            InvokeMode::ResponseStream => self.stream(invocation, parts.method == Method::HEAD).await?,
+            (InvokeMode::Buffered, _) => self.whole(invocation).await?,
+            (InvokeMode::ResponseStream, Some(upgrade)) => self.tunnel(invocation, upgrade).await?,
+            (InvokeMode::ResponseStream, None) => {
+                self.stream(invocation, parts.method == Method::HEAD).await?
+            }
         };
         finish(&mut response, id, &trace);
         for (name, value) in &target.headers {
@@ -348,6 +382,10 @@ impl Edge {
         let (sender, parts) = mpsc::channel(PIECES_IN_FLIGHT);
         let running = self.functions.invoke(invocation, Delivery::Stream(sender));
         let (prelude, mut body) = StreamedBody::start(id, running, parts).await?;
+        if prelude.status.is_informational() {
+            tracing::info!(request_id = %id, "a function switched protocols, and nobody had asked for it");
+            return Err(Refusal::FunctionFailed);
+        }
         let body = if head_only || has_no_body(prelude.status) {
             // Nobody will read it, and dropping it now would give the invocation up.
             body.discard().await;
@@ -358,6 +396,56 @@ impl Edge {
         let mut response = Response::new(body);
         *response.status_mut() = prelude.status;
         *response.headers_mut() = prelude.headers;
+        Ok(response)
+    }
+}
+
+impl Edge {
+    /// Has another host answer.
+    async fn pass_on<B>(
+        &self,
+        id: RequestId,
+        parts: &Parts,
+        body: B,
+        url: Uri,
+        connection: Connection,
+    ) -> Result<Response<AnswerBody>, Refusal>
+    where
+        B: Body<Data = Bytes> + Unpin,
+    {
+        let body = request_body::read(body, &parts.headers, &self.config.limits).await?;
+        let client = connection.peer.ip().to_canonical();
+        proxy::pass(&self.upstream, parts, body, (url, client)).await.map_err(|error| {
+            tracing::warn!(request_id = %id, error, "the host that an app's rule leads to failed");
+            Refusal::Unreachable
+        })
+    }
+
+    /// Lets the function decide whether the connection becomes a WebSocket; where it does, bytes go both ways from then on.
+    async fn tunnel(
+        &self,
+        invocation: Invocation,
+        upgrade: OnUpgrade,
+    ) -> Result<Response<AnswerBody>, Refusal> {
+        let id = invocation.id;
+        let (answer, parts) = mpsc::channel(PIECES_IN_FLIGHT);
+        let (from_client, sent) = mpsc::channel(PIECES_IN_FLIGHT);
+        let running = self.functions.invoke(invocation, Delivery::Tunnel(Tunnel { answer, sent }));
+        let (prelude, body) = StreamedBody::start(id, running, parts).await?;
+        let agreed = prelude.status == StatusCode::SWITCHING_PROTOCOLS;
+        let mut response = Response::new(AnswerBody::empty());
+        *response.status_mut() = prelude.status;
+        *response.headers_mut() = prelude.headers;
+        if agreed {
+            let headers = response.headers_mut();
+            headers.remove(CONTENT_TYPE);
+            headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+            headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+            let stopping = self.sockets.stopping();
+            self.sockets.spawn(tunnel::run(upgrade, from_client, body, stopping));
+        } else {
+            *response.body_mut() = AnswerBody::Streamed(Box::new(body));
+        }
         Ok(response)
     }
 }
@@ -396,7 +484,7 @@ fn finish(response: &mut Response<AnswerBody>, id: RequestId, trace: &TraceHeade
     }
     if has_no_body(response.status()) {
         *response.body_mut() = AnswerBody::empty();
-        response.headers_mut().remove(http::header::CONTENT_TYPE);
+        response.headers_mut().remove(CONTENT_TYPE);
     }
 }
 

@@ -28,7 +28,7 @@ mod usage;
 mod validate;
 mod variables;
 mod verdict;
-mod websocket;
+pub(crate) mod websocket;
 
 use std::sync::Arc;
 

@@ -21,6 +21,7 @@ mod host;
 mod http_api;
 mod payload;
 mod ports;
+mod proxy;
 mod refusal;
 mod request_body;
 mod server;
@@ -28,6 +29,7 @@ mod sockets;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod tunnel;
 mod write_deadline;
 
 pub use config::{GatewayConfig, Limits};

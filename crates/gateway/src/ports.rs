@@ -85,6 +85,8 @@ pub struct AppRequest<'a> {
     pub host: &'a str,
     /// The headers.
     pub headers: &'a HeaderMap,
+    /// Whether the functions that stand in front of the app have had it already.
+    pub inside: bool,
 }
 
 /// What [`AppRoutes::route`] found.
@@ -107,6 +109,8 @@ pub enum RouteMatch {
     Function(RouteTarget),
     /// A file answers it.
     File(AppFile),
+    /// Another host answers it: the URL.
+    Proxy(Uri),
     /// It is answered with a status, and a location for redirects.
     Answer {
         /// The status.

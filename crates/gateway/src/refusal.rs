@@ -50,6 +50,9 @@ pub(crate) enum Refusal {
     /// The function failed, timed out, or answered something that is no response.
     #[error("the function failed")]
     FunctionFailed,
+    /// The host that a rule of the app leads to cannot be reached.
+    #[error("the host behind the app cannot be reached")]
+    Unreachable,
     /// The server is stopping.
     #[error("the server is shutting down")]
     ShuttingDown,
@@ -89,7 +92,7 @@ impl Refusal {
             Self::BodyTimedOut => StatusCode::REQUEST_TIMEOUT,
             Self::BodyBroken => StatusCode::BAD_REQUEST,
             Self::Throttled(_) => StatusCode::TOO_MANY_REQUESTS,
-            Self::FunctionFailed => StatusCode::BAD_GATEWAY,
+            Self::FunctionFailed | Self::Unreachable => StatusCode::BAD_GATEWAY,
             Self::ShuttingDown => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }

@@ -1,13 +1,18 @@
 //! The listener and the life of the edge.
 
 use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use ebb_invoker::Invoker;
 use ebb_sources::bus::EventBuses;
 use ebb_sources::http_api::HttpApis;
+use ebb_sources::https::HttpsClient;
 use ebb_sources::queue::Queues;
+use http::{Request, Response};
+use http_body_util::{BodyExt as _, Full};
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -16,9 +21,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::GatewayConfig;
 use crate::connection::{self, Tasks};
-use crate::edge::Edge;
+use crate::edge::{Connection, Edge, Inside};
 use crate::http_api::ApiEdge;
-use crate::ports::{AppRoutes, Functions, RequestAuthenticator, Websites};
+use crate::ports::{AppRoutes, Functions, PageBody, RequestAuthenticator, Websites};
 use crate::sockets::Sockets;
 
 /// Pause after an accept failed for want of something (file descriptors, mostly).
@@ -71,9 +76,19 @@ impl Gateway {
         apps: Arc<dyn AppRoutes>,
         apis: Option<ApiEdge>,
     ) -> Self {
-        let sockets = Sockets::default();
-        let edge = Edge { config, functions, authenticator, apps, apis, sockets, websites: None };
+        let (sockets, upstream) = (Sockets::default(), HttpsClient::default());
+        let edge = Edge { config, functions, authenticator, apps, apis, sockets, upstream, websites: None };
         Self { edge: Arc::new(edge) }
+    }
+
+    /// Answers a request that an app makes of itself: what its functions in front of everything would have got otherwise
+    /// goes past them. `client` is who asked first.
+    pub async fn origin(&self, mut request: Request<Full<Bytes>>, client: IpAddr) -> Response<PageBody> {
+        request.extensions_mut().insert(Inside);
+        let address = SocketAddr::new(client, 0);
+        let ends = Connection { peer: address, local: address };
+        let response = self.edge.handle(request, ends).await;
+        response.map(|body| body.map_err(Into::into).boxed_unsync())
     }
 
     /// Serves connections until `cancellation`, then takes no more and lets running requests end, for as long as

@@ -113,9 +113,14 @@ impl StreamedBody {
         }
     }
 
+    /// The next bytes of the body; cancel safe.
+    pub(crate) async fn next(&mut self) -> Option<Result<Bytes, BrokenStream>> {
+        std::future::poll_fn(|context| self.poll_next(context)).await
+    }
+
     /// Lets the invocation end without anybody reading.
     pub(crate) async fn discard(&mut self) {
-        while let Some(Ok(_)) = std::future::poll_fn(|context| self.poll_next(context)).await {}
+        while let Some(Ok(_)) = self.next().await {}
     }
 
     /// The next bytes of the body. An error where the function failed: what was sent is not whole.

@@ -1,5 +1,6 @@
 //! The edge over real connections, in front of functions that are closures.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -134,7 +135,9 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let account = AccountId::parse("000000000000").unwrap();
-        let mut config = GatewayConfig::new("localhost", Region::parse("us-east-1").unwrap(), account);
+        let config = GatewayConfig::new("localhost", Region::parse("us-east-1").unwrap(), account);
+        let own = BTreeMap::from([("Shop.Example.com".to_owned(), "shop".to_owned())]);
+        let mut config = config.with_domains(own);
         config.limits = limits;
         let gateway = Gateway::with_functions(config, Arc::new(fake), Arc::new(Key), Arc::new(Shop), None);
         let stop = CancellationToken::new();
@@ -239,6 +242,8 @@ async fn hosts_lead_to_functions_or_to_a_refusal() {
         ("KNOWN.lambda-url.us-east-1.localhost:1234", "/", "200", "\"x-forwarded-port\":\"1234\""),
         ("shop.localhost", "/a", "200", "\"apiId\":\"shop\""),
         ("shop.localhost", "/none", "404", "no route"),
+        ("shop.example.com:8440", "/a", "200", "\"domainName\":\"shop.example.com\""),
+        ("www.shop.example.com", "/", "404", "NAME.localhost"),
         ("other.localhost", "/", "404", "other"),
         ("unknown.lambda-url.us-east-1.localhost", "/", "403", "{\"Message\":null}"),
         ("127.0.0.1", "/", "404", "NAME.localhost"),

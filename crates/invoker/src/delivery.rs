@@ -10,6 +10,17 @@ pub enum Delivery {
     Whole,
     /// Through this channel as it is written. Its capacity is the backpressure.
     Stream(mpsc::Sender<StreamPart>),
+    /// The same, of a request that asks to become another protocol, which goes both ways.
+    Tunnel(Tunnel),
+}
+
+/// The two directions of a connection that may stop being HTTP.
+#[derive(Debug)]
+pub struct Tunnel {
+    /// What comes from the function.
+    pub answer: mpsc::Sender<StreamPart>,
+    /// What the client sends once the function has agreed with status 101; it closes when the client does.
+    pub sent: mpsc::Receiver<Bytes>,
 }
 
 /// A piece of a streamed answer.
@@ -31,6 +42,8 @@ pub enum StreamPart {
 #[derive(Debug)]
 pub struct ResponseSink {
     target: Target,
+    /// What the client sends, where the connection may stop being HTTP.
+    sent: Option<mpsc::Receiver<Bytes>>,
     limit: usize,
     written: usize,
     started: bool,
@@ -54,11 +67,18 @@ impl ResponseSink {
     /// A sink for one event, with the limit that applies to this delivery.
     #[must_use]
     pub fn new(delivery: Delivery, limit: usize) -> Self {
-        let target = match delivery {
-            Delivery::Whole => Target::Whole(BytesMut::new(), None),
-            Delivery::Stream(sender) => Target::Stream(sender),
+        let (target, sent) = match delivery {
+            Delivery::Whole => (Target::Whole(BytesMut::new(), None), None),
+            Delivery::Stream(sender) => (Target::Stream(sender), None),
+            Delivery::Tunnel(Tunnel { answer, sent }) => (Target::Stream(answer), Some(sent)),
         };
-        Self { target, limit, written: 0, started: false }
+        Self { target, sent, limit, written: 0, started: false }
+    }
+
+    /// What the client sends from now on, where the request asks to become another protocol: an instance that takes this
+    /// may agree to it.
+    pub fn take_sent(&mut self) -> Option<mpsc::Receiver<Bytes>> {
+        self.sent.take()
     }
 
     /// Starts a streamed answer; waits while the reader is slow.

@@ -20,6 +20,10 @@ use crate::platform_log::PlatformLog;
 use crate::port::{Ending, Event};
 use crate::resolve::Resolved;
 
+/// How long a connection that became a WebSocket may last, whatever the function's timeout. Source: the API Gateway
+/// developer guide, "Quotas for configuring and running a WebSocket API", connection duration.
+const TUNNEL_TIME: Duration = Duration::from_hours(2);
+
 /// An invocation that ran.
 pub(crate) struct Executed {
     pub(crate) resolved: Resolved,
@@ -73,6 +77,7 @@ pub(crate) async fn execute(
     let Acquired { resolved, permit, pool, place } = acquired;
     // As configured when the instance was started: an update may have come between.
     let timeout = Duration::from_secs(u64::from(pool.version.settings.timeout_seconds));
+    let timeout = if matches!(delivery, Delivery::Tunnel(_)) { timeout.max(TUNNEL_TIME) } else { timeout };
     let logs = match &place {
         Place::Ready(lease) => lease.pooled().logs.clone(),
         Place::Suppressed(failed) => failed.logs.clone(),
@@ -139,6 +144,7 @@ impl Attempt<'_> {
         let limit = match delivery {
             Delivery::Whole => failure::WHOLE_LIMIT,
             Delivery::Stream(_) => limits::STREAMED_RESPONSE_BYTES,
+            Delivery::Tunnel(_) => usize::MAX,
         };
         let mut sink = ResponseSink::new(delivery, limit);
         let pooled = lease.pooled().clone();

@@ -44,7 +44,7 @@ mod tests;
 pub use acquire::pooled::LONGEST_LIFE;
 pub use asynchronous::{CarriedResult, ResultCarrier};
 pub use config::{AsynchronousPacing, InvokerConfig};
-pub use delivery::{Delivery, ResponseSink, StreamPart, WriteError};
+pub use delivery::{Delivery, ResponseSink, StreamPart, Tunnel, WriteError};
 pub use error::{InvokeError, ThrottleReason};
 pub use log_stream::{LogLine, LogStream};
 pub use metering::{Metering, Usage};

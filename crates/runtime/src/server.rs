@@ -12,6 +12,7 @@ mod answer;
 mod cloud_events;
 mod connections;
 mod request;
+mod tunnel;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,8 +20,8 @@ use std::time::Duration;
 use ebb_invoker::{Boxed, Ending, Event, ExitCause, Instance, ResponseSink, StateFolder};
 use ebb_model::ServerSettings;
 use ebb_sandbox::{Process, Sandbox};
-use http::HeaderValue;
-use http::header::TE;
+use http::header::{CONNECTION, TE, UPGRADE};
+use http::{HeaderValue, StatusCode};
 use serde_json::json;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -168,7 +169,17 @@ impl ServerInstance {
                     // How a component failed is said behind what it answered until then.
                     request.headers_mut().insert(TE, HeaderValue::from_static("trailers"));
                 }
+                let sent = sink.take_sent();
+                if sent.is_some() {
+                    request.headers_mut().insert(CONNECTION, HeaderValue::from_static("upgrade"));
+                    request.headers_mut().insert(UPGRADE, HeaderValue::from_static("websocket"));
+                }
                 let (response, connection) = self.connections.send(*request).await?;
+                if let Some(sent) = sent.filter(|_| response.status() == StatusCode::SWITCHING_PROTOCOLS) {
+                    let ending = tunnel::run(response, sent, sink).await?;
+                    self.settled().await?;
+                    return Ok(ending);
+                }
                 let answer = if sink.wants_whole() { Answer::Whole } else { Answer::Streamed };
                 let ending = answer.pass(response, sink).await?;
                 self.connections.give_back(connection);

@@ -19,14 +19,12 @@ globalThis.Netlify ??= {
 };
 
 /// The function of one file: `paths` are those of its `config`, `methods` those it takes, `schedule` its cron line.
-export function netlify({ name, load, paths = [], methods = [], excluded = [], schedule }) {
+export function netlify({ name, load, paths = [], methods = [], schedule }) {
   const patterns = paths.map(compilePath);
-  const not = excluded.map(compilePath);
   let loading;
   return serve(async (scope) => {
     const { event } = scope;
     const module = await (loading ??= load());
-    if (not.some((pattern) => matchPath(pattern, event.rawPath) !== null)) return notFound();
     if (methods.length > 0 && !methods.includes(methodOf(event)) && schedule === undefined) {
       return new Response(null, { status: 405, headers: { allow: methods.join(', ') } });
     }

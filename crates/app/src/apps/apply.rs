@@ -62,8 +62,13 @@ impl Apps {
             app: plan.app.clone(),
             dry_run,
             steps: steps.iter().cloned().chain(gone.iter().map(deleted)).collect(),
-            urls: self.urls(&plan),
-            ignored: plan.ignored.clone(),
+            urls: if dry_run {
+                self.urls(&plan)
+            } else {
+                self.urls(&plan).into_iter().chain(self.stack_url(&plan)).collect()
+            },
+            outputs: if dry_run { Vec::new() } else { self.outputs(&plan) },
+            ignored: self.ignored(&plan),
             // Random ones are not kept by a dry run.
             keys: if dry_run { Vec::new() } else { shown.clone() },
         };

@@ -84,6 +84,8 @@ mod tests {
             stream: true,
             background: false,
             before_files: false,
+            except: Vec::new(),
+            front: Vec::new(),
             server: None,
             instance_concurrency: 1,
             package: ebb_model::Digest::of(b""),

@@ -72,6 +72,8 @@ fn plan(app: &str, functions: &[(&str, &str, &str)]) -> (Plan, Vec<Bytes>) {
         stream: false,
         background: false,
         before_files: false,
+        except: Vec::new(),
+        front: Vec::new(),
         server: None,
         instance_concurrency: 1,
         package: Digest::of(&zip_of(content)),
@@ -102,7 +104,8 @@ fn functions(apps: &Apps) -> Vec<String> {
 /// Where a GET of an app goes: the function and the part of the path that its route matched.
 fn route(apps: &Apps, app: &str, path: &str) -> String {
     let header = |_: &str| None;
-    let request = EdgeRequest { method: "GET", path, query: "", host: "app.localhost", header: &header };
+    let request =
+        EdgeRequest { method: "GET", path, query: "", host: "app.localhost", header: &header, inside: false };
     match apps.route(app, &request).map(|target| target.to) {
         None => "no app".to_owned(),
         Some(Destination::Nowhere) => "no route".to_owned(),

@@ -10,6 +10,16 @@ use serde::{Deserialize, Serialize};
 #[serde(transparent)]
 pub struct Pattern(pub String);
 
+impl Pattern {
+    /// Checks that it can be read.
+    ///
+    /// # Errors
+    /// [`InvalidPattern`].
+    pub(crate) fn check(&self) -> Result<(), InvalidPattern> {
+        Compiled::new(self).map(drop)
+    }
+}
+
 /// A pattern that cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the pattern {pattern:?} cannot be read: {why}")]

@@ -177,6 +177,8 @@ mod tests {
             stream: true,
             background: false,
             before_files: false,
+            except: Vec::new(),
+            front: Vec::new(),
             server: Some(ServerSettings { events: EventEncoding::CloudEvents, ..ServerSettings::default() }),
             instance_concurrency: 1,
             package: Digest::of(b""),

@@ -108,6 +108,12 @@ pub(super) fn describe(folder: &Path, marker: &Path) -> Result<Description, Proj
     if let Some(handler) = &host.custom_handler {
         return custom(folder, marker, handler, settings);
     }
+    if is_older(folder) {
+        return Err(ProjectError::NotBuilt {
+            platform: "an Azure Functions app of an older programming model (function.json)",
+            marker: marker.to_owned(),
+        });
+    }
     let language = language(folder, &settings).ok_or_else(|| ProjectError::NotBuilt {
         platform: "an Azure Functions app in a language other than JavaScript and Python v2",
         marker: marker.to_owned(),
@@ -128,6 +134,15 @@ pub(super) fn describe(folder: &Path, marker: &Path) -> Result<Description, Proj
         completion: Some(Completion::AzureFunctions),
         ..Description::default()
     })
+}
+
+/// Whether functions are folders with a `function.json`, as the older models have them, and nothing is of the newer ones.
+fn is_older(folder: &Path) -> bool {
+    let manifest = fs::read(folder.join("package.json")).unwrap_or_default();
+    let manifest: Value = serde_json::from_slice(&manifest).unwrap_or_default();
+    let newer = manifest.get("main").is_some() || folder.join("function_app.py").is_file();
+    let described = |entry: fs::DirEntry| entry.path().join("function.json").is_file();
+    !newer && fs::read_dir(folder).into_iter().flatten().flatten().any(described)
 }
 
 /// An app with a custom handler, which gets requests as they are.

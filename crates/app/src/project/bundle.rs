@@ -22,6 +22,8 @@ const ADAPTERS: &[(&str, &str)] = &[
     ("next_server.mjs", include_str!("../../../../runtimes/adapters/node/next_server.mjs")),
     ("next_headers.mjs", include_str!("../../../../runtimes/adapters/node/next_headers.mjs")),
     ("next_navigation.mjs", include_str!("../../../../runtimes/adapters/node/next_navigation.mjs")),
+    ("aws.mjs", include_str!("../../../../runtimes/workerd/aws.js")),
+    ("vercel_middleware.mjs", include_str!("../../../../runtimes/adapters/node/vercel_middleware.mjs")),
     ("vercel.mjs", include_str!("../../../../runtimes/adapters/node/vercel.mjs")),
     ("netlify.mjs", include_str!("../../../../runtimes/adapters/node/netlify.mjs")),
     ("netlify_paths.mjs", include_str!("../../../../runtimes/adapters/node/netlify_paths.mjs")),

@@ -37,6 +37,9 @@ const DENO: Tool = Tool {
 
 /// The adapter, by file name.
 const ADAPTER: &[(&str, &str)] = &[
+    ("netlify.js", include_str!("../../../../runtimes/adapters/deno/netlify.js")),
+    ("aws.js", include_str!("../../../../runtimes/workerd/aws.js")),
+    ("netlify_paths.js", include_str!("../../../../runtimes/adapters/node/netlify_paths.mjs")),
     ("serve.js", include_str!("../../../../runtimes/adapters/deno/serve.js")),
     ("token.js", include_str!("../../../../runtimes/adapters/deno/token.js")),
     ("std_server.js", include_str!("../../../../runtimes/adapters/deno/std_server.js")),
@@ -58,6 +61,8 @@ pub(super) struct Package {
     pub(super) folder: PathBuf,
     /// Its programs.
     pub(super) programs: Vec<Program>,
+    /// What is packed besides.
+    pub(super) generated: BTreeMap<String, String>,
 }
 
 /// One program.
@@ -67,6 +72,8 @@ pub(super) struct Program {
     pub(super) name: String,
     /// Its module, below the package's folder.
     pub(super) module: PathBuf,
+    /// The modules of the project that it imports, where its own is generated.
+    pub(super) entries: Vec<PathBuf>,
     /// Its `deno.json`, below the package's folder.
     pub(super) config: Option<PathBuf>,
     /// Its import map, below the package's folder, where it is a file of its own.
@@ -101,6 +108,9 @@ impl Package {
             files.add(format!(".ebb/deno/{name}"), *text);
         }
         files.add(".ebb/start.sh", START);
+        for (name, text) in &self.generated {
+            files.add(name.clone(), text.clone());
+        }
         let imports = Imports::scan(&self.folder)?;
         for program in &self.programs {
             let map = imports.map(&self.folder, program, Location::Packed)?;
@@ -141,7 +151,12 @@ impl Package {
                 Some(config) => command.arg(format!("--config={}", self.folder.join(config).display())),
                 None => command.arg("--no-config"),
             };
-            command.arg(self.folder.join(&own.module)).env("DENO_DIR", &work).env("NO_COLOR", "1");
+            let entries =
+                if own.entries.is_empty() { std::slice::from_ref(&own.module) } else { &own.entries };
+            command
+                .args(entries.iter().map(|entry| self.folder.join(entry)))
+                .env("DENO_DIR", &work)
+                .env("NO_COLOR", "1");
             tool::run(command.current_dir(&self.folder), "deno", &self.folder)?;
         }
         Ok(work)
@@ -168,8 +183,14 @@ pub(super) fn find(folder: &Path) -> Option<PathBuf> {
 
 pub(super) fn describe(folder: &Path, marker: &Path) -> Result<Description, ProjectError> {
     let module = marker.strip_prefix(folder).unwrap_or(marker).to_owned();
-    let program = Program { name: "main".to_owned(), module, config: config_of(folder), import_map: None };
-    let package = Package { folder: folder.to_owned(), programs: vec![program] };
+    let program = Program {
+        name: "main".to_owned(),
+        module,
+        config: config_of(folder),
+        import_map: None,
+        entries: Vec::new(),
+    };
+    let package = Package { folder: folder.to_owned(), programs: vec![program], generated: BTreeMap::new() };
     let mut function = package.function(&package.programs[0]);
     function.environment = environment(folder)?;
     Ok(Description { functions: vec![function], ..Description::default() })

@@ -7,7 +7,7 @@ use ebb_model::ServerSettings;
 
 use super::error::ProjectError;
 use super::{MEMORY, Packed, Project, TIMEOUT, deno, wasm, workers};
-use crate::edge::Rule;
+use crate::edge::{Pattern, Rule};
 use crate::plan::{Ignored, PlannedKey, PlannedSchedule, PlannedTrigger};
 use crate::routes::Route;
 
@@ -36,6 +36,8 @@ pub(super) struct Description {
     pub(super) completion: Option<Completion>,
     /// Folders whose files the edge serves; of two files with one path the first folder's counts.
     pub(super) files: Vec<PathBuf>,
+    /// Whether the edge serves the files of the project's own folder that [`super::vercel::is_published`] says.
+    pub(super) own_files: bool,
     /// Whether `about.html` is also `/about`.
     pub(super) short_html: bool,
     pub(super) rules: Vec<Rule>,
@@ -70,6 +72,10 @@ pub(super) struct SourceFunction {
     pub(super) stream: bool,
     pub(super) background: bool,
     pub(super) before_files: bool,
+    /// Paths that are not its own, though its routes take them.
+    pub(super) except: Vec<Pattern>,
+    /// The paths that it stands in front of.
+    pub(super) front: Vec<Pattern>,
     /// Where it is a server of its own.
     pub(super) server: Option<ServerSettings>,
     /// How many events an instance takes at a time, where it is no server.
@@ -112,6 +118,8 @@ impl SourceFunction {
             stream: false,
             background: false,
             before_files: false,
+            except: Vec::new(),
+            front: Vec::new(),
             server: None,
             instance_concurrency: 1,
         }

@@ -25,6 +25,9 @@ pub enum ProjectError {
         /// The file that says so.
         marker: PathBuf,
     },
+    /// A project of Next.js has pages to render and no handlers.
+    #[error("{} has pages to render and no route handlers: ebb deploys `app/**/route.*` and `pages/api` only", .0.display())]
+    OnlyPages(PathBuf),
     /// A function is in a language that ebb does not build for this platform.
     #[error("{} is a {platform} function in a language that ebb does not build yet", file.display())]
     LanguageNotBuilt {
@@ -130,6 +133,9 @@ impl ProjectError {
                 "export it, as in `export const handler = async (event) => ...`, or name it in an ebb.toml".to_owned()
             }
             Self::NotBuilt { .. } => "describe its functions in an ebb.toml, which is looked for first".to_owned(),
+            Self::OnlyPages(_) => {
+                "give its package.json a `start` script (`next start`), build it, and it is deployed as a server".to_owned()
+            }
             Self::NoName(_) => "give one with --name".to_owned(),
             Self::TooLarge { .. } => {
                 "leave out what the function does not need, or set `package` in ebb.toml to a smaller folder".to_owned()

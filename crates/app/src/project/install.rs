@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use ebb_model::Digest;
+use ebb_model::{Digest, RuntimeName};
 use serde_json::Value;
 
 use super::error::ProjectError;
@@ -58,12 +58,56 @@ pub(super) fn node(folder: &Path, progress: &mut dyn FnMut(&str)) -> Result<Opti
     let cache = cache_of("npm", &key);
     if !cache.is_dir() {
         progress("installing what package.json names");
-        tool::fill(&cache, |new| install_node(folder, new))?;
+        tool::fill(&cache, |new| install_node(folder, new, &["--omit=dev"]))?;
     }
     Ok(Some(cache.join("node_modules")).filter(|modules| modules.is_dir()))
 }
 
-fn install_node(folder: &Path, new: &Path) -> Result<(), ProjectError> {
+/// Packages that a project sees while it is built: a link that goes when this is dropped.
+#[derive(Debug)]
+pub(super) struct Linked(PathBuf);
+
+impl Drop for Linked {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_file(&self.0) {
+            tracing::warn!(path = %self.0.display(), %error, "the link to the packages of a build is left behind");
+        }
+    }
+}
+
+/// Has a folder see everything that it names, what only builds need included; nothing where that is there, or nothing is
+/// wanted.
+///
+/// # Errors
+/// [`ProjectError::Build`] with what npm says.
+pub(super) fn for_build(
+    folder: &Path,
+    progress: &mut dyn FnMut(&str),
+) -> Result<Option<Linked>, ProjectError> {
+    let Ok(text) = fs::read(folder.join("package.json")) else { return Ok(None) };
+    let document = serde_json::from_slice::<Value>(&text).unwrap_or_default();
+    let wanted =
+        |section: &str| document.get(section).and_then(Value::as_object).is_some_and(|all| !all.is_empty());
+    let there = folder.ancestors().any(|above| above.join("node_modules").is_dir());
+    if there || !(wanted("dependencies") || wanted("devDependencies")) {
+        return Ok(None);
+    }
+    let mut key = b"with what builds need".to_vec();
+    for name in NODE_FILES {
+        key.extend(fs::read(folder.join(name)).unwrap_or_default());
+    }
+    let cache = cache_of("npm", &key);
+    if !cache.is_dir() {
+        progress("installing what package.json names, for the build");
+        tool::fill(&cache, |new| install_node(folder, new, &["--include=dev"]))?;
+    }
+    let link = folder.join("node_modules");
+    std::os::unix::fs::symlink(cache.join("node_modules"), &link)
+        .map_err(|source| ProjectError::io("link", &link, source))?;
+    Ok(Some(Linked(link)))
+}
+
+fn install_node(folder: &Path, new: &Path, which: &[&str]) -> Result<(), ProjectError> {
     for name in NODE_FILES.iter().filter(|name| folder.join(name).is_file()) {
         let copied = fs::copy(folder.join(name), new.join(name));
         copied.map_err(|source| ProjectError::io("read", &folder.join(name), source))?;
@@ -71,7 +115,7 @@ fn install_node(folder: &Path, new: &Path) -> Result<(), ProjectError> {
     let locked = new.join("package-lock.json").is_file() || new.join("npm-shrinkwrap.json").is_file();
     let mut npm = Command::new("npm");
     npm.arg(if locked { "ci" } else { "install" });
-    npm.args(["--omit=dev", "--no-audit", "--no-fund", "--loglevel=error"]);
+    npm.args(which).args(["--no-audit", "--no-fund", "--loglevel=error"]);
     tool::run(npm.current_dir(new), "npm", folder)
 }
 
@@ -82,6 +126,7 @@ fn install_node(folder: &Path, new: &Path) -> Result<(), ProjectError> {
 pub(super) fn python(
     folder: &Path,
     place: PythonPlace,
+    runtime: &str,
     progress: &mut dyn FnMut(&str),
 ) -> Result<Option<PathBuf>, ProjectError> {
     let path = folder.join("requirements.txt");
@@ -90,19 +135,22 @@ pub(super) fn python(
     if !text.lines().any(|line| wanted(line.trim())) || brings_python(folder, place) {
         return Ok(None);
     }
-    let cache = cache_of("pip", text.as_bytes());
+    let python = Python::of(runtime);
+    let key = [text.as_bytes(), python.version.as_bytes()].concat();
+    let cache = cache_of("pip", &key);
     if !cache.is_dir() {
         progress("installing what requirements.txt names");
         tool::fill(&cache, |new| {
-            let mut pip = Command::new("python3");
+            let mut pip = Command::new(&python.program);
             pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]);
+            pip.args(python.options());
             pip.args(["--no-compile", "--upgrade", "--target"])
                 .arg(new.join("packages"))
                 .arg("-r")
                 .arg(&path);
             tool::run(pip.current_dir(folder), "pip", folder)?;
             // Without these every start compiles all that it imports: a package is read-only where it runs.
-            let mut compile = Command::new("python3");
+            let mut compile = Command::new(&python.program);
             compile.args(["-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash"]);
             // Where they were compiled is nobody's business, and would make each installation another package.
             compile.arg("-s").arg(new.join("packages")).arg(new.join("packages"));
@@ -112,6 +160,57 @@ pub(super) fn python(
         })?;
     }
     Ok(Some(cache.join("packages")).filter(|packages| packages.is_dir()))
+}
+
+/// The Python that packages are for: compiled ones only work with the version that they were made for.
+struct Python {
+    /// What installs them.
+    program: String,
+    /// The version that they are for, like `3.13`; empty where nothing says it.
+    version: String,
+    /// Whether the program is of another version.
+    foreign: bool,
+}
+
+impl Python {
+    /// For a Lambda runtime (`python3.13`), or whatever `python3` is.
+    fn of(runtime: &str) -> Self {
+        let wanted = runtime.strip_prefix("python").filter(|version| version.starts_with('3'));
+        let Some(version) = wanted else {
+            return Self {
+                program: "python3".to_owned(),
+                version: version_of("python3").unwrap_or_default(),
+                foreign: false,
+            };
+        };
+        let own = format!("python{version}");
+        let has = |program: &str| version_of(program).as_deref() == Some(version);
+        let program = if has(&own) { own } else { "python3".to_owned() };
+        Self { foreign: !has(&program), version: version.to_owned(), program }
+    }
+
+    /// What pip must be told to install for another version than its own: it cannot compile for that.
+    fn options(&self) -> Vec<&str> {
+        if self.foreign { vec!["--python-version", &self.version, "--only-binary=:all:"] } else { Vec::new() }
+    }
+}
+
+/// The version of an interpreter, like `3.13`; nothing where there is no such program.
+fn version_of(program: &str) -> Option<String> {
+    let script = "import sys; print('%d.%d' % sys.version_info[:2])";
+    let output = Command::new(program).args(["-c", script]).output().ok()?;
+    let version = String::from_utf8(output.stdout).ok()?.trim().to_owned();
+    (output.status.success() && version.starts_with('3')).then_some(version)
+}
+
+/// The runtime that a function of Python without one gets, where packages are installed for it: the version that they
+/// are for.
+pub(super) fn python_runtime(folder: &Path) -> Option<String> {
+    if !folder.join("requirements.txt").is_file() {
+        return None;
+    }
+    let runtime = format!("python{}", version_of("python3")?);
+    RuntimeName::parse(&runtime).is_ok().then_some(runtime)
 }
 
 /// Whether a folder has packages of Python in it already.
@@ -139,7 +238,11 @@ mod tests {
             let progress = &mut |step: &str| panic!("{step}");
             assert_eq!(node(folder.path(), progress).unwrap(), None, "{files:?}");
             let progress = &mut |step: &str| panic!("{step}");
-            assert_eq!(python(folder.path(), PythonPlace::Root, progress).unwrap(), None, "{files:?}");
+            assert_eq!(
+                python(folder.path(), PythonPlace::Root, "python", progress).unwrap(),
+                None,
+                "{files:?}"
+            );
         };
         check(&[]);
         check(&[

@@ -63,6 +63,14 @@ struct FunctionTable {
     triggers: Vec<String>,
 }
 
+/// The keys that a table may have, as the parser itself says where it is given another.
+#[cfg(test)]
+fn keys(text: &str) -> std::collections::BTreeSet<String> {
+    let said = toml::from_str::<Manifest>(text).unwrap_err().message().to_owned();
+    let (_, listed) = said.split_once("expected").unwrap();
+    listed.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
 /// Reads the manifest at `path`.
 pub(super) fn describe(_folder: &Path, path: &Path) -> Result<Description, ProjectError> {
     let text = std::fs::read_to_string(path).map_err(|source| ProjectError::io("read", path, source))?;
@@ -104,6 +112,7 @@ fn parse(path: &Path, text: &str) -> Result<Description, ProjectError> {
         name: manifest.name,
         functions,
         files: files.collect::<Result<_, _>>().map_err(wrong)?,
+        own_files: false,
         short_html: manifest.short_html,
         rules: manifest.rule,
         schedules,
@@ -171,6 +180,8 @@ fn source_function(
         server,
         background: table.background,
         before_files: table.before_files,
+        except: Vec::new(),
+        front: Vec::new(),
         ..SourceFunction::only(&folder)
     })
 }
@@ -215,4 +226,35 @@ fn inside(root: &Path, path: &Path, field: &str) -> Result<PathBuf, String> {
     }
     let path: PathBuf = path.components().filter(|part| *part != Component::CurDir).collect();
     Ok(if path.as_os_str().is_empty() { root.to_owned() } else { root.join(path) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The schema that editors use says what the parser takes.
+    #[test]
+    fn the_schema_has_the_keys_of_the_parser() {
+        let schema: serde_json::Value =
+            serde_json::from_str(include_str!("../../../../docs/ebb.schema.json")).unwrap();
+        let check = |text: &str, properties: &serde_json::Value| {
+            let listed = properties.as_object().unwrap().keys().cloned().collect();
+            assert_eq!(keys(text), listed, "{text}");
+        };
+        let of = |name: &str| schema["definitions"][name]["properties"].clone();
+        check("nope = 1", &schema["properties"]);
+        check("[[function]]\nnope = 1", &of("function"));
+        check("[[rule]]\nnope = 1", &of("rule"));
+        check("[[rule]]\nfrom = \"/\"\nwhen = [{ nope = 1 }]", &of("condition"));
+        check("[[rule]]\nfrom = \"/\"\nwhen = [{ part = \"nope\" }]", &{
+            let parts = schema["definitions"]["condition"]["properties"]["part"]["enum"].clone();
+            let parts = parts.as_array().unwrap().iter().map(|part| part.as_str().unwrap().to_owned());
+            parts.map(|part| (part, serde_json::Value::Null)).collect::<serde_json::Map<_, _>>().into()
+        });
+        check("[[rule]]\nfrom = \"/\"\naction = { nope = 1 }", &{
+            let kinds = schema["definitions"]["action"]["oneOf"].as_array().unwrap().clone();
+            let kinds = kinds.iter().flat_map(|kind| kind["properties"].as_object().unwrap().clone());
+            kinds.collect::<serde_json::Map<_, _>>().into()
+        });
+    }
 }

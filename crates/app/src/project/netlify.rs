@@ -2,6 +2,7 @@
 //!
 //! Source: the Netlify documentation, "Functions", "File-based configuration" and "Redirects and rewrites" (2026-11).
 
+mod edge;
 mod rules;
 
 use std::collections::BTreeMap;
@@ -15,7 +16,8 @@ use super::bundle::quoted;
 use super::description::{Description, SourceFunction, name_of};
 use super::error::ProjectError;
 use super::next::{entries, file_name};
-use super::{literal, vercel};
+use super::{literal, path_pattern, vercel};
+use crate::edge::Pattern;
 use crate::plan::PlannedSchedule;
 use crate::routes::Route;
 
@@ -31,7 +33,7 @@ struct File {
     functions: toml::Table,
     redirects: Vec<rules::Redirect>,
     headers: Vec<rules::Headers>,
-    edge_functions: Vec<toml::Table>,
+    edge_functions: Vec<edge::Declaration>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -57,7 +59,7 @@ struct Config {
 }
 
 /// One text or several.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(untagged)]
 enum Several {
     #[default]
@@ -86,10 +88,6 @@ pub(super) fn describe(folder: &Path, _marker: &Path) -> Result<Description, Pro
         File::default()
     };
     let base = inside(folder, file.build.base.as_deref()).map_err(wrong)?;
-    let edge = file.build.edge_functions.clone().unwrap_or("netlify/edge-functions".into());
-    if base.join(&edge).is_dir() || !file.edge_functions.is_empty() {
-        return Err(ProjectError::NotBuilt { platform: "Netlify Edge Functions", marker: base.join(edge) });
-    }
     let mut description = Description::default();
     let said = file.functions.get("directory").and_then(toml::Value::as_str).map(PathBuf::from);
     let said = said.or(file.build.functions.clone());
@@ -102,6 +100,9 @@ pub(super) fn describe(folder: &Path, _marker: &Path) -> Result<Description, Pro
             return Err(ProjectError::LanguageNotBuilt { file: entry, platform: "Netlify" });
         }
     }
+    let edge = file.build.edge_functions.as_deref().unwrap_or(Path::new("netlify/edge-functions"));
+    let edge = inside(&base, Some(edge)).map_err(wrong)?;
+    edge::add(&base, &edge, &file.edge_functions, &mut description)?;
     publish(folder, &base, &file, &mut description).map_err(wrong)?;
     for function in &mut description.functions {
         function.environment.extend(file.build.environment.clone());
@@ -150,7 +151,7 @@ fn add(
     let schedule = config.schedule.clone().or(of_file.map(str::to_owned)).or(wrapped_schedule(&text));
     let (paths, methods) = (config.path.list(), config.method.list());
     let options = json!({
-        "name": name, "paths": paths, "methods": methods, "excluded": config.excluded_path.list(),
+        "name": name, "paths": paths, "methods": methods,
     });
     let mut entry = format!(
         "import {{ netlify }} from 'ebb:netlify';\nexport const handler = netlify({{ ...{options}, load: () => import({})",
@@ -164,6 +165,8 @@ fn add(
     function.background = name.ends_with("-background");
     function.timeout = if function.background { BACKGROUND_TIMEOUT } else { TIMEOUT };
     function.before_files = !paths.is_empty() && !config.prefer_static;
+    function.except =
+        config.excluded_path.list().iter().map(|path| Pattern(path_pattern::of_url_pattern(path))).collect();
     function.routes = routes(name, &paths, &methods, schedule.is_some())
         .map_err(|why| ProjectError::Route { file: module.to_owned(), why })?;
     if let Some(schedule) = schedule {

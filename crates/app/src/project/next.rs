@@ -3,6 +3,7 @@
 //! Source: the Next.js documentation, "route.js", "Project structure", "Dynamic route segments" (2026-11). All routes of
 //! an app are one function, as they are under Next.js's own server.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -11,7 +12,7 @@ use serde_json::Value;
 use super::bundle::quoted;
 use super::description::{Description, SourceFunction};
 use super::error::ProjectError;
-use super::{literal, path_pattern, vercel};
+use super::{dotenv, literal, path_pattern, vercel};
 use crate::edge::{Action, Pattern, Rule};
 use crate::routes::Route;
 
@@ -52,7 +53,32 @@ pub(super) fn describe(folder: &Path, _marker: &Path) -> Result<Description, Pro
     }
     vercel::read_file(folder, &mut description)?;
     read_config(folder, &mut description);
+    for function in &mut description.functions {
+        for (name, value) in environment(folder)? {
+            function.environment.entry(name).or_insert(value);
+        }
+    }
+    if found.is_empty() {
+        return Err(ProjectError::OnlyPages(folder.to_owned()));
+    }
     Ok(description)
+}
+
+/// What the files of variables say, of which the later ones win. Source: the Next.js documentation, "Environment
+/// Variables", section "Environment Variable Load Order".
+fn environment(folder: &Path) -> Result<BTreeMap<String, String>, ProjectError> {
+    let mut variables = BTreeMap::from([("NODE_ENV".to_owned(), "production".to_owned())]);
+    for name in [".env", ".env.production", ".env.local", ".env.production.local"] {
+        let path = folder.join(name);
+        if let Ok(text) = fs::read_to_string(&path) {
+            let wrong = |line| ProjectError::Manifest {
+                path: path.clone(),
+                message: format!("line {line}: no NAME=value"),
+            };
+            variables.extend(dotenv::parse(&text).map_err(wrong)?);
+        }
+    }
+    Ok(variables)
 }
 
 /// Handlers below `app`: each `route.*` at the path of its folder, without groups, slots and private folders.
@@ -143,7 +169,7 @@ fn split(name: &str) -> Option<(&str, &str)> {
     name.rsplit_once('.').filter(|(_, extension)| EXTENSIONS.contains(extension))
 }
 
-fn with_extension(stem: &Path) -> Option<PathBuf> {
+pub(super) fn with_extension(stem: &Path) -> Option<PathBuf> {
     EXTENSIONS.iter().map(|extension| stem.with_extension(extension)).find(|path| path.is_file())
 }
 
@@ -211,9 +237,10 @@ fn read_config(folder: &Path, description: &mut Description) {
         .map(|e| folder.join(format!("next.config.{e}")))
         .find(|p| p.is_file())
     else {
-        return;
+        return add_slash_rule("", description);
     };
     let text = fs::read_to_string(&path).unwrap_or_default();
+    add_slash_rule(&text, description);
     for (name, action) in
         [("redirects", redirect as fn(&Value) -> Option<Rule>), ("rewrites", rewrite), ("headers", headers)]
     {
@@ -236,6 +263,26 @@ fn read_config(folder: &Path, description: &mut Description) {
     }
 }
 
+/// Paths are without a slash at their end, unless `next.config` wants it otherwise. Source: the Next.js documentation,
+/// "trailingSlash".
+fn add_slash_rule(config: &str, description: &mut Description) {
+    let said = |name: &str| {
+        config
+            .split_once(name)
+            .is_some_and(|(_, rest)| rest.trim_start_matches([':', ' ']).starts_with("true"))
+    };
+    if said("trailingSlash") || said("skipTrailingSlashRedirect") {
+        return;
+    }
+    let action = Action::Redirect { to: "/{p}".to_owned(), status: 308 };
+    description.rules.push(Rule {
+        from: Pattern("/(?<p>.*[^/])/+".to_owned()),
+        when: Vec::new(),
+        action,
+        force: true,
+    });
+}
+
 fn text<'a>(value: &'a Value, key: &str) -> Option<&'a str> {
     value.get(key)?.as_str()
 }
@@ -254,8 +301,12 @@ fn redirect(value: &Value) -> Option<Rule> {
 }
 
 fn rewrite(value: &Value) -> Option<Rule> {
-    let to = text(value, "destination").filter(|to| to.starts_with('/'))?;
-    rule(value, Action::Rewrite { to: path_pattern::target(to), status: None }, false)
+    let to = text(value, "destination").filter(|to| to.starts_with('/') || to.contains("://"))?;
+    rule(
+        value,
+        Action::Rewrite { to: path_pattern::rewrite_target(text(value, "source")?, to), status: None },
+        false,
+    )
 }
 
 fn headers(value: &Value) -> Option<Rule> {

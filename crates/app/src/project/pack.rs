@@ -70,10 +70,14 @@ pub(super) fn zip_of(package: &Path, contents: BTreeMap<String, Bytes>) -> Resul
     files.zip(package)
 }
 
-/// All files of a folder, by their path in it, as a package would have them.
-pub(super) fn files(folder: &Path) -> Result<BTreeMap<String, Bytes>, ProjectError> {
+/// The files of a folder that are `wanted`, by their path in it, as a package would have them.
+pub(super) fn files(
+    folder: &Path,
+    wanted: impl Fn(&str) -> bool,
+) -> Result<BTreeMap<String, Bytes>, ProjectError> {
     let mut files = Files::default();
     files.collect(folder, "")?;
+    files.found.retain(|name, _| wanted(name));
     let read = |(name, content): (String, Content)| {
         let bytes = content.read().map_err(|(path, source)| ProjectError::io("read", &path, source))?;
         Ok((name, bytes))

@@ -119,6 +119,42 @@ pub(super) fn target(text: &str) -> String {
     out + rest
 }
 
+/// A path of the URLPattern standard (`/a/:b?`, `/files/*`) as a regular expression over a whole path.
+pub(super) fn of_url_pattern(path: &str) -> String {
+    let mut text = String::new();
+    let mut before = ' ';
+    for c in path.chars() {
+        // A star after a name or a group says how often; alone it stands for whatever comes.
+        let repeats = before.is_alphanumeric() || before == '_' || before == ')' || before == '}';
+        if c == '*'
+            && !(repeats && text.rsplit('/').next().is_some_and(|part| part.contains([':', ')', '}'])))
+        {
+            text += "(.*)";
+        } else {
+            text.push(c);
+        }
+        before = c;
+    }
+    of_regexp_path(&text)
+}
+
+/// The target of a rewrite: where it uses none of the parameters of its source, they go into the query.
+/// Source: the Next.js documentation, "rewrites", section "Rewrite parameters"; Vercel does the same.
+pub(super) fn rewrite_target(source: &str, destination: &str) -> String {
+    let mut to = target(destination);
+    let pattern = of_regexp_path(source);
+    let names: Vec<&str> =
+        pattern.split("(?<").skip(1).filter_map(|rest| rest.split_once('>')).map(|(name, _)| name).collect();
+    if names.iter().any(|name| to.contains(&format!("{{{name}}}"))) {
+        return to;
+    }
+    for name in names {
+        to.push(if to.contains('?') { '&' } else { '?' });
+        to += &format!("{name}={{{name}}}");
+    }
+    to
+}
+
 /// A path of Netlify's redirects (`/blog/:slug/*`) as a regular expression; the star is `splat`.
 /// Source: the Netlify documentation, "Redirect options", sections "Splats" and "Placeholders".
 pub(super) fn of_netlify_path(path: &str) -> String {
@@ -179,6 +215,35 @@ mod tests {
         check("/a{/b}?", "/a", Some(&[]));
         check("/a{/b}?", "/a/b", Some(&[]));
         check("/v1.0/x", "/v1y0/x", None);
+    }
+
+    #[test]
+    fn patterns_of_the_url_standard_are_read() {
+        let check = |pattern: &str, path: &str, expected: bool| {
+            let regex = regex_lite::Regex::new(&format!("^(?:{})$", of_url_pattern(pattern))).unwrap();
+            assert_eq!(regex.is_match(path), expected, "{pattern} {path}");
+        };
+        check("/*", "/", true);
+        check("/*", "/a/b", true);
+        check("/a/*", "/a/b/c", true);
+        check("/a/*", "/b", false);
+        check("/*.html", "/x/y.html", true);
+        check("/a/:b*", "/a/b/c", true);
+        check("/a/:b?", "/a", true);
+        check("/a/:b", "/a/b/c", false);
+        check("/a/(.*)", "/a/b/c", true);
+    }
+
+    #[test]
+    fn parameters_that_a_rewrite_does_not_use_are_its_query() {
+        for (source, destination, expected) in [
+            ("/resize/:width/:height", "/api/sharp", "/api/sharp?width={width}&height={height}"),
+            ("/a/:b", "/c?d=1", "/c?d=1&b={b}"),
+            ("/a/:b/:c", "/x/:b", "/x/{b}"),
+            ("/a/(.*)", "/api", "/api"),
+        ] {
+            assert_eq!(rewrite_target(source, destination), expected);
+        }
     }
 
     #[test]

@@ -82,6 +82,10 @@ fn first(folder: &Path, names: &[&str]) -> Option<PathBuf> {
 
 fn next_project(folder: &Path) -> Option<PathBuf> {
     let package = depends_on(folder, "next")?;
+    let pages = ["app", "src/app", "pages", "src/pages"].iter().any(|name| folder.join(name).is_dir());
+    if pages && !folder.join("api").is_dir() && server::describe(folder).is_none() {
+        return Some(package);
+    }
     let routes = folder.join("pages/api").is_dir()
         || folder.join("src/pages/api").is_dir()
         || has_route_file(&folder.join("app"), 0)

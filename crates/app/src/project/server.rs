@@ -209,9 +209,20 @@ pub(super) fn build_command(folder: &Path) -> Option<String> {
     if script(&document, "gcp-build").is_some() {
         return Some("npm run gcp-build".to_owned());
     }
-    let main = document.get("main").and_then(Value::as_str)?;
-    let built = folder.join(main).is_file() || main.contains('*');
-    (!built && script(&document, "build").is_some()).then(|| "npm run build".to_owned())
+    script(&document, "build")?;
+    (!is_built(folder, &document)).then(|| "npm run build".to_owned())
+}
+
+/// Whether what starts the program is there: `main`, or the module that the `start` script names; else one of the folders
+/// that builds write to.
+fn is_built(folder: &Path, document: &Value) -> bool {
+    let is_module = |word: &&str| [".js", ".mjs", ".cjs"].iter().any(|end| word.ends_with(end));
+    let started = script(document, "start").unwrap_or_default();
+    let started = started.split_whitespace().find(is_module);
+    match started.or_else(|| document.get("main").and_then(Value::as_str)) {
+        Some(main) => folder.join(main).is_file() || main.contains('*'),
+        None => ["dist", "build", ".next", ".output", "out"].iter().any(|name| folder.join(name).is_dir()),
+    }
 }
 
 #[cfg(test)]
@@ -257,6 +268,26 @@ mod tests {
         check(&[("index.php", "<?php")], Some("php -S 0.0.0.0:$PORT -t ."));
         check(&[("server", "not executable")], None);
         check(&[], None);
+    }
+
+    #[test]
+    fn what_is_not_built_yet_is() {
+        let check = |files: &[(&str, &str)], expected: Option<&str>| {
+            let folder = crate::project::tests::folder(files);
+            assert_eq!(build_command(folder.path()).as_deref(), expected, "{files:?}");
+        };
+        let manifest = r#"{"scripts": {"build": "tsc", "start": "node dist/server.js"}}"#;
+        check(&[("package.json", manifest)], Some("npm run build"));
+        check(&[("package.json", manifest), ("dist/server.js", "")], None);
+        check(
+            &[("package.json", r#"{"scripts": {"build": "x", "start": "next start"}}"#)],
+            Some("npm run build"),
+        );
+        check(&[("package.json", r#"{"scripts": {"start": "node server.js"}}"#)], None);
+        check(
+            &[("package.json", r#"{"main": "index.js", "scripts": {"build": "x"}}"#), ("index.js", "")],
+            None,
+        );
     }
 
     #[test]

@@ -2,8 +2,10 @@
 //!
 //! Source: Serverless Framework documentation, "Serverless.yml reference" and "AWS events" (v3 and v4, 2026-11).
 
+mod access;
 mod events;
 mod variables;
+mod websocket;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -18,7 +20,7 @@ use super::error::ProjectError;
 use super::install::Added;
 use super::{Package, Packed, Project, pack, sdk};
 use crate::plan::{Ignored, Plan, app_name_of};
-use crate::stack::StackInput;
+use crate::stack::{StackInput, not_a_runtime};
 use crate::template::{Fault, Node, parse};
 use variables::Variables;
 
@@ -156,11 +158,24 @@ impl Service<'_> {
         }
         let mut template = json!({ "Transform": "AWS::Serverless-2016-10-31" });
         let mut globals = Map::new();
-        if let Some(cors) = self.http_cors() {
-            globals.insert("HttpApi".to_owned(), json!({ "CorsConfiguration": cors }));
+        let (mut http, mut rest) = (Map::new(), Map::new());
+        http.extend(self.http_cors().map(|cors| ("CorsConfiguration".to_owned(), cors)));
+        rest.extend(self.rest_cors().map(|cors| ("Cors".to_owned(), cors)));
+        let access::Authorizers { http: of_http, rest: of_rest } = access::authorizers(self)?;
+        if !of_http.is_empty() {
+            http.insert("Auth".to_owned(), json!({ "Authorizers": of_http }));
         }
-        if let Some(cors) = self.rest_cors() {
-            globals.insert("Api".to_owned(), json!({ "Cors": cors }));
+        if !of_rest.is_empty() {
+            rest.insert("Auth".to_owned(), json!({ "Authorizers": of_rest }));
+        }
+        let models = self.models();
+        if !models.is_empty() {
+            rest.insert("Models".to_owned(), models.into());
+        }
+        for (kind, settings) in [("HttpApi", http), ("Api", rest)] {
+            if !settings.is_empty() {
+                globals.insert(kind.to_owned(), settings.into());
+            }
         }
         if !globals.is_empty() {
             template["Globals"] = Json::Object(globals);
@@ -206,7 +221,7 @@ impl Service<'_> {
         let runtime_line = runtime.as_ref().map_or(line, |node| node.line);
         let runtime = runtime.and_then(|node| node.scalar()).unwrap_or_else(|| "nodejs20.x".to_owned());
         if RuntimeName::parse(&runtime).is_err() {
-            return Err(Fault::new(runtime_line, format!("{name}: {runtime} is no runtime of Lambda")));
+            return Err(Fault::new(runtime_line, format!("{name}: {}", not_a_runtime(&runtime))));
         }
         let own_name = function.get("name").and_then(Node::scalar);
         let mut properties = json!({
@@ -261,6 +276,21 @@ impl Service<'_> {
         Ok(properties)
     }
 
+    /// The events of all functions: of which function, and what they say.
+    fn events(&self) -> impl Iterator<Item = (&str, &Node)> {
+        let functions = self.root.get("functions").into_iter().flat_map(Node::entries);
+        functions.flat_map(|one| {
+            let events = one.value.get("events").and_then(Node::as_list).unwrap_or_default();
+            events.iter().map(move |event| (one.key.as_str(), event))
+        })
+    }
+
+    /// The schemas of requests that `http` events have, by the names that they are referred to by.
+    fn models(&self) -> Map<String, Json> {
+        let of = |(_, event): (&str, &Node)| events::schema(event.get("http")?);
+        self.events().filter_map(of).collect()
+    }
+
     fn payload(&self) -> Option<String> {
         self.provider.get("httpApi").and_then(|api| api.get("payload")).and_then(Node::scalar)
     }
@@ -285,11 +315,9 @@ impl Service<'_> {
 
     /// What the `cors` of the first `http` event that has it says.
     fn rest_cors(&self) -> Option<Json> {
-        let functions = self.root.get("functions").into_iter().flat_map(Node::entries);
-        let events =
-            functions.flat_map(|one| one.value.get("events").and_then(Node::as_list).unwrap_or_default());
-        let cors = events
-            .filter_map(|event| event.get("http")?.get("cors"))
+        let cors = self
+            .events()
+            .filter_map(|(_, event)| event.get("http")?.get("cors"))
             .find(|cors| cors.scalar().as_deref() != Some("false"))?;
         let headers = "Content-Type,X-Amz-Date,Authorization,X-Api-Key,X-Amz-Security-Token,X-Amz-User-Agent";
         let listed = |name: &str| {

@@ -1,5 +1,7 @@
 //! A project that is a template of CloudFormation or SAM: its local code is packed, the rest is the server's business.
 
+mod nested;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -45,6 +47,15 @@ fn pack(project: &Project, path: &Path, progress: &mut dyn FnMut(&str)) -> Resul
     let wrong = |fault| ProjectError::Template { path: path.to_owned(), fault };
     let root = parse(&text).map_err(wrong)?;
     let root_folder = path.parent().unwrap_or(Path::new("."));
+    let flat = nested::flattened(&root, root_folder).map_err(wrong)?;
+    let generated = flat.is_some();
+    let (root, text) = match flat {
+        Some(flat) => {
+            let text = flat.to_json().to_string();
+            (flat, text)
+        }
+        None => (root, text),
+    };
     let globals = root.get("Globals").and_then(|globals| globals.get("Function"));
     let mut packages = BTreeMap::new();
     let mut made = BTreeMap::<(PathBuf, Option<Esbuild>), Package>::new();
@@ -96,7 +107,7 @@ fn pack(project: &Project, path: &Path, progress: &mut dyn FnMut(&str)) -> Resul
         packages.insert(entry.key.clone(), package.digest);
     }
     let file = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let stack = StackInput { file, template: text, packages, ..StackInput::default() };
+    let stack = StackInput { file, template: text, packages, generated, ..StackInput::default() };
     let plan = Plan { stack: Some(stack), ignored, ..Plan::new(&project.name) };
     plan.check()?;
     Ok(Packed { plan, packages: made.into_values().collect(), sdks })

@@ -53,7 +53,8 @@ pub(super) fn describe(folder: &Path, marker: &Path) -> Result<Description, Proj
     let root = marker.parent().unwrap_or(folder);
     let config = read(&root.join("config.toml"))?;
     let mut description = Description::default();
-    let mut package = deno::Package { folder: root.to_owned(), programs: Vec::new() };
+    let mut package =
+        deno::Package { folder: root.to_owned(), programs: Vec::new(), generated: BTreeMap::new() };
     let mut tables = config.functions.clone();
     for entry in entries(marker)? {
         let name = file_name(&entry);
@@ -181,7 +182,7 @@ fn program(root: &Path, name: &str, table: &FunctionTable) -> Result<deno::Progr
     if import_map.as_ref().is_some_and(|path| file_name(path).starts_with("deno.json")) {
         config = import_map.take();
     }
-    Ok(deno::Program { name: name.to_owned(), module, config, import_map })
+    Ok(deno::Program { name: name.to_owned(), module, config, import_map, entries: Vec::new() })
 }
 
 /// A path below the `supabase` folder.

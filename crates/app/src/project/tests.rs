@@ -79,9 +79,24 @@ fn what_cannot_be_deployed_is_named() {
         (&[("serverless.yml", "service: x\nprovider: {name: azure}")], "line 2: the provider must be aws"),
         (&[("wrangler.jsonc", "{}")], "main: a worker needs an entry point"),
         (&[("supabase/functions/_shared/a.ts", "")], "found nothing to deploy"),
+        (
+            &[("host.json", "{}"), ("package.json", "{}"), ("Hello/function.json", "{}")],
+            "an older programming model",
+        ),
         (&[("host.json", "{}")], "an Azure Functions app in a language other than"),
         (&[("spin.toml", "spin_manifest_version = 1\n[application]\nname = \"a\"")], "version 2"),
-        (&[("netlify/edge-functions/a.ts", ""), ("netlify.toml", "")], "Netlify Edge"),
+        (
+            &[("netlify.toml", "[[edge_functions]]\npath = \"/a\"\nfunction = \"a\"\n")],
+            "there is no edge function a",
+        ),
+        (
+            &[("netlify/edge-functions/a.ts", "export const config = made();"), ("netlify.toml", "")],
+            "its `config` is no literal",
+        ),
+        (
+            &[("package.json", r#"{"dependencies":{"next":"1"}}"#), ("app/page.js", "")],
+            "pages to render and no route handlers",
+        ),
         (&[("api/a.go", "package handler")], "a.go"),
         (&[("api/a.js", ""), ("api/a.py", "")], "/api/a"),
         (

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::bundle::quoted;
 use super::description::{Description, Source, SourceFunction, name_of};
 use super::error::ProjectError;
-use super::next::{entries, file_name, route_of};
+use super::next::{entries, file_name, route_of, with_extension};
 use super::{literal, path_pattern};
 use crate::edge::{Action, Condition, Part, Pattern, Rule};
 use crate::plan::PlannedSchedule;
@@ -59,14 +59,47 @@ pub(super) fn describe(folder: &Path, _marker: &Path) -> Result<Description, Pro
     let own = folder.join("public");
     if own.is_dir() {
         description.files.push(own);
-    } else if folder.join("index.html").is_file() {
-        description.ignore("index.html", "files are served from `public`; move it there");
+    } else if has_page(folder)? {
+        description.own_files = true;
+    }
+    let middleware =
+        ["middleware", "src/middleware"].iter().find_map(|stem| with_extension(&folder.join(stem)));
+    if let Some(file) = middleware {
+        description.functions.push(in_front(folder, &file));
     }
     read_file(folder, &mut description)?;
-    if description.functions.is_empty() && description.files.is_empty() {
+    if description.functions.is_empty() && description.files.is_empty() && !description.own_files {
         return Err(ProjectError::NothingFound(folder.to_owned()));
     }
     Ok(description)
+}
+
+/// Whether the folder itself holds pages: without a folder `public` they are the site.
+fn has_page(folder: &Path) -> Result<bool, ProjectError> {
+    let is_page = |path: &PathBuf| path.is_file() && path.extension().is_some_and(|kind| kind == "html");
+    Ok(entries(folder)?.iter().any(is_page))
+}
+
+/// Whether a file of a project without a folder `public` is served: sources of functions, settings and what was installed
+/// are not.
+pub(super) fn is_published(path: &str) -> bool {
+    const SETTINGS: &[&str] = &[
+        "package.json",
+        "package-lock.json",
+        "npm-shrinkwrap.json",
+        "yarn.lock",
+        "pnpm-lock.yaml",
+        "bun.lock",
+        "vercel.json",
+        "tsconfig.json",
+        "requirements.txt",
+        "pyproject.toml",
+        "Pipfile",
+        "Pipfile.lock",
+    ];
+    let hidden = path.split('/').any(|part| part.starts_with('.') || part == "node_modules");
+    let middleware = path.strip_prefix("middleware.").is_some_and(|kind| !kind.contains('/'));
+    !(hidden || middleware || path.starts_with("api/") || SETTINGS.contains(&path))
 }
 
 /// Every file of `api` is a function at its path, but for those that begin with `_` or `.` and type declarations.
@@ -99,12 +132,37 @@ fn walk(root: &Path, folder: &Path, path: &str, description: &mut Description) -
             return Err(ProjectError::Route { file: entry, why });
         }
         function.routes.push(route);
+        if stem == "index" {
+            // Rewrites name it by its file, too.
+            let named = route_of(&format!("{own}/index"));
+            function.routes.push(named.map_err(|why| ProjectError::Route { file: entry.clone(), why })?);
+        }
         while description.functions.iter().any(|other| other.name == function.name) {
             function.name.push('x');
         }
         description.functions.push(function);
     }
     Ok(())
+}
+
+/// The middleware of a project stands in front of all else, for the paths that it says.
+fn in_front(folder: &Path, file: &Path) -> SourceFunction {
+    let entry = format!(
+        "import {{ middleware }} from 'ebb:vercel_middleware';\nexport const handler = middleware({{ load: () => import({}) }});\n",
+        quoted(file)
+    );
+    let text = fs::read_to_string(file).unwrap_or_default();
+    let matcher = literal::exported(&text, "config").and_then(|config| config.get("matcher").cloned());
+    let source = |one: &Value| one.as_str().or_else(|| one.get("source")?.as_str()).map(str::to_owned);
+    let said: Vec<String> = match &matcher {
+        Some(Value::Array(list)) => list.iter().filter_map(source).collect(),
+        Some(one) => source(one).into_iter().collect(),
+        None => Vec::new(),
+    };
+    let paths = said.iter().map(|path| Pattern(path_pattern::of_regexp_path(path)));
+    // What cannot be read here, or is for all, is looked at by the middleware itself.
+    let front = if said.is_empty() { vec![Pattern(".*".to_owned())] } else { paths.collect() };
+    SourceFunction { front, timeout: TIMEOUT, ..SourceFunction::bundled("middleware", folder, entry) }
 }
 
 fn shown(root: &Path, path: &Path) -> String {
@@ -180,6 +238,7 @@ pub(super) fn read_file(folder: &Path, description: &mut Description) -> Result<
     }
     for function in &mut description.functions {
         function.environment.extend(file.env.clone());
+        function.environment.entry("NODE_ENV".to_owned()).or_insert_with(|| "production".to_owned());
         apply_limits(function, &file.functions, folder);
     }
     add_rules(&file, description).map_err(wrong)?;
@@ -259,10 +318,17 @@ fn add_rules(file: &File, description: &mut Description) -> Result<(), String> {
     }
     for value in &file.rewrites {
         let to = text(value, "destination").ok_or(format!("a rewrite has no `destination`: {value}"))?;
-        if !to.starts_with('/') {
-            return Err(format!("a rewrite to another host is not built yet: {to}"));
+        if !to.starts_with('/') && !to.starts_with("http://") && !to.starts_with("https://") {
+            return Err(format!("a rewrite leads to a path or a URL, not to {to}"));
         }
-        add(value, Action::Rewrite { to: path_pattern::target(&to), status: None }, false)?;
+        add(
+            value,
+            Action::Rewrite {
+                to: path_pattern::rewrite_target(&text(value, "source").unwrap_or_default(), &to),
+                status: None,
+            },
+            false,
+        )?;
     }
     let moved = |from: &str, to: &str| Rule {
         from: Pattern(from.to_owned()),

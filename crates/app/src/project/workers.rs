@@ -3,6 +3,7 @@
 //! The package holds the modules of the worker, what ebb puts around it (`runtimes/workerd/`) and a configuration of
 //! workerd, which the runtime starts it with. One worker is one function: its isolates share no process with another's.
 
+mod asset_rules;
 mod bindings;
 mod config;
 mod cron;
@@ -50,10 +51,14 @@ const PARTS: &[(&str, &str)] = &[
     ("kv.js", include_str!("../../../../runtimes/workerd/kv.js")),
     ("d1.js", include_str!("../../../../runtimes/workerd/d1.js")),
     ("queue.js", include_str!("../../../../runtimes/workerd/queue.js")),
+    ("objects.js", include_str!("../../../../runtimes/workerd/objects.js")),
+    ("objects_binding.js", include_str!("../../../../runtimes/workerd/objects_binding.js")),
     ("r2.js", include_str!("../../../../runtimes/workerd/r2.js")),
     ("rpc.js", include_str!("../../../../runtimes/workerd/rpc.js")),
     ("s3.js", include_str!("../../../../runtimes/workerd/s3.js")),
+    ("service_worker.js", include_str!("../../../../runtimes/workerd/service_worker.js")),
     ("service.js", include_str!("../../../../runtimes/workerd/service.js")),
+    ("small_bindings.js", include_str!("../../../../runtimes/workerd/small_bindings.js")),
     ("track.js", include_str!("../../../../runtimes/workerd/track.js")),
 ];
 
@@ -217,6 +222,10 @@ impl Project {
         let folder = self.folder.join(directory);
         let mut found = Files::default();
         found.add_path("", &folder)?;
+        let text = |name: &str| fs::read_to_string(folder.join(name)).unwrap_or_default();
+        let wrong = |message: String| ProjectError::Manifest { path: folder.clone(), message };
+        let redirects = asset_rules::redirects(&text("_redirects")).map_err(wrong)?;
+        let headers = asset_rules::headers(&text("_headers")).map_err(wrong)?;
         let mut listed = Map::new();
         for name in found.names().map(str::to_owned).collect::<Vec<_>>() {
             let name = name.trim_start_matches('/').to_owned();
@@ -235,6 +244,8 @@ impl Project {
             "html_handling": assets.html_handling,
             "not_found_handling": assets.not_found_handling,
             "run_worker_first": assets.run_worker_first,
+            "redirects": redirects,
+            "headers": headers,
         });
         Ok(Some(settings))
     }

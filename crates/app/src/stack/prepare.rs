@@ -44,7 +44,7 @@ impl Prepared {
         let template = Template::read(&root)?;
         let parameters = resolve_parameters(&template.parameters, &input.parameters, &|_| None)?;
         let nothing = BTreeMap::new();
-        let world = StackWorld { resources: &nothing, exports, pretends: true };
+        let world = StackWorld { resources: &nothing, exports, pretends: true, skipped: &[] };
         let evaluator = Evaluator::new(&template, &parameters, &pseudo, &world);
         let mut wanted = Vec::new();
         let mut skipped = Vec::new();
@@ -86,7 +86,7 @@ impl Prepared {
         exports: &BTreeMap<String, String>,
         pretends: bool,
     ) -> Result<Json, StackError> {
-        let world = StackWorld { resources, exports, pretends };
+        let world = StackWorld { resources, exports, pretends, skipped: &self.skipped };
         let evaluator = Evaluator::new(&self.template, &self.parameters, &self.pseudo, &world);
         let value = evaluator.value(&resource.properties);
         value.map(|value| value.unwrap_or(Json::Null)).map_err(|fault| self.fault(fault))
@@ -103,7 +103,7 @@ impl Prepared {
             let _ = template::references(&self.template, node, &[], &mut found);
             self.skipped.iter().any(|(logical, _)| found.contains(logical))
         };
-        let world = StackWorld { resources, exports, pretends: false };
+        let world = StackWorld { resources, exports, pretends: false, skipped: &self.skipped };
         let evaluator = Evaluator::new(&self.template, &self.parameters, &self.pseudo, &world);
         let mut outputs = Vec::new();
         for output in &self.template.outputs {

@@ -22,6 +22,7 @@ use serde_json::{Map, Value as Json};
 
 use super::Inner;
 use super::record::MadeResource;
+pub(crate) use kinds::not_a_runtime;
 pub(super) use kinds::{check, has_code, is_supported, replaces};
 use properties::Properties;
 

@@ -23,6 +23,12 @@ impl Stacks {
         prepared.steps(before.as_ref().map_or(&nothing, |stack| &stack.resources), &exports)
     }
 
+    /// The resources that a template has and ebb does not, with their types, where those are left out.
+    pub(crate) fn skipped(&self, name: &str, input: &StackInput) -> Vec<(String, String)> {
+        let prepared = Prepared::new(input, self.pseudo(name, ""), &self.exports());
+        prepared.map(|prepared| prepared.skipped).unwrap_or_default()
+    }
+
     /// Makes a stack what `input` says, whole or not at all. Cut off, it is undone at the next start.
     pub(crate) async fn apply(
         &self,
@@ -290,6 +296,9 @@ impl Stacks {
             .collect();
         gone.sort_by_key(|(_, made)| std::cmp::Reverse(made.order));
         for (logical, made) in gone {
+            // Layers of an app serve its own functions; a serverless template keeps old versions unless it says otherwise.
+            let of_app = stack.app.is_some() && made.kind == "AWS::Lambda::LayerVersion";
+            let made = MadeResource { retained: made.retained && !of_app, ..made };
             let status = if made.retained { "DELETE_SKIPPED" } else { "DELETE_COMPLETE" };
             if !made.retained {
                 self.event(stack, &logical, &made.physical, &made.kind, ("DELETE_IN_PROGRESS", None));

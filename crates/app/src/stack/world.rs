@@ -13,6 +13,18 @@ pub(super) struct StackWorld<'a> {
     pub(super) exports: &'a BTreeMap<String, String>,
     /// Whether what is not there yet has values that only stand for them: for looking ahead.
     pub(super) pretends: bool,
+    /// Resources that were left out, with their types: a name stands for each.
+    pub(super) skipped: &'a [(String, String)],
+}
+
+impl StackWorld<'_> {
+    /// What stands for a resource that is not there.
+    fn stand_in(&self, logical: &str) -> Option<Json> {
+        if self.skipped.iter().any(|(skipped, _)| skipped == logical) {
+            return Some(logical.into());
+        }
+        self.pretends.then(|| UNKNOWN.into())
+    }
 }
 
 /// What stands for a value that is not known yet.
@@ -22,14 +34,14 @@ impl World for StackWorld<'_> {
     fn reference(&self, logical: &str) -> Option<Json> {
         match self.resources.get(logical) {
             Some(made) => Some(Json::String(made.physical.clone())),
-            None => self.pretends.then(|| UNKNOWN.into()),
+            None => self.stand_in(logical),
         }
     }
 
     fn attribute(&self, logical: &str, attribute: &str) -> Option<Json> {
         match self.resources.get(logical) {
             Some(made) => made.attributes.get(attribute).cloned(),
-            None => self.pretends.then(|| UNKNOWN.into()),
+            None => self.stand_in(logical),
         }
     }
 

@@ -83,7 +83,7 @@ pub(crate) fn references(
 }
 
 /// The names in `${…}` of a text; `${!…}` is none.
-pub(super) fn placeholders(text: &str) -> Vec<&str> {
+pub(crate) fn placeholders(text: &str) -> Vec<&str> {
     let mut names = Vec::new();
     let mut rest = text;
     while let Some(at) = rest.find("${") {

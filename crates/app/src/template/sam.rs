@@ -6,10 +6,12 @@
 
 mod apis;
 mod auth;
+mod checks;
 mod events;
 mod function;
 mod globals;
 mod layer;
+mod table;
 #[cfg(test)]
 mod tests;
 
@@ -18,6 +20,7 @@ use serde_json::{Value as Json, json};
 
 use super::node::{Entry, Fault, Node, Value};
 use apis::Apis;
+pub(crate) use globals::merged as merge_globals;
 
 /// What the transform has made so far.
 pub(super) struct Output {
@@ -60,6 +63,10 @@ pub(super) fn transform(mut root: Node, code: &dyn Fn(&str) -> String) -> Result
             "AWS::Serverless::Api" => "Api",
             "AWS::Serverless::HttpApi" => "HttpApi",
             "AWS::Serverless::LayerVersion" => "LayerVersion",
+            "AWS::Serverless::SimpleTable" => {
+                output.add_node(&entry.key, entry.line, table::transform(entry));
+                continue;
+            }
             _ if kind.starts_with("AWS::Serverless::") => {
                 let line = entry.value.get("Type").map_or(entry.line, |node| node.line);
                 let message =

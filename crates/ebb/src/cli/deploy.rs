@@ -190,6 +190,9 @@ fn show(output: Output, deployment: &Deployment, json: bool, begun: Instant) -> 
         output.line(&format!("  {}", describe(output, step)));
     }
     if !deployment.dry_run {
+        for output_of in &deployment.outputs {
+            output.line(&format!("  {} = {}", output_of.name, output_of.value));
+        }
         for key in &deployment.keys {
             output.line(&format!("  {} ({}): {}", key.name, key.variable, key.value));
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ::http::header::{CONTENT_LENGTH, FORWARDED, HOST};
 use ::http::request::Parts;
-use ::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
+use ::http::{HeaderValue, Method, Request, Uri};
 use bytes::Bytes;
 use ebb_sources::https;
 use http_body_util::{BodyExt as _, Full, Limited};
@@ -16,7 +16,8 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use super::call::{ApiCall, Routed};
 use super::function::with_variables;
 use super::refusal::ApiRefusal;
-use crate::payload::{Answer, forwarded_for, is_hop};
+use crate::payload::{Answer, forwarded_for};
+use crate::proxy::end_to_end;
 
 /// The most of an answer that is taken. Source: "Amazon API Gateway quotas": 10 MB.
 const ANSWER_BYTES: usize = 10 * 1024 * 1024;
@@ -133,24 +134,6 @@ fn segments(path: &str) -> String {
     path.split('/').map(|part| utf8_percent_encode(part, SEGMENT).to_string()).collect::<Vec<_>>().join("/")
 }
 
-/// The headers that are not those of one connection.
-fn end_to_end(headers: &HeaderMap) -> HeaderMap {
-    let named: Vec<HeaderName> = headers
-        .get_all(::http::header::CONNECTION)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|text| text.split(','))
-        .filter_map(|name| HeaderName::try_from(name.trim()).ok())
-        .collect();
-    let mut kept = HeaderMap::new();
-    for (name, value) in headers {
-        if !is_hop(name) && !named.contains(name) {
-            kept.append(name.clone(), value.clone());
-        }
-    }
-    kept
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -167,13 +150,5 @@ mod tests {
         ] {
             assert_eq!(target(uri, &parameters, path, query), expected, "{uri}");
         }
-    }
-
-    #[test]
-    fn headers_of_one_connection_stay_behind() {
-        let pairs = [("connection", "close, x-own"), ("x-own", "1"), ("te", "trailers"), ("x-kept", "2")];
-        let pair = |(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value));
-        let kept = end_to_end(&pairs.map(pair).into_iter().collect());
-        assert_eq!(kept.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["x-kept"]);
     }
 }

@@ -66,7 +66,12 @@ struct Described<'a> {
 fn parse(head: &[u8]) -> Result<Prelude, InvalidAnswer> {
     let described: Described<'_> =
         serde_json::from_slice(head).map_err(|e| InvalidAnswer(format!("streaming prelude: {e}")))?;
-    let status = described.status.map_or(Ok(StatusCode::OK), |status| parse_status(status.get()))?;
+    let status = match described.status.map(RawValue::get) {
+        None => StatusCode::OK,
+        // Whether it may be is for whoever asked to say.
+        Some("101") => StatusCode::SWITCHING_PROTOCOLS,
+        Some(status) => parse_status(status)?,
+    };
     let mut headers = HeaderMap::new();
     read_headers(&mut headers, described.headers)?;
     read_cookies(&mut headers, described.cookies)?;

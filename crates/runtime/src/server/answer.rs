@@ -79,15 +79,24 @@ impl Answer {
     }
 }
 
-async fn stream(parts: &Parts, mut body: Incoming, sink: &mut ResponseSink) -> Result<Ending, Broken> {
-    let mut prelude = serde_json::to_vec(&head(parts, true)).map_err(|error| Broken::new(&error))?;
+/// Begins a streamed answer: status and headers.
+///
+/// # Errors
+/// How the event ends where they are too large.
+pub(super) async fn begin(parts: &Parts, sink: &mut ResponseSink) -> Result<(), Ending> {
+    // Text and numbers: there is nothing in it that JSON could not say.
+    let mut prelude = serde_json::to_vec(&head(parts, true)).unwrap_or_default();
     prelude.extend_from_slice(DELIMITER);
     let begun = match sink.head(Some(PRELUDE_CONTENT_TYPE.to_owned())).await {
         Ok(()) => sink.chunk(prelude.into()).await,
         failed => failed,
     };
-    if begun.is_err() {
-        return Ok(ending(begun));
+    begun.map_err(|error| ending(Err(error)))
+}
+
+async fn stream(parts: &Parts, mut body: Incoming, sink: &mut ResponseSink) -> Result<Ending, Broken> {
+    if let Err(too_large) = begin(parts, sink).await {
+        return Ok(too_large);
     }
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| Broken::new(&error))?;

@@ -120,7 +120,7 @@ impl Connections {
         let (sender, driver) =
             http1::handshake(TokioIo::new(stream)).await.map_err(|error| Broken::new(&error))?;
         let driver = tokio::spawn(async move {
-            if let Err(error) = driver.await {
+            if let Err(error) = driver.with_upgrades().await {
                 tracing::debug!(%error, "a connection to a server ended early");
             }
         });

@@ -133,7 +133,10 @@ fn dependencies(folder: &Path, program: &Program) -> Vec<(String, String)> {
 /// The module of ebb's that takes the place of one: types of the platform's runtime, and the server that Deno has
 /// itself by now.
 fn own(specifier: &str) -> Option<&'static str> {
-    let types = specifier.contains("@supabase/functions-js") && specifier.contains("edge-runtime.d.ts");
+    let types = (specifier.contains("@supabase/functions-js") && specifier.contains("edge-runtime.d.ts"))
+        || specifier == "@netlify/edge-functions"
+        || specifier == "netlify:edge"
+        || specifier.starts_with("https://edge.netlify.com");
     let server = specifier.starts_with("https://deno.land/std") && specifier.ends_with("/http/server.ts");
     if types { Some("empty.js") } else { server.then_some("std_server.js") }
 }
@@ -200,6 +203,7 @@ mod tests {
             module: "functions/a/index.ts".into(),
             config: config.map(PathBuf::from),
             import_map: import_map.map(PathBuf::from),
+            entries: Vec::new(),
         }
     }
 

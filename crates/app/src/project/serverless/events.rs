@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value as Json, json};
 
+use super::{access, websocket};
 use crate::template::{Fault, Node};
 
 /// Translates one event. Resources that it implies go to `resources`.
@@ -21,7 +22,8 @@ pub(super) fn translate(
         "httpApi" => one.http("HttpApi", payload),
         "http" => one.http("Api", None),
         "sqs" => one.sqs(),
-        "sns" => one.sns(),
+        "sns" => one.sns(resources),
+        "websocket" => one.websocket(resources),
         "s3" => one.s3(resources),
         "schedule" => one.schedule(),
         "eventBridge" => one.event_bridge(),
@@ -47,17 +49,12 @@ impl Event<'_> {
     }
 
     fn http(&self, kind: &str, payload: Option<&str>) -> Result<Vec<Json>, Fault> {
-        for refused in ["authorizer", "private", "integration", "request"] {
-            let given = self.given.get(refused);
-            if let Some(node) = given.filter(|node| {
-                !matches!(
-                    node.scalar().as_deref(),
-                    Some("false" | "lambda-proxy" | "LAMBDA_PROXY" | "AWS_PROXY")
-                )
-            }) {
-                let message = format!("{}: {refused} of http events is not built yet in ebb", self.function);
-                return Err(Fault::new(node.line, message));
-            }
+        let proxies = |node: &&Node| {
+            matches!(node.scalar().as_deref(), Some("lambda-proxy" | "LAMBDA_PROXY" | "AWS_PROXY"))
+        };
+        if let Some(node) = self.given.get("integration").filter(|node| !proxies(node)) {
+            let message = format!("{}: integration of http events is not built yet in ebb", self.function);
+            return Err(Fault::new(node.line, message));
         }
         let (method, path) = match self.given.as_str() {
             Some("*") => ("any".to_owned(), "$default".to_owned()),
@@ -78,7 +75,37 @@ impl Event<'_> {
         if let Some(payload) = payload {
             properties["PayloadFormatVersion"] = payload.into();
         }
+        if let Some(authorizer) = self.given.get("authorizer") {
+            properties["Auth"] = access::asked(authorizer, kind == "HttpApi")
+                .ok_or_else(|| self.wrong("its authorizer has no name, and is no function"))?;
+        }
+        if self.given.get("private").and_then(Node::scalar).as_deref() == Some("true") {
+            properties["Auth"]["ApiKeyRequired"] = true.into();
+        }
+        if let Some((name, _)) = schema(self.given) {
+            properties["RequestModel"] = json!({ "Model": name, "Required": true, "ValidateBody": true });
+        }
+        if let Some(given) = self.given.get("request").and_then(|request| request.get("parameters")) {
+            let parameters: Vec<Json> = parameters(given);
+            let asks = parameters.iter().any(|one| one.as_object().is_some());
+            if asks && properties.get("RequestModel").is_none() {
+                properties["RequestChecks"] = true.into();
+            }
+            properties["RequestParameters"] = parameters.into();
+        }
         Ok(vec![json!({ "Type": kind, "Properties": properties })])
+    }
+
+    /// A route of the service's WebSocket API, which the first one makes.
+    fn websocket(&self, resources: &mut Map<String, Json>) -> Result<Vec<Json>, Fault> {
+        let text = |name: &str| self.given.get(name).and_then(Node::scalar);
+        let key = self.given.scalar().or_else(|| text("route"));
+        let key = key.ok_or_else(|| self.wrong("a websocket event needs a route"))?;
+        if self.given.get("authorizer").is_some() {
+            return Err(self.wrong("authorizers of websocket events are not built yet in ebb"));
+        }
+        websocket::add(self.function, &key, resources);
+        Ok(Vec::new())
     }
 
     fn sqs(&self) -> Result<Vec<Json>, Fault> {
@@ -103,19 +130,31 @@ impl Event<'_> {
         Ok(vec![json!({ "Type": "SQS", "Properties": properties })])
     }
 
-    fn sns(&self) -> Result<Vec<Json>, Fault> {
-        let named = self.given.as_str().is_some_and(|text| !text.starts_with("arn:"));
-        if named
-            || (self.given.intrinsic().is_none()
-                && self.given.as_str().is_none()
-                && self.given.get("arn").is_none())
-        {
-            return Err(self.wrong("an sns event needs the arn of a topic"));
+    fn sns(&self, resources: &mut Map<String, Json>) -> Result<Vec<Json>, Fault> {
+        let text = |name: &str| self.given.get(name).and_then(Node::scalar);
+        let named = self.given.as_str().filter(|text| !text.starts_with("arn:")).map(str::to_owned);
+        let named = named.or_else(|| text("topicName").filter(|_| self.given.get("arn").is_none()));
+        // A topic that is named is the service's own.
+        let own = named.map(|name| {
+            let logical = format!("SNSTopic{}", super::logical(&name.replace('.', ""), ""));
+            let mut properties = json!({ "TopicName": name });
+            if let Some(shown) = text("displayName") {
+                properties["DisplayName"] = shown.into();
+            }
+            let topic = json!({ "Type": "AWS::SNS::Topic", "Properties": properties });
+            resources.entry(logical.clone()).or_insert(topic);
+            json!({ "Ref": logical })
+        });
+        let elsewhere = self.given.intrinsic().is_some()
+            || self.given.as_str().is_some()
+            || self.given.get("arn").is_some();
+        if own.is_none() && !elsewhere {
+            return Err(self.wrong("an sns event needs the name or the arn of a topic"));
         }
         let mut properties =
             self.renamed(&[("filterPolicy", "FilterPolicy"), ("filterPolicyScope", "FilterPolicyScope")]);
         let arn = self.given.get("arn").map_or_else(|| self.given.to_json(), Node::to_json);
-        properties.insert("Topic".to_owned(), arn);
+        properties.insert("Topic".to_owned(), own.unwrap_or(arn));
         Ok(vec![json!({ "Type": "SNS", "Properties": properties })])
     }
 
@@ -198,4 +237,32 @@ impl Event<'_> {
         }
         Ok(vec![json!({ "Type": "EventBridgeRule", "Properties": properties })])
     }
+}
+
+/// The schema that an `http` event has its requests checked by, and a name for it.
+pub(super) fn schema(http: &Node) -> Option<(String, Json)> {
+    let schemas = http.get("request")?.get("schemas")?;
+    let given = schemas.get("application/json")?;
+    let own = given.get("schema").unwrap_or(given).to_json();
+    let path = http.get("path").and_then(Node::scalar).unwrap_or_default();
+    let named = given.get("name").and_then(Node::scalar);
+    let method = http.get("method").and_then(Node::scalar).unwrap_or_default();
+    let letters = |text: &str| text.chars().filter(char::is_ascii_alphanumeric).collect::<String>();
+    own.is_object().then(|| (named.unwrap_or_else(|| letters(&format!("{method}{path}Model"))), own))
+}
+
+/// `request.parameters`, as SAM has them. Source: "API Gateway", section "Request Parameters".
+fn parameters(given: &Node) -> Vec<Json> {
+    let mut parameters = Vec::new();
+    for (section, place) in [("querystrings", "querystring"), ("headers", "header"), ("paths", "path")] {
+        for one in given.get(section).into_iter().flat_map(Node::entries) {
+            let name = format!("method.request.{place}.{}", one.key);
+            let required = one.value.get("required").unwrap_or(&one.value).scalar();
+            parameters.push(match required.as_deref() {
+                Some("true") => json!({ name: { "Required": true } }),
+                _ => name.into(),
+            });
+        }
+    }
+    parameters
 }

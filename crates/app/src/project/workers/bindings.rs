@@ -33,7 +33,22 @@ pub(super) fn of(project: &Project, app: &str) -> Result<Vec<(String, Binding)>,
     let databases = worker.d1_databases.iter();
     bindings.extend(databases.map(|it| (it.binding.clone(), Binding::D1(database_function(it, app)))));
     let objects = worker.durable_objects.bindings.iter();
-    bindings.extend(objects.map(|it| (it.name.clone(), Binding::Objects(it.class_name.clone()))));
+    bindings.extend(objects.map(|it| {
+        let class = it.class_name.clone();
+        let binding = match foreign(project, it, app) {
+            Some(script) => Binding::ForeignObjects(script.clone(), class),
+            None => Binding::Objects(class),
+        };
+        (it.name.clone(), binding)
+    }));
+    let limits = worker.ratelimits.iter();
+    bindings
+        .extend(limits.map(|it| (it.name.clone(), Binding::RateLimit(it.simple.limit, it.simple.period))));
+    let datasets = worker.analytics_engine_datasets.iter();
+    bindings.extend(datasets.map(|it| {
+        let dataset = it.dataset.clone().unwrap_or_else(|| it.binding.clone());
+        (it.binding.clone(), Binding::Dataset(dataset))
+    }));
     if let Some(metadata) = &worker.version_metadata {
         let value = json!({ "id": "", "tag": "", "timestamp": "" });
         bindings.push((metadata.binding.clone(), Binding::Json(value.to_string())));
@@ -65,8 +80,18 @@ pub(super) fn services(project: &Project, app: &str) -> Vec<Service> {
     let databases = worker.d1_databases.iter().map(|it| Service::D1(database_function(it, app)));
     let others = worker.services.iter().filter(|service| !is_own(project, service, app));
     let workers = others.map(|it| Service::Worker(it.service.clone(), it.entrypoint.clone()));
-    let all: BTreeSet<_> = kv.chain(queues).chain(buckets).chain(databases).chain(workers).collect();
+    let objects = worker.durable_objects.bindings.iter();
+    let objects = objects
+        .filter_map(|it| Some(Service::Objects(foreign(project, it, app)?.clone(), it.class_name.clone())));
+    let all: BTreeSet<_> =
+        objects.chain(kv).chain(queues).chain(buckets).chain(databases).chain(workers).collect();
     all.into_iter().collect()
+}
+
+/// The other worker whose objects a binding is to.
+fn foreign<'a>(project: &Project, binding: &'a wrangler::ObjectBinding, app: &str) -> Option<&'a String> {
+    let own = project.described.worker.name.as_ref();
+    binding.script_name.as_ref().filter(|script| Some(*script) != own && *script != app)
 }
 
 fn is_own(project: &Project, service: &wrangler::Service, app: &str) -> bool {

@@ -32,8 +32,14 @@ pub(super) enum Binding {
     D1(String),
     /// The objects of this class of the worker's own.
     Objects(String),
+    /// The objects of another worker, by its function and their class.
+    ForeignObjects(String, String),
     /// Another worker, by its function, and one of its entry points.
     Worker(String, Option<String>),
+    /// So many calls of a key in so many seconds.
+    RateLimit(u32, u32),
+    /// Where data points go, by its name.
+    Dataset(String),
     /// The static files.
     Assets,
     /// The worker itself, by one of its entry points.
@@ -53,6 +59,8 @@ pub(super) enum Service {
     D1(String),
     /// Another worker, by its function, and one of its entry points.
     Worker(String, Option<String>),
+    /// The objects of another worker, by its function and their class.
+    Objects(String, String),
 }
 
 /// A worker, ready to be described.
@@ -100,7 +108,12 @@ impl Worker<'_> {
              \x20   (name = \"http\", address = \"127.0.0.1:8080\", http = (), service = \"entry\"),\n\
              \x20   (name = \"events\", address = \"127.0.0.1:8081\", http = (), service = (name = \"entry\", entrypoint = \"events\")),\n\
              \x20 ],\n\
-             \x20 extensions = [(modules = [(name = \"ebb:r2\", esModule = embed \"r2.js\", internal = true)])],\n);\n",
+             \x20 extensions = [(modules = [\n\
+             \x20   (name = \"ebb:r2\", esModule = embed \"r2.js\", internal = true),\n\
+             \x20   (name = \"ebb:small\", esModule = embed \"small_bindings.js\", internal = true),\n\
+             \x20   (name = \"ebb:rpc\", esModule = embed \"rpc.js\", internal = true),\n\
+             \x20   (name = \"ebb:objects\", esModule = embed \"objects_binding.js\", internal = true),\n\
+             \x20 ])],\n);\n",
         );
         text
     }
@@ -117,6 +130,12 @@ impl Worker<'_> {
         }
         if self.assets.is_some() {
             bindings.push(files());
+        }
+        for Class { name, .. } in self.classes {
+            let (binding, class) = (quoted(&format!("OBJECTS_{name}")), quoted(name));
+            bindings.push(format!(
+                "(name = {binding}, durableObjectNamespace = (className = {class}, serviceName = \"main\"))"
+            ));
         }
         bindings.extend(platform());
         own(text, "entry", &["entry.js", "assets.js", "aws.js", "rpc.js"], &bindings);
@@ -166,9 +185,20 @@ impl Binding {
                 quoted(&format!("d1:{function}"))
             ),
             Self::Objects(class) => format!("durableObjectNamespace = {}", quoted(class)),
+            Self::ForeignObjects(function, class) => format!(
+                "wrapped = (moduleName = \"ebb:objects\", innerBindings = [(name = \"service\", service = {})])",
+                quoted(&format!("objects:{function}:{class}"))
+            ),
             Self::Worker(function, entrypoint) => {
                 format!("service = {}", quoted(&worker_service(function, entrypoint.as_deref())))
             }
+            Self::RateLimit(limit, period) => format!(
+                "wrapped = (moduleName = \"ebb:small\", innerBindings = [(name = \"limit\", text = \"{limit}\"), (name = \"period\", text = \"{period}\")])"
+            ),
+            Self::Dataset(name) => format!(
+                "wrapped = (moduleName = \"ebb:small\", innerBindings = [(name = \"dataset\", text = {})])",
+                quoted(name)
+            ),
             Self::Assets => "service = \"assets\"".to_owned(),
             Self::Own(None) => "service = \"main\"".to_owned(),
             Self::Own(Some(entrypoint)) => {
@@ -185,6 +215,11 @@ fn platform_service(text: &mut String, service: &Service) {
         Service::R2(bucket) => (format!("r2:{bucket}"), &["s3.js"], vec![("BUCKET", bucket)]),
         Service::Queue(queue) => (format!("queue:{queue}"), &["queue.js"], vec![("QUEUE", queue)]),
         Service::D1(function) => (format!("d1:{function}"), &["d1.js"], vec![("FUNCTION", function)]),
+        Service::Objects(function, class) => (
+            format!("objects:{function}:{class}"),
+            &["objects.js"],
+            vec![("FUNCTION", function), ("CLASS", class)],
+        ),
         Service::Worker(function, entrypoint) => {
             let mut values = vec![("FUNCTION", function.as_str())];
             values.extend(entrypoint.as_deref().map(|entrypoint| ("ENTRYPOINT", entrypoint)));

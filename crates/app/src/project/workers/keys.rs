@@ -11,6 +11,7 @@ const KNOWN: &[(&str, &[&str])] = &[
         &[
             "$schema",
             "alias",
+            "analytics_engine_datasets",
             "assets",
             "build",
             "compatibility_date",
@@ -29,6 +30,7 @@ const KNOWN: &[(&str, &[&str])] = &[
             "no_bundle",
             "queues",
             "r2_buckets",
+            "ratelimits",
             "rules",
             "services",
             "triggers",
@@ -36,6 +38,7 @@ const KNOWN: &[(&str, &[&str])] = &[
             "version_metadata",
         ],
     ),
+    ("analytics_engine_datasets", &["binding", "dataset"]),
     ("assets", &["directory", "binding", "html_handling", "not_found_handling", "run_worker_first"]),
     ("build", &["command", "cwd", "watch_dir"]),
     (
@@ -80,6 +83,8 @@ const KNOWN: &[(&str, &[&str])] = &[
         ],
     ),
     ("r2_buckets", &["binding", "bucket_name", "preview_bucket_name"]),
+    ("ratelimits", &["name", "namespace_id", "simple"]),
+    ("ratelimits.simple", &["limit", "period"]),
     ("rules", &["type", "globs", "fallthrough"]),
     ("services", &["binding", "service", "entrypoint"]),
     ("triggers", &["crons"]),

@@ -157,6 +157,19 @@ impl Modules {
         let Some(own) = modules.first().map(|module| module.name.clone()) else {
             return Err(ProjectError::NoHandler(entry.to_owned()));
         };
+        let own_part =
+            |name: &str, path: &str| Module { name: name.into(), path: path.into(), kind: Kind::EsModule };
+        let text = fs::read_to_string(entry).unwrap_or_default();
+        if listens(&text) {
+            let source = format!(
+                "import {{ handlers }} from \"./ebb-service-worker.js\";\nimport {};\nexport default handlers;\n",
+                serde_json::Value::from(format!("./{own}")),
+            );
+            files.add(".ebb/listener.js", source);
+            modules.insert(0, own_part("ebb-service-worker.js", ".ebb/service_worker.js"));
+            modules.insert(0, own_part("ebb-listener.js", ".ebb/listener.js"));
+        }
+        let own = modules.first().map(|module| module.name.clone()).unwrap_or(own);
         // In front: what counts the worker's work, and hands its exports on.
         let source = format!(
             "import * as worker from {0};\nexport * from {0};\nimport {{ tracked, caller, ebbTrack }} from \"./ebb-track.js\";\n\
@@ -164,12 +177,17 @@ impl Modules {
             serde_json::Value::from(format!("./{own}")),
         );
         files.add(".ebb/main.js", source);
-        let own_part =
-            |name: &str, path: &str| Module { name: name.into(), path: path.into(), kind: Kind::EsModule };
         modules.insert(0, own_part("ebb-track.js", ".ebb/track.js"));
         modules.insert(0, own_part("ebb-main.js", ".ebb/main.js"));
         Ok(Self { list: modules })
     }
+}
+
+/// Whether a bundled worker is of the older syntax: it exports nothing and listens for events.
+fn listens(bundled: &str) -> bool {
+    let listens =
+        bundled.contains("addEventListener(\"fetch\"") || bundled.contains("addEventListener('fetch'");
+    listens && !bundled.lines().any(|line| line.starts_with("export ") || line.starts_with("export{"))
 }
 
 fn arguments(worker: &Wrangler) -> Vec<String> {
@@ -242,6 +260,13 @@ fn list(folder: &Path, found: &mut Vec<PathBuf>) -> Result<(), ProjectError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn workers_of_the_older_syntax_are_known_by_what_they_do_not_export() {
+        assert!(listens("addEventListener(\"fetch\", (event) => {});\n"));
+        assert!(!listens("addEventListener(\"fetch\", f);\nexport {\n  a as default\n};\n"));
+        assert!(!listens("export default { fetch() {} };\n"));
+    }
 
     #[test]
     fn files_are_modules_by_their_names_and_the_rules() {

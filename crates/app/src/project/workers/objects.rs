@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::wrangler::{Export, Wrangler};
+use super::wrangler::{Export, ObjectBinding, Wrangler};
 
 /// A class whose instances are objects.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,7 +27,9 @@ pub(super) fn classes(worker: &Wrangler) -> Result<Vec<Class>, String> {
         (false, true) => exported(&worker.exports)?,
         _ => migrated(worker)?,
     };
-    for binding in &worker.durable_objects.bindings {
+    let own = |script: &String| Some(script) == worker.name.as_ref();
+    let of_own = |binding: &&ObjectBinding| binding.script_name.as_ref().is_none_or(own);
+    for binding in worker.durable_objects.bindings.iter().filter(of_own) {
         if !classes.contains_key(&binding.class_name) {
             return Err(format!(
                 "durable_objects: {} is bound to the class {}, which no migration makes (add it to new_sqlite_classes)",

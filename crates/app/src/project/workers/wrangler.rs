@@ -32,6 +32,7 @@ const NOT_INHERITED: &[&str] = &[
     "browser",
     "workflows",
     "analytics_engine_datasets",
+    "ratelimits",
     "send_email",
     "mtls_certificates",
     "dispatch_namespaces",
@@ -64,7 +65,6 @@ const UNKNOWN: &str = "ebb knows no such key";
 /// Bindings of services that are not built.
 const NOT_BUILT: &[&str] = &[
     "ai",
-    "analytics_engine_datasets",
     "browser",
     "containers",
     "dispatch_namespaces",
@@ -78,7 +78,6 @@ const NOT_BUILT: &[&str] = &[
     "unsafe",
     "vectorize",
     "workflows",
-    "ratelimits",
     "vpc_services",
 ];
 
@@ -109,6 +108,8 @@ pub(super) struct Wrangler {
     pub(super) minify: bool,
     pub(super) build: Build,
     pub(super) version_metadata: Option<VersionMetadata>,
+    pub(super) ratelimits: Vec<RateLimit>,
+    pub(super) analytics_engine_datasets: Vec<Dataset>,
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -116,6 +117,26 @@ pub(super) struct KvNamespace {
     pub(super) binding: String,
     /// May be missing: then the namespace is this worker's own.
     pub(super) id: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub(super) struct RateLimit {
+    pub(super) name: String,
+    pub(super) simple: SimpleLimit,
+}
+
+/// So many calls in so many seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub(super) struct SimpleLimit {
+    pub(super) limit: u32,
+    pub(super) period: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub(super) struct Dataset {
+    pub(super) binding: String,
+    /// The binding's name where absent.
+    pub(super) dataset: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -396,14 +417,6 @@ fn check(worker: &Wrangler) -> Result<(), String> {
     }
     for consumer in &worker.queues.consumers {
         check_consumer(consumer).map_err(|why| format!("queues.consumers ({}): {why}", consumer.queue))?;
-    }
-    for binding in &worker.durable_objects.bindings {
-        if binding.script_name.as_ref().is_some_and(|script| Some(script) != worker.name.as_ref()) {
-            return Err(format!(
-                "durable_objects ({}): ebb does not share objects of another worker yet (script_name)",
-                binding.name
-            ));
-        }
     }
     for rule in &worker.rules {
         one_of("rules.type", &rule.kind, RULE_TYPES)?;

@@ -67,9 +67,23 @@ pub(in super::super) fn check(kind: &str, logical: &str, properties: &Json) -> R
         && runtime != super::super::world::UNKNOWN
         && RuntimeName::parse(&runtime).is_err()
     {
-        return Err(format!("{logical}: {runtime} is no runtime of Lambda"));
+        return Err(format!("{logical}: {}", not_a_runtime(&runtime)));
+    }
+    if kind == FUNCTION && own.text("PackageType").as_deref() == Some("Image") {
+        return Err(format!(
+            "{logical}: functions from container images are not built yet in ebb (PackageType Image)"
+        ));
     }
     Ok(())
+}
+
+/// Why a function cannot have a runtime of this name.
+pub(crate) fn not_a_runtime(name: &str) -> String {
+    let families = ["nodejs", "python", "java", "dotnet", "ruby", "go1", "provided"];
+    match families.iter().any(|family| name.starts_with(family)) {
+        true => format!("ebb has no runtime {name}"),
+        false => format!("{name} is no runtime of Lambda"),
+    }
 }
 
 /// A resource that is only kept.

@@ -6,7 +6,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::super::node::{Entry, Fault, Node};
 use super::auth::{Auth, uri};
-use super::{Output, hash, reference};
+use super::{Output, checks, hash, reference};
 
 /// The stage of the implicit REST API.
 const STAGE: &str = "Prod";
@@ -24,6 +24,11 @@ pub(super) struct Route {
     pub(super) payload: Option<Json>,
     pub(super) timeout: Option<Json>,
     pub(super) auth: Option<Json>,
+    /// What a REST API checks of its requests: the model of the body, and parameters.
+    pub(super) model: Option<Json>,
+    pub(super) parameters: Option<Json>,
+    /// Whether parameters are checked where no model is.
+    pub(super) checks: bool,
 }
 
 /// All APIs of a template.
@@ -188,11 +193,14 @@ fn rest_resources(entry: &Entry, routes: &[&Route], output: &mut Output) -> Resu
     let own = entry.value.get("Properties").unwrap_or(&nothing);
     let operation = |route: &Route| {
         let integration = json!({ "type": "aws_proxy", "httpMethod": "POST", "uri": uri(&route.function) });
-        json!({ "responses": {}, "x-amazon-apigateway-integration": integration })
+        let mut operation = json!({ "responses": {}, "x-amazon-apigateway-integration": integration });
+        checks::secure(&mut operation, route);
+        operation
     };
     let auth = Auth::of(entry, true);
     let mut body = body(own, routes, &auth, operation)?;
     auth.declare(&mut body, output)?;
+    checks::declare(&mut body, own, routes);
     let stage = stage_of(entry).unwrap_or_else(|| STAGE.to_owned());
     let deployment = format!("{}Deployment{}", entry.key, hash(&body.to_string()));
     let mut properties = Map::from_iter([("Body".to_owned(), body)]);

@@ -249,6 +249,9 @@ impl Event<'_> {
             payload: self.get("PayloadFormatVersion"),
             timeout: self.get("TimeoutInMillis"),
             auth: self.get("Auth"),
+            model: self.get("RequestModel"),
+            parameters: self.get("RequestParameters"),
+            checks: self.get("RequestChecks").is_some(),
         }
     }
 
@@ -267,6 +270,8 @@ impl Event<'_> {
                 _ => {}
             }
         }
+        // The route for all else is one step of the source, whatever the method.
+        let method = if route.path == "$default" { String::new() } else { method };
         let arn = json!({
             "Fn::Sub": [
                 format!("arn:${{AWS::Partition}}:execute-api:${{AWS::Region}}:${{AWS::AccountId}}:${{Api}}/*/{method}{path}"),
@@ -282,8 +287,7 @@ impl Event<'_> {
             route.path = "$default".to_owned();
         }
         let api = route.api.clone().unwrap_or_else(|| "ServerlessHttpApi".to_owned());
-        let shown = Route { path: route.path.replace("$default", "/*"), ..route.clone() };
-        self.source(output, &api, "", &shown);
+        self.source(output, &api, "", &route);
         output.apis.http(route);
         Ok(())
     }

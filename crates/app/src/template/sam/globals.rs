@@ -16,7 +16,7 @@ pub(super) fn check(globals: &Node) -> Result<(), Fault> {
 }
 
 /// A resource with the globals of its type.
-pub(super) fn merged(entry: &Entry, globals: Option<&Node>) -> Entry {
+pub(crate) fn merged(entry: &Entry, globals: Option<&Node>) -> Entry {
     let Some(globals) = globals else { return entry.clone() };
     let mut entry = entry.clone();
     let own = entry.value.get("Properties").cloned().unwrap_or_else(|| Node::map(entry.line, []));

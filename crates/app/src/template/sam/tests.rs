@@ -110,8 +110,8 @@ fn what_is_not_built_is_refused_by_name() {
     }
     for (resources, why) in [
         (
-            "Resources:\n  T: {Type: 'AWS::Serverless::SimpleTable'}",
-            "line 3: resource T is of type AWS::Serverless::SimpleTable",
+            "Resources:\n  T: {Type: 'AWS::Serverless::GraphQLApi'}",
+            "line 3: resource T is of type AWS::Serverless::GraphQLApi",
         ),
         ("Globals: {Foo: {}}\nResources: {}", "line 2: Globals has no section Foo"),
         (

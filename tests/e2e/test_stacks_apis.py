@@ -1,0 +1,185 @@
+"""APIs of serverless templates and of the Serverless Framework: who may call them, what they check, and what is left behind."""
+import json
+import textwrap
+
+import pytest
+import websocket
+
+
+@pytest.fixture
+def stack(server, tmp_path):
+    """stack(name, {path: text}) deploys a folder; gives a function that requests its host."""
+    names = []
+
+    def make(name, files, *args):
+        for path, text in files.items():
+            target = tmp_path / name / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(textwrap.dedent(text).lstrip("\n"))
+        done = server.cli("deploy", tmp_path / name, "--name", name, "--yes", *args)
+        assert done.returncode == 0, done.stdout + done.stderr
+        names.append(name)
+
+        def request(path="/", method="GET", **options):
+            return server.http(f"{name}.localhost", path, method, **options)
+        request.output = done.stdout + done.stderr
+        return request
+
+    yield make
+    for name in names:
+        server.cli("rm", name, "--yes")
+
+
+SAM = """
+    Transform: AWS::Serverless-2016-10-31
+    Resources:
+      Rest:
+        Type: AWS::Serverless::Api
+        Properties:
+          StageName: v1
+          Models:
+            Item: {type: object, required: [name], properties: {name: {type: string}}}
+          GatewayResponses:
+            DEFAULT_4XX: {ResponseParameters: {Headers: {Access-Control-Allow-Origin: "'*'"}}}
+      Deps:
+        Type: AWS::Serverless::LayerVersion
+        Properties: {LayerName: sam-checks-deps, ContentUri: layer/, CompatibleRuntimes: [python3.11]}
+      Table: {Type: AWS::Serverless::SimpleTable}
+      Thing: {Type: Custom::Thing, Properties: {ServiceToken: x}}
+      F:
+        Type: AWS::Serverless::Function
+        Properties:
+          Runtime: python3.11
+          Handler: index.h
+          Layers: [!Ref Deps]
+          Environment: {Variables: {THING: !GetAtt Thing.Name}}
+          InlineCode: |
+            def h(event, context):
+                return {'statusCode': 200, 'body': event.get('resource') or event['routeKey']}
+          Events:
+            Make: {Type: Api, Properties: {RestApiId: !Ref Rest, Path: /m, Method: post, RequestModel: {Model: Item, Required: true, ValidateBody: true}}}
+            Rest: {Type: HttpApi}
+    Outputs:
+      Fixed: {Value: shown}
+    """
+
+
+def test_what_a_serverless_template_says_of_its_apis(server, stack):
+    get = stack("sam-checks", {"template.yaml": SAM, "layer/python/dep.py": "x = 1"}, "--skip-unsupported")
+    refused = get("/m", "POST", json={"x": 1})
+    assert refused.status_code == 400 and refused.headers["access-control-allow-origin"] == "*"
+    assert get("/m", "POST", json={"name": "a"}).text == "/m"
+    assert get("/anything", "PUT").text == "$default", "the route for all else may call the function"
+    assert "Fixed = shown" in get.output and "http://sam-checks.localhost" in get.output
+    assert "left out Thing: ebb has no resources of type Custom::Thing yet" in get.output
+    layers = lambda: [layer["LayerName"] for layer in server.client("lambda").list_layers()["Layers"]]
+    assert "sam-checks-deps" in layers()
+    assert server.cli("rm", "sam-checks", "--yes").returncode == 0
+    assert "sam-checks-deps" not in layers()
+
+
+SERVERLESS = """
+    service: access
+    provider:
+      name: aws
+      runtime: python3.11
+      httpApi:
+        authorizers:
+          byHeader: {type: request, functionName: simple, enableSimpleResponses: true}
+    functions:
+      simple: {handler: app.simple}
+      token: {handler: app.token}
+      api:
+        handler: app.api
+        events:
+          - httpApi: {path: /open, method: get}
+          - httpApi: {path: /closed, method: get, authorizer: {name: byHeader}}
+          - http: {path: old, method: get, authorizer: token}
+          - http: {path: key, method: get, private: true}
+          - http:
+              path: checked
+              method: post
+              request:
+                schemas: {application/json: '${file(schema.json)}'}
+          - http: {path: asks, method: get, request: {parameters: {querystrings: {q: true}}}}
+          - sns: access-topic
+      chat:
+        handler: app.chat
+        events:
+          - websocket: $connect
+          - websocket: {route: $default}
+    """
+
+CODE = """
+    import json
+    def simple(event, context):
+        return {'isAuthorized': event['headers'].get('authorization') == 'ok', 'context': {'who': 'me'}}
+    def token(event, context):
+        effect = 'Allow' if event['authorizationToken'] == 'ok' else 'Deny'
+        return {'principalId': 'u', 'policyDocument': {'Version': '2012-10-17', 'Statement': [
+            {'Action': 'execute-api:Invoke', 'Effect': effect, 'Resource': event['methodArn']}]}}
+    def api(event, context):
+        return {'statusCode': 200, 'body': json.dumps(event['requestContext'].get('authorizer'))}
+    def chat(event, context):
+        return {'statusCode': 200}
+    """
+
+
+def test_what_a_service_says_of_its_routes(server, stack):
+    get = stack("access", {"serverless.yml": SERVERLESS, "app.py": CODE,
+                           "schema.json": '{"type": "object", "required": ["name"]}'})
+    ok, bad = {"Authorization": "ok"}, {"Authorization": "bad"}
+    assert get("/open").status_code == 200
+    assert [get("/closed", headers=headers).status_code for headers in (ok, bad, {})] == [200, 403, 401]
+    assert get("/closed", headers=ok).json()["lambda"] == {"who": "me"}
+    assert [get("/old", headers=headers).status_code for headers in (ok, bad, {})] == [200, 403, 401]
+    assert get("/key").status_code == 403
+    assert get("/checked", "POST", json={}).status_code == 400 and get("/checked", "POST", json={"name": 1}).status_code == 200
+    assert get("/asks").status_code == 400 and get("/asks?q=1").status_code == 200
+    assert any(topic["TopicArn"].endswith(":access-topic") for topic in server.client("sns").list_topics()["Topics"])
+    [api] = [api for api in server.client("apigatewayv2").get_apis()["Items"] if api["ProtocolType"] == "WEBSOCKET"]
+    port = server.edge.rsplit(":", 1)[1]
+    socket = websocket.create_connection(f"ws://127.0.0.1:{port}/dev", timeout=20,
+                                         host=f"{api['ApiId']}.execute-api.us-east-1.localhost")
+    socket.send(json.dumps({"action": "x"}))
+    socket.close()
+
+
+def test_nested_stacks_are_part_of_the_app(server, stack):
+    nested = {
+        "template.yaml": """
+            Transform: AWS::Serverless-2016-10-31
+            Resources:
+              Queues: {Type: AWS::CloudFormation::Stack, Properties: {TemplateURL: nested/queues.yaml, Parameters: {Prefix: nested-q}}}
+              Api:
+                Type: AWS::Serverless::Application
+                Properties: {Location: nested/api/template.yaml, Parameters: {Queue: !GetAtt Queues.Outputs.Name}}
+            Outputs:
+              Queue: {Value: !GetAtt Queues.Outputs.Name}
+            """,
+        "nested/queues.yaml": """
+            Parameters: {Prefix: {Type: String}}
+            Resources:
+              Jobs: {Type: AWS::SQS::Queue, Properties: {QueueName: !Sub '${Prefix}-jobs'}}
+            Outputs:
+              Name: {Value: !GetAtt Jobs.QueueName}
+            """,
+        "nested/api/template.yaml": """
+            Transform: AWS::Serverless-2016-10-31
+            Parameters: {Queue: {Type: String}}
+            Globals: {Function: {Runtime: python3.11}}
+            Resources:
+              Hello:
+                Type: AWS::Serverless::Function
+                Properties:
+                  CodeUri: src/
+                  Handler: app.handler
+                  Environment: {Variables: {QUEUE: !Ref Queue}}
+                  Events: {Get: {Type: HttpApi, Properties: {Path: /hello, Method: get}}}
+            """,
+        "nested/api/src/app.py": "import os\ndef handler(event, context):\n    return {'queue': os.environ['QUEUE']}\n",
+    }
+    get = stack("nested-stacks", nested)
+    assert get("/hello").json() == {"queue": "nested-q-jobs"} and "Queue = nested-q-jobs" in get.output
+    assert server.cli("rm", "nested-stacks", "--yes").returncode == 0
+    assert not server.client("sqs").list_queues(QueueNamePrefix="nested-q").get("QueueUrls")
