@@ -31,7 +31,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::registry::{Follow, Registry};
 
-pub use buckets::{Bucket, Versioning};
+pub use buckets::{Bucket, REGION, Versioning};
 pub use error::BucketError;
 pub use lifecycle::{Expiration, LifecycleFilter, LifecycleRule, NoncurrentExpiration, expiry};
 pub use listing::{Listing, ListingRequest, VersionEntry};

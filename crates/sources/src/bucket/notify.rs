@@ -195,13 +195,19 @@ impl Buckets {
         if !object.is_null_version() {
             shown["versionId"] = object.version.as_str().into();
         }
+        // Events that came later have a later version of the record.
+        let is_newer = ["ObjectTagging", "LifecycleExpiration", "ObjectAcl", "ObjectRestore"]
+            .iter()
+            .any(|kind| happening.event.starts_with(kind));
+        // Whoever did it and whoever owns it: ids that are no account numbers.
+        let account = self.inner.account.as_str();
         json!({
-            "eventVersion": "2.1",
+            "eventVersion": if is_newer { "2.3" } else { "2.1" },
             "eventSource": "aws:s3",
-            "awsRegion": self.inner.region.as_str(),
+            "awsRegion": bucket.region(self.inner.region.as_str()),
             "eventTime": now.to_rfc3339(),
             "eventName": happening.event,
-            "userIdentity": { "principalId": self.inner.account.as_str() },
+            "userIdentity": { "principalId": format!("AWS:AIDA{account}") },
             "requestParameters": { "sourceIPAddress": "127.0.0.1" },
             "responseElements": { "x-amz-request-id": request_id(), "x-amz-id-2": host_id() },
             "s3": {
@@ -209,7 +215,7 @@ impl Buckets {
                 "configurationId": configuration,
                 "bucket": {
                     "name": bucket.name,
-                    "ownerIdentity": { "principalId": self.inner.account.as_str() },
+                    "ownerIdentity": { "principalId": format!("A{account}") },
                     "arn": bucket_arn(bucket),
                 },
                 "object": shown,

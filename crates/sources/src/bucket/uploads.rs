@@ -173,7 +173,14 @@ impl Buckets {
         let new = NewObject {
             key: upload.key.clone(),
             etag: multipart_etag(&chosen),
-            parts: chosen.iter().map(|part| part.part.clone()).collect(),
+            parts: chosen
+                .iter()
+                .map(|part| ObjectPart {
+                    number: part.number,
+                    checksums: part.checksums.clone(),
+                    ..part.part.clone()
+                })
+                .collect(),
             multipart: true,
             headers: upload.headers.clone(),
             metadata: upload.metadata.clone(),

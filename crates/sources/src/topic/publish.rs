@@ -11,7 +11,7 @@ use super::envelope::Seals;
 use super::message::{Accepted, BYTES, Published, TopicMessage};
 use super::subscriptions::of_topic;
 use super::{Protocol, Subscription, Topic, TopicError, Topics, endpoint};
-use crate::delivery::{DeadLetter, Delivery, Message, ReasonNames, Sender};
+use crate::delivery::{DeadLetter, Delivery, Message, PATIENCE, ReasonNames, Sender};
 
 /// The most entries of a batch.
 const ENTRIES: usize = 10;
@@ -71,7 +71,7 @@ impl Topics {
                 work.push(self.due_now(delivery));
             }
         }
-        self.inner.store.work().enqueue(work).await?;
+        self.inner.store.work().enqueue_and_watch(Vec::new(), work, PATIENCE).await?;
         Ok(messages.into_iter().map(|message| Published { id: message.id, sequence: None }).collect())
     }
 

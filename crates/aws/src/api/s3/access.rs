@@ -55,7 +55,7 @@ impl S3Access for Access {
         let header = context.headers().get("x-amz-security-token").and_then(|token| token.to_str().ok());
         let token = header.or_else(|| query.get("X-Amz-Security-Token"));
         match self.keys.resolve(&credentials.access_key, token, self.clock.now()) {
-            Ok(_) => Ok(()),
+            Ok(_) => self.check_owner(context),
             Err(KeyError::Expired) => {
                 Err(S3Error::with_message(S3ErrorCode::ExpiredToken, "The provided token has expired."))
             }
@@ -64,6 +64,31 @@ impl S3Access for Access {
                 "The provided token is malformed or otherwise invalid.",
             )),
         }
+    }
+}
+
+impl Access {
+    /// Whether the bucket is of the account that a request expects. Source: S3 user guide, "Verifying bucket ownership
+    /// with bucket owner condition" (2026-11).
+    fn check_owner(&self, context: &S3AccessContext<'_>) -> S3Result<()> {
+        for name in ["x-amz-expected-bucket-owner", "x-amz-source-expected-bucket-owner"] {
+            let Some(owner) = context.headers().get(name).and_then(|owner| owner.to_str().ok()) else {
+                continue;
+            };
+            if owner.len() != 12 || !owner.bytes().all(|byte| byte.is_ascii_digit()) {
+                let message = format!(
+                    "The value of the expected bucket owner parameter must be an AWS Account ID... [{owner}]"
+                );
+                let code = S3ErrorCode::Custom("InvalidBucketOwnerAWSAccountID".into());
+                let mut error = S3Error::with_message(code, message);
+                error.set_status_code(http::StatusCode::BAD_REQUEST);
+                return Err(error);
+            }
+            if owner != self.buckets.account() {
+                return Err(s3_error!(AccessDenied, "Access Denied"));
+            }
+        }
+        Ok(())
     }
 }
 

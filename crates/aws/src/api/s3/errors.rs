@@ -1,17 +1,30 @@
 //! What errors tell besides their code and message: which bucket, key, version or upload they are about.
 
-use http::header::{CONTENT_LENGTH, CONTENT_RANGE, HeaderValue};
+use http::header::{CONTENT_LENGTH, CONTENT_RANGE, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{Response, StatusCode, Uri};
 use http_body_util::BodyExt as _;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use s3s::S3Error;
 
 use ebb_model::RequestId;
 
 use super::access::virtual_bucket;
 use crate::wire::{Body, QueryString, full_body};
 
-/// The header that carries which condition did not hold as far as here: it goes no further.
-pub(super) const CONDITION: &str = "x-ebb-condition";
+/// The header that carries further elements of an error as far as here, as a form: it goes no further.
+const DETAILS: &str = "x-ebb-error-details";
+
+/// An error that tells more than a code and a message: elements by their names.
+pub(super) fn with_details(mut error: S3Error, details: &[(&str, &str)]) -> S3Error {
+    let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+    let pair = |(name, value): &(&str, &str)| format!("{name}={}", encode(value));
+    let form = details.iter().map(pair).collect::<Vec<_>>().join("&");
+    let mut headers = error.headers().cloned().unwrap_or_default();
+    headers.extend(HeaderValue::from_str(&form).ok().map(|form| (HeaderName::from_static(DETAILS), form)));
+    error.set_headers(headers);
+    error
+}
 
 /// What a request is about, kept aside until its answer is there.
 pub(super) struct About {
@@ -65,8 +78,9 @@ impl About {
             return response;
         }
         let (mut parts, body) = response.into_parts();
-        let condition = parts.headers.remove(CONDITION);
-        let condition = condition.and_then(|condition| condition.to_str().ok().map(str::to_owned));
+        let details = parts.headers.remove(DETAILS);
+        let details = details.as_ref().and_then(|details| details.to_str().ok()).unwrap_or_default();
+        let details = QueryString::parse(details);
         // Errors are made whole, and short.
         let Ok(body) = body.collect().await else {
             return Response::from_parts(parts, full_body(""));
@@ -78,9 +92,7 @@ impl About {
         };
         let code = text.split_once("<Code>").and_then(|(_, rest)| rest.split_once("</Code>"));
         let mut more = self.more(code.map(|(code, _)| code).unwrap_or_default());
-        if let Some(condition) = &condition {
-            more.push_str(&element("Condition", condition));
-        }
+        more.extend(details.iter().map(|(name, value)| element(name, value)));
         if !text.contains("<RequestId>") {
             more.push_str(&element("RequestId", &self.ids.0));
             more.push_str(&element("HostId", &self.ids.1));

@@ -5,6 +5,7 @@ use s3s::dto::*;
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 
 use super::convert;
+use super::errors::with_details;
 use super::objects::checksum_type;
 
 /// The longest page.
@@ -244,15 +245,16 @@ fn add(
     false
 }
 
-fn write_token(after: &str) -> String {
+pub(super) fn write_token(after: &str) -> String {
     use base64::Engine as _;
     base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(after)
 }
 
-fn read_token(token: &str) -> S3Result<String> {
+pub(super) fn read_token(token: &str) -> S3Result<String> {
     use base64::Engine as _;
     let decoded = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(token).ok();
-    decoded
-        .and_then(|bytes| String::from_utf8(bytes).ok())
-        .ok_or_else(|| s3_error!(InvalidArgument, "The continuation token provided is incorrect"))
+    decoded.and_then(|bytes| String::from_utf8(bytes).ok()).filter(|_| !token.is_empty()).ok_or_else(|| {
+        let error = s3_error!(InvalidArgument, "The continuation token provided is incorrect");
+        with_details(error, &[("ArgumentName", "continuation-token"), ("ArgumentValue", token)])
+    })
 }

@@ -25,6 +25,7 @@ pub(super) const OBJECT_LOCK: &str = "object-lock";
 pub(super) const ACL: &str = "acl";
 pub(super) const ACCELERATE: &str = "accelerate";
 pub(super) const LOGGING: &str = "logging";
+pub(super) const REPLICATION: &str = "replication";
 pub(super) const REQUEST_PAYMENT: &str = "request-payment";
 
 /// Checks rules for pages of other origins. Source: S3 user guide, "Elements of a CORS configuration" (2026-11).
