@@ -39,7 +39,7 @@ pub use lock::{DefaultRetention, ObjectLock, Retention, RetentionMode};
 pub use notify::{Notification, NotificationTarget};
 pub use object::{Headers, Object, ObjectPart};
 pub use objects::{Condition, Deleted, NewObject, Remover, Written};
-pub use uploads::{CompletedPart, Part, Upload};
+pub use uploads::{CompletedPart, LEAST_PART, Part, Upload};
 
 /// What the buckets are opened with.
 pub struct BucketParts {

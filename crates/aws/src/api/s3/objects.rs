@@ -190,11 +190,25 @@ fn metadata(object: &Object) -> Option<Metadata> {
     (!metadata.is_empty()).then_some(metadata)
 }
 
+/// Refuses what is no id of a version: no bucket made it, and one that keeps no versions knows only `null`.
+fn check_version_id(buckets: &Buckets, bucket: &str, version: Option<&str>) -> S3Result<()> {
+    let Some(version) = version.filter(|version| *version != "null") else { return Ok(()) };
+    let is_one =
+        version.len() == 32 && version.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    let bucket = buckets.bucket(bucket).map_err(convert::error)?;
+    if is_one && bucket.versioning != Versioning::Never {
+        return Ok(());
+    }
+    let error = s3_error!(InvalidArgument, "Invalid version id specified");
+    Err(with_details(error, &[("ArgumentName", "versionId"), ("ArgumentValue", version)]))
+}
+
 pub(super) async fn get(
     buckets: &Buckets,
     request: S3Request<GetObjectInput>,
 ) -> S3Result<S3Response<GetObjectOutput>> {
     let input = request.input;
+    check_version_id(buckets, &input.bucket, input.version_id.as_deref())?;
     let object = buckets
         .object(&input.bucket, &input.key, input.version_id.as_deref())
         .await
@@ -294,6 +308,7 @@ pub(super) async fn head(
     request: S3Request<HeadObjectInput>,
 ) -> S3Result<S3Response<HeadObjectOutput>> {
     let input = request.input;
+    check_version_id(buckets, &input.bucket, input.version_id.as_deref())?;
     let object = buckets
         .object(&input.bucket, &input.key, input.version_id.as_deref())
         .await
@@ -362,6 +377,7 @@ pub(super) async fn attributes(
     request: S3Request<GetObjectAttributesInput>,
 ) -> S3Result<S3Response<GetObjectAttributesOutput>> {
     let input = request.input;
+    check_version_id(buckets, &input.bucket, input.version_id.as_deref())?;
     let object = buckets
         .object(&input.bucket, &input.key, input.version_id.as_deref())
         .await
@@ -441,6 +457,7 @@ pub(super) async fn delete(
             return Err(convert::error(BucketError::Precondition("If-Match")));
         }
     }
+    check_version_id(buckets, &input.bucket, input.version_id.as_deref())?;
     let by = lock::remover(buckets, &input.bucket, input.bypass_governance_retention)?;
     let deleted = buckets
         .remove(&input.bucket, &input.key, input.version_id.as_deref(), by)
@@ -468,7 +485,16 @@ pub(super) async fn delete_many(
     let by = lock::remover(buckets, &input.bucket, input.bypass_governance_retention)?;
     let (mut deleted, mut errors) = (Vec::new(), Vec::new());
     for object in input.delete.objects {
-        match buckets.remove(&input.bucket, &object.key, object.version_id.as_deref(), by).await {
+        let version = object.version_id.as_deref();
+        let known = match version {
+            Some(_) => buckets.object(&input.bucket, &object.key, version).await.err(),
+            None => None,
+        };
+        let removed = match known {
+            Some(error @ BucketError::NoSuchVersion) => Err(error),
+            _ => buckets.remove(&input.bucket, &object.key, version, by).await,
+        };
+        match removed {
             Ok(removed) => deleted.push(DeletedObject {
                 key: Some(object.key),
                 delete_marker: removed.marker.then_some(true),

@@ -1,8 +1,11 @@
 //! Uploads in parts.
 
-use ebb_sources::bucket::{BucketError, Buckets, CompletedPart as Chosen, ListingRequest, NewObject, Upload};
+use ebb_sources::bucket::{
+    BucketError, Buckets, CompletedPart as Chosen, LEAST_PART, ListingRequest, NewObject, Upload,
+};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use s3s::dto::*;
-use s3s::{S3Error, S3ErrorCode, S3Request, S3Response, S3Result};
+use s3s::{S3Error, S3ErrorCode, S3Request, S3Response, S3Result, s3_error};
 
 use super::acl::Grants;
 use super::body::{ALGORITHMS, Incoming, announced, checksums, write};
@@ -10,9 +13,12 @@ use super::checksums::{Completion, DEFAULT, Kind};
 use super::copies::{copy_with, source};
 use super::encryption::{self, Encryption};
 use super::errors::with_details;
-use super::objects::{checksum_type, versioned};
+use super::objects::{Reading, checksum_type, versioned};
 use super::{convert, lifecycle, lock};
 
+/// What stays as it is where a key is part of a location.
+const LOCATION: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 /// The longest page.
 const PAGE: usize = 1000;
 
@@ -136,6 +142,15 @@ pub(super) async fn part_copy(
     let number = number(input.part_number)?;
     let upload = find(buckets, &input.bucket, &input.key, &input.upload_id).await?;
     let (object, from) = source(buckets, &input.copy_source).await?;
+    let reading = Reading {
+        if_match: input.copy_source_if_match,
+        if_none_match: input.copy_source_if_none_match,
+        if_modified_since: input.copy_source_if_modified_since,
+        if_unmodified_since: input.copy_source_if_unmodified_since,
+    };
+    reading
+        .check(&object)
+        .map_err(|error| convert::error(BucketError::Precondition(reading.unmet(&error))))?;
     encryption::check_reader(&object, &request.headers, Some(encryption::OF_SOURCE))?;
     let encryption = Encryption::of(&upload.settings);
     encryption.check_part(&request.headers)?;
@@ -231,13 +246,16 @@ pub(super) async fn complete(
     };
     let checksums = completion.check()?;
     let object = buckets.complete_upload(&input.bucket, &upload, &chosen, &condition, checksums).await;
-    let object = object.map_err(convert::error)?;
+    let object = object.map_err(|error| match error {
+        BucketError::PartTooSmall => too_small(&uploaded, &chosen),
+        error => convert::error(error),
+    })?;
     let bucket = input.bucket.clone();
     let checksum = |name: &str| object.checksums.get(name).cloned();
     let told = Encryption::of(&object.settings).told();
     Ok(S3Response::new(CompleteMultipartUploadOutput {
         expiration: lifecycle::expiration(buckets, &input.bucket, &object),
-        location: Some(format!("/{}/{}", input.bucket, object.key)),
+        location: Some(format!("/{}/{}", input.bucket, utf8_percent_encode(&object.key, LOCATION))),
         bucket: Some(input.bucket),
         key: Some(object.key.clone()),
         e_tag: Some(convert::etag(&object.etag)),
@@ -253,6 +271,26 @@ pub(super) async fn complete(
         bucket_key_enabled: told.bucket_key,
         ..CompleteMultipartUploadOutput::default()
     }))
+}
+
+/// Which part is too small.
+fn too_small(uploaded: &[ebb_sources::bucket::Part], chosen: &[Chosen]) -> S3Error {
+    let error = convert::error(BucketError::PartTooSmall);
+    let is_chosen =
+        |part: &&ebb_sources::bucket::Part| chosen.iter().any(|chosen| chosen.number == part.number);
+    let small = uploaded.iter().filter(is_chosen).find(|part| part.part.size < LEAST_PART);
+    match small {
+        None => error,
+        Some(part) => with_details(
+            error,
+            &[
+                ("ETag", &part.etag),
+                ("MinSizeAllowed", &LEAST_PART.to_string()),
+                ("PartNumber", &part.number.to_string()),
+                ("ProposedSize", &part.part.size.to_string()),
+            ],
+        ),
+    }
 }
 
 pub(super) async fn abort(
@@ -330,51 +368,74 @@ pub(super) async fn list(
         delimiter: input.delimiter.clone(),
         ..ListingRequest::default()
     };
-    let after =
-        (input.key_marker.clone().unwrap_or_default(), input.upload_id_marker.clone().unwrap_or_default());
+    let key_marker = input.key_marker.clone().unwrap_or_default();
+    // It is of an upload of the key of the other marker, and nothing without that.
+    let id_marker = input.upload_id_marker.clone().filter(|_| !key_marker.is_empty()).unwrap_or_default();
     let all = buckets.uploads(&input.bucket).await.map_err(convert::error)?;
+    let mut rest = &all[..];
+    if !id_marker.is_empty() {
+        let at = all.iter().position(|upload| upload.id == id_marker && upload.key == key_marker);
+        let Some(at) = at else {
+            let error = s3_error!(InvalidArgument, "Invalid uploadId marker");
+            return Err(with_details(
+                error,
+                &[("ArgumentName", "upload-id-marker"), ("ArgumentValue", &id_marker)],
+            ));
+        };
+        rest = &all[at + 1..];
+    } else if !key_marker.is_empty() {
+        rest = &all[all.partition_point(|upload| upload.key <= key_marker)..];
+    }
     let owner = convert::owner(buckets.account());
-    let (mut uploads, mut prefixes, mut next) = (Vec::new(), Vec::<CommonPrefix>::new(), None);
-    for upload in all.into_iter().filter(|upload| upload.key.starts_with(&prefix)) {
-        let passed =
-            upload.key < after.0 || (upload.key == after.0 && (after.1.is_empty() || upload.id <= after.1));
-        if !after.0.is_empty() && passed {
+    let (mut uploads, mut prefixes, mut truncated) = (Vec::new(), Vec::<CommonPrefix>::new(), false);
+    for upload in rest.iter().filter(|upload| upload.key.starts_with(&prefix)) {
+        let rolled = rolling.rolled_up(&upload.key);
+        // What was rolled up by the page before, or is by this one.
+        let is_known = |rolled: &String| {
+            *rolled == key_marker
+                || prefixes.last().is_some_and(|last| last.prefix.as_ref() == Some(rolled))
+                || key_marker.starts_with(rolled.as_str())
+        };
+        if rolled.as_ref().is_some_and(is_known) {
             continue;
         }
-        if let Some(rolled) = rolling.rolled_up(&upload.key) {
-            if prefixes.last().and_then(|prefix| prefix.prefix.clone()) != Some(rolled.clone()) {
-                prefixes.push(CommonPrefix { prefix: Some(rolled) });
-            }
-            continue;
-        }
-        if uploads.len() == limit {
-            next = uploads.last().map(|last: &MultipartUpload| (last.key.clone(), last.upload_id.clone()));
+        if uploads.len() + prefixes.len() == limit {
+            truncated = true;
             break;
         }
-        let kind = Kind::of(&upload);
-        uploads.push(MultipartUpload {
-            storage_class: Some(class(&upload)),
-            checksum_algorithm: kind.as_ref().map(Kind::algorithm),
-            checksum_type: kind.as_ref().map(Kind::checksum_type),
-            key: Some(upload.key),
-            upload_id: Some(upload.id),
-            initiated: Some(convert::time(upload.begun)),
-            owner: Some(owner.clone()),
-            initiator: Some(convert::initiator(buckets.account())),
-        });
+        match rolled {
+            Some(rolled) => prefixes.push(CommonPrefix { prefix: Some(rolled) }),
+            None => uploads.push(shown(upload, &owner, buckets.account())),
+        }
     }
+    let next = uploads.last().map(|last| (last.key.clone(), last.upload_id.clone())).unwrap_or_default();
     Ok(S3Response::new(ListMultipartUploadsOutput {
         bucket: Some(input.bucket),
-        prefix: Some(prefix),
+        prefix: input.prefix,
         delimiter: input.delimiter,
-        key_marker: Some(after.0),
-        upload_id_marker: Some(after.1),
+        key_marker: Some(key_marker),
+        upload_id_marker: Some(id_marker),
         max_uploads: i32::try_from(limit).ok(),
-        is_truncated: Some(next.is_some()),
-        next_key_marker: next.as_ref().and_then(|(key, _)| key.clone()),
-        next_upload_id_marker: next.and_then(|(_, id)| id),
+        is_truncated: Some(truncated),
+        next_key_marker: Some(next.0.unwrap_or_default()),
+        next_upload_id_marker: Some(next.1.unwrap_or_default()),
         uploads: (!uploads.is_empty()).then_some(uploads),
         common_prefixes: (!prefixes.is_empty()).then_some(prefixes),
+        encoding_type: input.encoding_type,
         ..ListMultipartUploadsOutput::default()
     }))
+}
+
+fn shown(upload: &Upload, owner: &Owner, account: &str) -> MultipartUpload {
+    let kind = Kind::of(upload);
+    MultipartUpload {
+        storage_class: Some(class(upload)),
+        checksum_algorithm: kind.as_ref().map(Kind::algorithm),
+        checksum_type: kind.as_ref().map(Kind::checksum_type),
+        key: Some(upload.key.clone()),
+        upload_id: Some(upload.id.clone()),
+        initiated: Some(convert::time(upload.begun)),
+        owner: Some(owner.clone()),
+        initiator: Some(convert::initiator(account)),
+    }
 }
