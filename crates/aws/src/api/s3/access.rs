@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ebb_model::{Clock, like};
-use ebb_sources::bucket::Buckets;
+use ebb_sources::bucket::{Bucket, Buckets};
 use s3s::access::{S3Access, S3AccessContext};
 use s3s::auth::{S3Auth, SecretKey};
 use s3s::dto::Permission;
@@ -55,7 +55,16 @@ impl S3Access for Access {
         let header = context.headers().get("x-amz-security-token").and_then(|token| token.to_str().ok());
         let token = header.or_else(|| query.get("X-Amz-Security-Token"));
         match self.keys.resolve(&credentials.access_key, token, self.clock.now()) {
-            Ok(_) => self.check_owner(context),
+            Ok(_) => {
+                self.check_owner(context)?;
+                // What a policy denies to everybody it denies to the owner, too.
+                match asked(context) {
+                    Some((bucket, key, action)) if denied(&self.buckets, &bucket, key.as_deref(), action) => {
+                        Err(s3_error!(AccessDenied, "Access Denied"))
+                    }
+                    _ => Ok(()),
+                }
+            }
             Err(KeyError::Expired) => {
                 Err(S3Error::with_message(S3ErrorCode::ExpiredToken, "The provided token has expired."))
             }
@@ -146,6 +155,22 @@ impl Action {
     }
 }
 
+/// Whether the policy of a bucket denies this to everybody.
+fn denied(buckets: &Buckets, bucket: &str, key: Option<&str>, action: Action) -> bool {
+    buckets.bucket(bucket).is_ok_and(|bucket| by_policy(&bucket, key, action) == Some(false))
+}
+
+/// What the policy of a bucket says of everybody.
+fn by_policy(bucket: &Bucket, key: Option<&str>, action: Action) -> Option<bool> {
+    let text: String = serde_json::from_str(bucket.settings.get(POLICY)?).ok()?;
+    let policy: Value = serde_json::from_str(&text).ok()?;
+    let resource = match key {
+        Some(key) => format!("arn:aws:s3:::{}/{key}", bucket.name),
+        None => format!("arn:aws:s3:::{}", bucket.name),
+    };
+    of_everybody(&policy, action.name(), &resource)
+}
+
 /// Whether everybody may do this: the policy of the bucket or a list says so, and neither is blocked.
 pub(super) async fn everybody_may(
     buckets: &Buckets,
@@ -157,12 +182,7 @@ pub(super) async fn everybody_may(
     let setting =
         |kind: &str| bucket.settings.get(kind).and_then(|text| serde_json::from_str::<Value>(text).ok());
     let block = setting(PUBLIC_ACCESS_BLOCK).unwrap_or_default();
-    let resource = match key {
-        Some(key) => format!("arn:aws:s3:::{}/{key}", bucket.name),
-        None => format!("arn:aws:s3:::{}", bucket.name),
-    };
-    let policy = setting(POLICY).and_then(|text| serde_json::from_str::<Value>(text.as_str()?).ok());
-    match policy.and_then(|policy| of_everybody(&policy, action.name(), &resource)) {
+    match by_policy(&bucket, key, action) {
         Some(false) => return false,
         Some(true) if block["restrict_public_buckets"] != true => return true,
         _ => {}

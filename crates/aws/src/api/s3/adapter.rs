@@ -4,6 +4,7 @@ use ebb_sources::bucket::Buckets;
 use s3s::dto::*;
 use s3s::{S3, S3Request, S3Response, S3Result};
 
+use super::errors::with_status;
 use super::settings::{self, CORS, ENCRYPTION, OWNERSHIP, POLICY, PUBLIC_ACCESS_BLOCK, REPLICATION, WEBSITE};
 use super::{
     acl, buckets, configurations, copies, defaults, forms, lifecycle, listing, lock, object_tags, objects,
@@ -94,7 +95,7 @@ impl S3 for Adapter {
     async fn put_object(&self, request: S3Request<PutObjectInput>) -> Answer<PutObjectOutput> {
         // Forms come here, too: their fields are made what headers are elsewhere.
         if request.method == http::Method::POST {
-            return objects::put(&self.buckets, forms::as_headers(request)?, "ObjectCreated:Post").await;
+            return objects::put(&self.buckets, forms::as_headers(request), "ObjectCreated:Post").await;
         }
         objects::put(&self.buckets, request, "ObjectCreated:Put").await
     }
@@ -594,6 +595,6 @@ impl S3 for Adapter {
         request: S3Request<DeleteBucketReplicationInput>,
     ) -> Answer<DeleteBucketReplicationOutput> {
         settings::unset(&self.buckets, &request.input.bucket, REPLICATION).await?;
-        Ok(S3Response::with_status(DeleteBucketReplicationOutput::default(), http::StatusCode::NO_CONTENT))
+        Ok(with_status(DeleteBucketReplicationOutput::default(), http::StatusCode::NO_CONTENT))
     }
 }

@@ -6,7 +6,7 @@ use s3s::{S3Error, S3ErrorCode, S3Request, S3Response, S3Result, s3_error};
 
 use super::acl::Grants;
 use super::convert;
-use super::errors::with_details;
+use super::errors::{with_details, with_status};
 use super::listing::{read_token, write_token};
 use super::settings::{ACL, OWNERSHIP};
 
@@ -246,7 +246,7 @@ pub(super) async fn put_tags(
         Ok(())
     });
     set.await.map_err(convert::error)?;
-    Ok(S3Response::with_status(PutBucketTaggingOutput::default(), http::StatusCode::NO_CONTENT))
+    Ok(with_status(PutBucketTaggingOutput::default(), http::StatusCode::NO_CONTENT))
 }
 
 pub(super) async fn delete_tags(

@@ -5,7 +5,7 @@ use http::request::Parts;
 use http::{Response, StatusCode, Uri};
 use http_body_util::BodyExt as _;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use s3s::S3Error;
+use s3s::{S3Error, S3Response};
 
 use ebb_model::RequestId;
 
@@ -24,6 +24,17 @@ pub(super) fn with_details(mut error: S3Error, details: &[(&str, &str)]) -> S3Er
     headers.extend(HeaderValue::from_str(&form).ok().map(|form| (HeaderName::from_static(DETAILS), form)));
     error.set_headers(headers);
     error
+}
+
+/// The header that carries the status of an answer as far as here, where it is not the one that the protocol's crate
+/// gives: it goes no further.
+const STATUS: &str = "x-ebb-status";
+
+/// An answer with a status of its own.
+pub(super) fn with_status<T>(output: T, status: StatusCode) -> S3Response<T> {
+    let mut answer = S3Response::new(output);
+    answer.headers.insert(STATUS, HeaderValue::from(status.as_u16()));
+    answer
 }
 
 /// What a request is about, kept aside until its answer is there.
@@ -70,6 +81,11 @@ impl About {
     pub(super) async fn tell(self, mut response: Response<Body>) -> Response<Body> {
         if response.status() == StatusCode::OK && response.headers().contains_key(CONTENT_RANGE) {
             *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+        }
+        let status = response.headers_mut().remove(STATUS);
+        let status = status.and_then(|status| StatusCode::from_bytes(status.as_bytes()).ok());
+        if let Some(status) = status {
+            *response.status_mut() = status;
         }
         for (name, id) in [("x-amz-request-id", &self.ids.0), ("x-amz-id-2", &self.ids.1)] {
             if let Ok(id) = HeaderValue::from_str(id) {

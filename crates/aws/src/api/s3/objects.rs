@@ -127,8 +127,11 @@ fn piece(
     object: &Object,
     range: Option<Range>,
     part: Option<i32>,
+    headers: &http::HeaderMap,
 ) -> Result<Option<std::ops::Range<u64>>, BucketError> {
-    if let Some(range) = range {
+    // One without any number is none.
+    let has_number = |text: &http::HeaderValue| text.as_bytes().iter().any(u8::is_ascii_digit);
+    if let Some(range) = range.filter(|_| headers.get(http::header::RANGE).is_some_and(has_number)) {
         return range.check(object.size).map(Some).map_err(|_| BucketError::Range);
     }
     let Some(number) = part else { return Ok(None) };
@@ -203,6 +206,18 @@ fn check_version_id(buckets: &Buckets, bucket: &str, version: Option<&str>) -> S
     Err(with_details(error, &[("ArgumentName", "versionId"), ("ArgumentValue", version)]))
 }
 
+/// An answer with what the protocol's crate has no place for: a time of expiry that is none, and how many tags there are
+/// where only the headers are asked for.
+fn with_kept_headers<T>(mut answer: S3Response<T>, object: &Object) -> S3Response<T> {
+    let raw = object.headers.get("expires").filter(|_| expires(object).is_none());
+    let raw = raw.and_then(|raw| http::HeaderValue::from_str(raw).ok());
+    answer.headers.extend(raw.map(|raw| (http::header::EXPIRES, raw)));
+    if !object.tags.is_empty() {
+        answer.headers.insert("x-amz-tagging-count", http::HeaderValue::from(object.tags.len()));
+    }
+    answer
+}
+
 pub(super) async fn get(
     buckets: &Buckets,
     request: S3Request<GetObjectInput>,
@@ -222,7 +237,7 @@ pub(super) async fn get(
     let encryption = encryption::check_reader(&object, &request.headers, None)?;
     reading.check(&object).map_err(|error| convert::unmet(error, &object))?;
     restore::check(buckets, &object, "The operation is not valid for the object's storage class")?;
-    let asked = piece(&object, input.range, input.part_number)
+    let asked = piece(&object, input.range, input.part_number, &request.headers)
         .map_err(|error| unsatisfiable(error, &object, &request.headers, input.part_number))?;
     let range = asked.clone().unwrap_or(0..object.size);
     let header = |name: &str| object.headers.get(name).cloned();
@@ -235,7 +250,7 @@ pub(super) async fn get(
     // What is asked for by its version is not told when it expires.
     let expires_at =
         input.version_id.is_none().then(|| lifecycle::expiration(buckets, &input.bucket, &object));
-    Ok(S3Response::new(GetObjectOutput {
+    let answer = S3Response::new(GetObjectOutput {
         expiration: expires_at.flatten(),
         object_lock_mode: lock::lock_mode(&object),
         object_lock_retain_until_date: lock::retain_until(&object),
@@ -276,7 +291,8 @@ pub(super) async fn get(
         checksum_sha256: checksum("sha256"),
         checksum_type: (!shown.is_empty()).then(|| checksum_type(&object)),
         ..GetObjectOutput::default()
-    }))
+    });
+    Ok(with_kept_headers(answer, &object))
 }
 
 /// The checksums that a reader is told: those of the object, or of one of its parts where the object's is made of them.
@@ -321,7 +337,7 @@ pub(super) async fn head(
     };
     let encryption = encryption::check_reader(&object, &request.headers, None)?;
     reading.check(&object).map_err(|error| convert::unmet(error, &object))?;
-    let asked = piece(&object, input.range, input.part_number)
+    let asked = piece(&object, input.range, input.part_number, &request.headers)
         .map_err(|error| unsatisfiable(error, &object, &request.headers, input.part_number))?;
     let range = asked.clone().unwrap_or(0..object.size);
     let header = |name: &str| object.headers.get(name).cloned();
@@ -332,7 +348,7 @@ pub(super) async fn head(
     // What is asked for by its version is not told when it expires.
     let expires_at =
         input.version_id.is_none().then(|| lifecycle::expiration(buckets, &input.bucket, &object));
-    Ok(S3Response::new(HeadObjectOutput {
+    let answer = S3Response::new(HeadObjectOutput {
         expiration: expires_at.flatten(),
         object_lock_mode: lock::lock_mode(&object),
         object_lock_retain_until_date: lock::retain_until(&object),
@@ -369,7 +385,8 @@ pub(super) async fn head(
         checksum_sha256: checksum("sha256"),
         checksum_type: (!shown.is_empty()).then(|| checksum_type(&object)),
         ..HeadObjectOutput::default()
-    }))
+    });
+    Ok(with_kept_headers(answer, &object))
 }
 
 pub(super) async fn attributes(

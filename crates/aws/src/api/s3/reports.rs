@@ -11,6 +11,7 @@ use s3s::{S3Error, S3ErrorCode, S3Response, S3Result, s3_error};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::errors::with_status;
 use super::{convert, settings};
 
 /// The most configurations of a page.
@@ -160,7 +161,7 @@ pub(super) async fn put_metrics(
     let given = &input.metrics_configuration;
     check_metrics(given)?;
     keep(buckets, &input.bucket, "metrics", (&input.id, &given.id), given).await?;
-    Ok(S3Response::with_status(Default::default(), http::StatusCode::NO_CONTENT))
+    Ok(with_status(Default::default(), http::StatusCode::NO_CONTENT))
 }
 
 pub(super) fn get_metrics(
@@ -176,7 +177,7 @@ pub(super) async fn delete_metrics(
     input: DeleteBucketMetricsConfigurationInput,
 ) -> S3Result<S3Response<DeleteBucketMetricsConfigurationOutput>> {
     forget(buckets, &input.bucket, "metrics", &input.id).await?;
-    Ok(S3Response::with_status(Default::default(), http::StatusCode::NO_CONTENT))
+    Ok(with_status(Default::default(), http::StatusCode::NO_CONTENT))
 }
 
 pub(super) fn list_metrics(
@@ -199,7 +200,7 @@ pub(super) async fn put_inventory(
     let given = &input.inventory_configuration;
     check_inventory(given)?;
     keep(buckets, &input.bucket, "inventory", (&input.id, &given.id), given).await?;
-    Ok(S3Response::with_status(Default::default(), http::StatusCode::NO_CONTENT))
+    Ok(with_status(Default::default(), http::StatusCode::NO_CONTENT))
 }
 
 pub(super) fn get_inventory(
@@ -215,7 +216,7 @@ pub(super) async fn delete_inventory(
     input: DeleteBucketInventoryConfigurationInput,
 ) -> S3Result<S3Response<DeleteBucketInventoryConfigurationOutput>> {
     forget(buckets, &input.bucket, "inventory", &input.id).await?;
-    Ok(S3Response::with_status(Default::default(), http::StatusCode::NO_CONTENT))
+    Ok(with_status(Default::default(), http::StatusCode::NO_CONTENT))
 }
 
 pub(super) fn list_inventory(
@@ -238,7 +239,7 @@ pub(super) async fn put_analytics(
     let given = &input.analytics_configuration;
     check_analytics(given)?;
     keep(buckets, &input.bucket, "analytics", (&input.id, &given.id), given).await?;
-    Ok(S3Response::with_status(Default::default(), http::StatusCode::NO_CONTENT))
+    Ok(with_status(Default::default(), http::StatusCode::NO_CONTENT))
 }
 
 pub(super) fn get_analytics(
@@ -254,7 +255,7 @@ pub(super) async fn delete_analytics(
     input: DeleteBucketAnalyticsConfigurationInput,
 ) -> S3Result<S3Response<DeleteBucketAnalyticsConfigurationOutput>> {
     forget(buckets, &input.bucket, "analytics", &input.id).await?;
-    Ok(S3Response::with_status(Default::default(), http::StatusCode::NO_CONTENT))
+    Ok(with_status(Default::default(), http::StatusCode::NO_CONTENT))
 }
 
 pub(super) fn list_analytics(
@@ -277,7 +278,7 @@ pub(super) async fn put_intelligent_tiering(
     let given = &input.intelligent_tiering_configuration;
     check_tiering(given)?;
     keep(buckets, &input.bucket, "intelligent_tiering", (&input.id, &given.id), given).await?;
-    Ok(S3Response::with_status(Default::default(), http::StatusCode::NO_CONTENT))
+    Ok(with_status(Default::default(), http::StatusCode::NO_CONTENT))
 }
 
 pub(super) fn get_intelligent_tiering(
@@ -295,7 +296,7 @@ pub(super) async fn delete_intelligent_tiering(
     input: DeleteBucketIntelligentTieringConfigurationInput,
 ) -> S3Result<S3Response<DeleteBucketIntelligentTieringConfigurationOutput>> {
     forget(buckets, &input.bucket, "intelligent_tiering", &input.id).await?;
-    Ok(S3Response::with_status(Default::default(), http::StatusCode::NO_CONTENT))
+    Ok(with_status(Default::default(), http::StatusCode::NO_CONTENT))
 }
 
 pub(super) fn list_intelligent_tiering(

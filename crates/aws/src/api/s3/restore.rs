@@ -8,7 +8,7 @@ use ebb_sources::bucket::{Buckets, Object};
 use s3s::dto::*;
 use s3s::{S3Error, S3Request, S3Response, S3Result, s3_error};
 
-use super::errors::with_details;
+use super::errors::{with_details, with_status};
 use super::{convert, objects};
 
 /// The setting of an object that says until when its copy is there.
@@ -72,7 +72,7 @@ pub(super) async fn restore(
             .map_err(convert::error)?;
     }
     let status = if was_restored { http::StatusCode::OK } else { http::StatusCode::ACCEPTED };
-    Ok(S3Response::with_status(RestoreObjectOutput::default(), status))
+    Ok(with_status(RestoreObjectOutput::default(), status))
 }
 
 fn invalid_state(class: &str, message: &'static str) -> S3Error {
