@@ -105,7 +105,7 @@ impl S3Api {
         let without_range = without_range(&parts);
         let method = parts.method.clone();
         if let Some(answer) = settings::preflight(&self.buckets, &self.domain, &parts) {
-            return answer;
+            return About::of(&parts, &self.domain).tell(answer).await;
         }
         let origin = settings::allowed_origin(&self.buckets, &self.domain, &parts);
         let about = About::of(&parts, &self.domain);

@@ -4,8 +4,7 @@ use ebb_sources::bucket::Buckets;
 use s3s::dto::*;
 use s3s::{S3, S3Request, S3Response, S3Result};
 
-use super::errors::with_status;
-use super::settings::{self, CORS, ENCRYPTION, OWNERSHIP, POLICY, PUBLIC_ACCESS_BLOCK, REPLICATION, WEBSITE};
+use super::settings::{self, CORS, ENCRYPTION, OWNERSHIP, POLICY, PUBLIC_ACCESS_BLOCK, WEBSITE};
 use super::{
     acl, buckets, configurations, copies, defaults, forms, lifecycle, listing, lock, object_tags, objects,
     reports, restore, uploads,
@@ -594,7 +593,6 @@ impl S3 for Adapter {
         &self,
         request: S3Request<DeleteBucketReplicationInput>,
     ) -> Answer<DeleteBucketReplicationOutput> {
-        settings::unset(&self.buckets, &request.input.bucket, REPLICATION).await?;
-        Ok(with_status(DeleteBucketReplicationOutput::default(), http::StatusCode::NO_CONTENT))
+        configurations::delete_replication(&self.buckets, request).await
     }
 }

@@ -82,9 +82,9 @@ fn region_of(constraint: &str, signed: &str) -> S3Result<String> {
         "" => Err(illegal("unspecified")),
         // An old name.
         "EU" => Ok("eu-west-1".to_owned()),
+        _ if signed != "us-east-1" && signed != constraint => Err(illegal(constraint)),
         "us-east-1" => Err(no_location(constraint)),
         _ if !is_region(constraint) => Err(no_location(constraint)),
-        _ if signed != "us-east-1" && signed != constraint => Err(illegal(constraint)),
         _ => Ok(constraint.to_owned()),
     }
 }
@@ -133,7 +133,13 @@ pub(super) fn list(
 ) -> S3Result<S3Response<ListBucketsOutput>> {
     let input = &request.input;
     let prefix = input.prefix.clone().unwrap_or_default();
-    let after = input.continuation_token.as_deref().map(read_token).transpose()?.unwrap_or_default();
+    let after = input
+        .continuation_token
+        .as_deref()
+        .filter(|token| !token.is_empty())
+        .map(read_token)
+        .transpose()?
+        .unwrap_or_default();
     let limit = input.max_buckets.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX);
     let region = |bucket: &ebb_sources::bucket::Bucket| bucket.region(buckets.region()).to_owned();
     let wanted = |bucket: &ebb_sources::bucket::Bucket| {
@@ -200,7 +206,13 @@ pub(super) async fn put_versioning(
     {
         Some(BucketVersioningStatus::ENABLED) => Versioning::Enabled,
         Some(BucketVersioningStatus::SUSPENDED) => Versioning::Suspended,
-        _ => {
+        None => {
+            return Err(s3_error!(
+                IllegalVersioningConfigurationException,
+                "The Versioning element must be specified"
+            ));
+        }
+        Some(_) => {
             return Err(convert::malformed());
         }
     };

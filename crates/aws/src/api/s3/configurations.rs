@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::access::is_public;
 use super::convert;
-use super::errors::with_details;
+use super::errors::{with_details, with_status};
 use super::settings::{self, ACCELERATE, LOGGING, POLICY, REPLICATION, REQUEST_PAYMENT};
 
 pub(super) fn policy_status(
@@ -179,6 +179,14 @@ pub(super) async fn put_replication(
     }
     settings::set(buckets, &input.bucket, REPLICATION, &configuration).await?;
     Ok(S3Response::new(PutBucketReplicationOutput::default()))
+}
+
+pub(super) async fn delete_replication(
+    buckets: &Buckets,
+    request: S3Request<DeleteBucketReplicationInput>,
+) -> S3Result<S3Response<DeleteBucketReplicationOutput>> {
+    settings::unset(buckets, &request.input.bucket, REPLICATION).await?;
+    Ok(with_status(DeleteBucketReplicationOutput::default(), http::StatusCode::NO_CONTENT))
 }
 
 pub(super) fn get_request_payment(

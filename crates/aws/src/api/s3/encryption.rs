@@ -58,11 +58,12 @@ impl Encryption {
     pub(super) fn asked(buckets: &Buckets, bucket: &Bucket, headers: &HeaderMap) -> S3Result<Self> {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let algorithm = text("x-amz-server-side-encryption");
+        let by_customer = headers.keys().any(|name| name.as_str().starts_with(OF_OBJECT));
+        if let Some(algorithm) = algorithm.filter(|_| by_customer) {
+            return Err(incompatible(algorithm));
+        }
         if let Some(key) = customer_key(headers, OF_OBJECT)? {
-            return match algorithm {
-                Some(algorithm) => Err(incompatible(algorithm)),
-                None => Ok(Self::Customer(key)),
-            };
+            return Ok(Self::Customer(key));
         }
         let key = text("x-amz-server-side-encryption-aws-kms-key-id").map(str::to_owned);
         let bucket_key = text("x-amz-server-side-encryption-bucket-key-enabled").map(|text| text == "true");
@@ -163,8 +164,9 @@ pub(super) fn check_reader(
             if !headers.contains_key(format!("{prefix}-key-md5")) {
                 return Err(wrong());
             }
-            match customer_key(headers, prefix)? {
-                Some(key) if key == *own => Ok(encryption),
+            match customer_key(headers, prefix) {
+                Ok(Some(key)) if key == *own => Ok(encryption),
+                Err(error) if *error.code() == S3ErrorCode::InvalidEncryptionAlgorithmError => Err(error),
                 _ => Err(wrong()),
             }
         }

@@ -193,13 +193,17 @@ fn metadata(object: &Object) -> Option<Metadata> {
     (!metadata.is_empty()).then_some(metadata)
 }
 
+/// Whether a version can have this id.
+pub(super) fn is_version_id(text: &str) -> bool {
+    let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    text == "null" || (text.len() == 32 && text.bytes().all(is_digit))
+}
+
 /// Refuses what is no id of a version: no bucket made it, and one that keeps no versions knows only `null`.
 fn check_version_id(buckets: &Buckets, bucket: &str, version: Option<&str>) -> S3Result<()> {
     let Some(version) = version.filter(|version| *version != "null") else { return Ok(()) };
-    let is_one =
-        version.len() == 32 && version.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     let bucket = buckets.bucket(bucket).map_err(convert::error)?;
-    if is_one && bucket.versioning != Versioning::Never {
+    if is_version_id(version) && bucket.versioning != Versioning::Never {
         return Ok(());
     }
     let error = s3_error!(InvalidArgument, "Invalid version id specified");
@@ -305,11 +309,12 @@ fn shown_checksums(
     let part = part.and_then(|number| object.parts.get(usize::try_from(number - 1).ok()?));
     match part {
         _ if !wanted => std::collections::BTreeMap::new(),
-        _ if !is_piece => object.checksums.clone(),
+        None if !is_piece => object.checksums.clone(),
         Some(part) if object.checksums.values().any(|value| value.contains('-')) => {
             let told = |(name, _): &(&String, &String)| object.checksums.contains_key(*name);
             part.checksums.iter().filter(told).map(|(name, value)| (name.clone(), value.clone())).collect()
         }
+        Some(_) if !is_piece && !object.multipart => object.checksums.clone(),
         _ => std::collections::BTreeMap::new(),
     }
 }

@@ -33,6 +33,9 @@ async fn keep(
     value: &impl Serialize,
 ) -> S3Result<()> {
     if ids.0 != ids.1 {
+        if !["inventory", "metrics"].contains(&kind) {
+            return Err(convert::malformed());
+        }
         let code = S3ErrorCode::Custom("IdMismatch".into());
         let message = "Document ID does not match the specified configuration ID.";
         let mut error = S3Error::with_message(code, message);

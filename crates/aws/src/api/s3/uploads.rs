@@ -99,7 +99,12 @@ pub(super) async fn part(
     encryption.check_part(&request.headers)?;
     let mut shown = announced(&request.headers, input.checksum_algorithm.as_ref());
     let kind = Kind::of(&upload);
-    let also = kind.as_ref().map_or(DEFAULT, |kind| kind.algorithm.as_str());
+    let also = match (&kind, &encryption) {
+        (Some(kind), _) => Some(kind.algorithm.as_str()),
+        // What the service cannot read it makes no checksum of.
+        (None, Encryption::Customer(_)) => None,
+        (None, _) => Some(DEFAULT),
+    };
     if let Some(kind) = &kind {
         kind.check_part(&shown)?;
         shown = ALGORITHMS.into_iter().filter(|name| *name == kind.algorithm).collect();
@@ -111,7 +116,7 @@ pub(super) async fn part(
         md5: input.content_md5.as_deref(),
         algorithm: input.checksum_algorithm.as_ref(),
         length: input.content_length,
-        also: Some(also),
+        also,
     };
     let (written, checksums) = write(buckets, incoming).await?;
     let part =
@@ -197,6 +202,12 @@ fn copy_range(text: &str, size: u64) -> S3Result<std::ops::Range<u64>> {
     let Some((first, last)) = ends.filter(|(first, last)| first <= last) else {
         return Err(refused("The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are the zero-based offsets of the first and last bytes to copy".to_owned()));
     };
+    if first >= size {
+        return Err(s3_error!(
+            InvalidRequest,
+            "The specified copy range is invalid for the source object size"
+        ));
+    }
     if last >= size {
         return Err(refused(format!("Range specified is not valid for source object of size: {size}")));
     }
@@ -361,6 +372,7 @@ pub(super) async fn list(
     request: S3Request<ListMultipartUploadsInput>,
 ) -> S3Result<S3Response<ListMultipartUploadsOutput>> {
     let input = request.input;
+    super::listing::check_encoding(input.encoding_type.as_ref())?;
     let limit = convert::count(input.max_uploads, PAGE)?;
     let prefix = input.prefix.clone().unwrap_or_default();
     let rolling = ListingRequest {
