@@ -1,6 +1,7 @@
 """Buckets: what clients ask for besides the objects themselves, and what errors tell."""
 import base64
 import hashlib
+import json
 import uuid
 import zlib
 
@@ -208,3 +209,25 @@ def test_what_is_published_is_in_the_queues_when_that_is_answered(server):
         sns.publish(TopicArn=topic, Message="m")
         found += len(sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", []))
     assert found >= 8
+
+
+def test_what_a_policy_denies_to_everybody_the_owner_does_not_do_either(s3, bucket):
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+    deny = {"Effect": "Deny", "Principal": "*", "Action": "s3:DeleteObject", "Resource": f"arn:aws:s3:::{bucket}/*"}
+    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Statement": [deny]}))
+    assert refused(s3.delete_object, Bucket=bucket, Key="k")["Code"] == "AccessDenied"
+    many = s3.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": "k"}]})
+    assert [error["Code"] for error in many["Errors"]] == ["AccessDenied"]
+    s3.delete_bucket_policy(Bucket=bucket)
+    s3.delete_object(Bucket=bucket, Key="k")
+
+
+def test_versions_that_no_bucket_made_are_errors_and_those_that_are_gone_are_not(s3, bucket):
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    version = s3.put_object(Bucket=bucket, Key="k", Body=b"x")["VersionId"]
+    delete = lambda version: s3.delete_objects(  # noqa: E731
+        Bucket=bucket, Delete={"Objects": [{"Key": "k", "VersionId": version}]})
+    assert delete(version)["Deleted"] == delete(version)["Deleted"] == [{"Key": "k", "VersionId": version}]
+    assert delete("nonsense")["Errors"][0]["Code"] == "NoSuchVersion"
+    marker = refused(s3.list_object_versions, Bucket=bucket, VersionIdMarker=version)
+    assert (marker["Code"], marker["ArgumentName"]) == ("InvalidArgument", "version-id-marker")

@@ -160,6 +160,11 @@ fn denied(buckets: &Buckets, bucket: &str, key: Option<&str>, action: Action) ->
     buckets.bucket(bucket).is_ok_and(|bucket| by_policy(&bucket, key, action) == Some(false))
 }
 
+/// Whether the policy of a bucket denies everybody to delete an object, which requests for many do not say at first.
+pub(super) fn denies(buckets: &Buckets, bucket: &str, key: &str) -> bool {
+    denied(buckets, bucket, Some(key), Action::Delete)
+}
+
 /// What the policy of a bucket says of everybody.
 fn by_policy(bucket: &Bucket, key: Option<&str>, action: Action) -> Option<bool> {
     let text: String = serde_json::from_str(bucket.settings.get(POLICY)?).ok()?;

@@ -96,7 +96,10 @@ fn no_location(constraint: &str) -> S3Error {
 
 /// Whether a name has the form of a region's: `eu-central-1`, `us-gov-west-1`.
 fn is_region(name: &str) -> bool {
-    const AREAS: [&str; 12] = ["af", "ap", "ca", "cn", "eu", "eusc", "il", "me", "mx", "sa", "us", "us-gov"];
+    const AREAS: [&str; 16] = [
+        "af", "ap", "ca", "cn", "eu", "eusc", "il", "me", "mx", "sa", "us", "us-gov", "us-iso", "us-isob",
+        "us-isof", "eu-isoe",
+    ];
     let mut parts = name.rsplitn(3, '-');
     let (number, direction, area) = (parts.next(), parts.next(), parts.next());
     number.is_some_and(|number| number.len() == 1 && number.bytes().all(|byte| byte.is_ascii_digit()))
@@ -119,11 +122,13 @@ pub(super) fn head(
     request: &S3Request<HeadBucketInput>,
 ) -> S3Result<S3Response<HeadBucketOutput>> {
     let bucket = buckets.bucket(&request.input.bucket).map_err(convert::error)?;
-    let answer = S3Response::new(HeadBucketOutput {
+    let mut answer = S3Response::new(HeadBucketOutput {
         bucket_region: Some(bucket.region(buckets.region()).to_owned()),
         access_point_alias: Some(false),
         ..HeadBucketOutput::default()
     });
+    let xml = http::HeaderValue::from_static("application/xml");
+    answer.headers.insert(http::header::CONTENT_TYPE, xml);
     Ok(with_arn(answer, &bucket.name))
 }
 
@@ -395,4 +400,26 @@ pub(super) fn get_notifications(
         queue_configurations: (!queues.is_empty()).then_some(queues),
         topic_configurations: (!topics.is_empty()).then_some(topics),
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bucket_is_made_where_the_request_was_sent_to() {
+        let check = |constraint: &str, signed: &str, expected: Result<&str, &str>| {
+            let found = region_of(constraint, signed).map_err(|error| error.code().as_str().to_owned());
+            assert_eq!(found.as_deref().map_err(String::as_str), expected, "{constraint} from {signed}");
+        };
+        check("", "us-east-1", Ok("us-east-1"));
+        check("eu-west-1", "us-east-1", Ok("eu-west-1"));
+        check("EU", "us-east-1", Ok("eu-west-1"));
+        check("us-isob-east-1", "us-east-1", Ok("us-isob-east-1"));
+        check("eu-west-1", "eu-west-1", Ok("eu-west-1"));
+        check("us-east-1", "us-east-1", Err("InvalidLocationConstraint"));
+        check("nowhere", "us-east-1", Err("InvalidLocationConstraint"));
+        check("us-east-1", "eu-west-1", Err("IllegalLocationConstraintException"));
+        check("", "eu-west-1", Err("IllegalLocationConstraintException"));
+    }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ebb_sources::bucket::{BucketError, Buckets, Condition, NewObject, Object, Written};
 use futures_util::StreamExt as _;
 use s3s::dto::*;
-use s3s::{S3Request, S3Response, S3Result, s3_error};
+use s3s::{S3Error, S3ErrorCode, S3Request, S3Response, S3Result, s3_error};
 
 use super::acl::Grants;
 use super::body::{ALGORITHMS, Incoming, write};
@@ -62,7 +62,14 @@ pub(super) async fn copy(
     let bucket = buckets.bucket(&input.bucket).map_err(convert::error)?;
     let (object, from) = source(buckets, &input.copy_source).await?;
     encryption::check_reader(&object, &request.headers, Some(encryption::OF_SOURCE))?;
-    restore::check(buckets, &object, "Operation is not valid for the source object's storage class")?;
+    restore::check(buckets, &object, "").map_err(|_| {
+        let code = S3ErrorCode::Custom("ObjectNotInActiveTierError".into());
+        let message =
+            "The source object of the COPY operation is not in the active tier and is only stored in Amazon S3 Glacier.";
+        let mut error = S3Error::with_message(code, message);
+        error.set_status_code(http::StatusCode::FORBIDDEN);
+        error
+    })?;
     let reading = Reading {
         if_match: input.copy_source_if_match,
         if_none_match: input.copy_source_if_none_match,

@@ -9,7 +9,7 @@ use super::body::{Incoming, announced, write};
 use super::copies::SyncStream;
 use super::encryption::{self, Encryption};
 use super::errors::with_details;
-use super::{checksums, convert, lifecycle, lock, restore};
+use super::{access, checksums, convert, lifecycle, lock, restore};
 
 pub(super) fn versioned(buckets: &Buckets, bucket: &str) -> bool {
     buckets.bucket(bucket).is_ok_and(|bucket| bucket.versioning != Versioning::Never)
@@ -508,13 +508,13 @@ pub(super) async fn delete_many(
     let (mut deleted, mut errors) = (Vec::new(), Vec::new());
     for object in input.delete.objects {
         let version = object.version_id.as_deref();
-        let known = match version {
-            Some(_) => buckets.object(&input.bucket, &object.key, version).await.err(),
-            None => None,
-        };
-        let removed = match known {
-            Some(error @ BucketError::NoSuchVersion) => Err(error),
-            _ => buckets.remove(&input.bucket, &object.key, version, by).await,
+        // Deleting what is not there is no error, but what no bucket ever made is.
+        let removed = if access::denies(buckets, &input.bucket, &object.key) {
+            Err(s3_error!(AccessDenied, "Access Denied"))
+        } else if version.is_some_and(|version| !is_version_id(version)) {
+            Err(convert::error(BucketError::NoSuchVersion))
+        } else {
+            buckets.remove(&input.bucket, &object.key, version, by).await.map_err(convert::error)
         };
         match removed {
             Ok(removed) => deleted.push(DeletedObject {
@@ -524,7 +524,6 @@ pub(super) async fn delete_many(
                 version_id: object.version_id,
             }),
             Err(error) => {
-                let error = convert::error(error);
                 errors.push(Error {
                     code: Some(error.code().as_str().to_owned()),
                     message: error.message().map(str::to_owned),
