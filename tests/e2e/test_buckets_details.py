@@ -8,7 +8,7 @@ import zlib
 import pytest
 import requests
 from botocore.config import Config
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ParamValidationError
 
 PART = 5 * 1024 * 1024
 KEY = b"k" * 32
@@ -231,3 +231,15 @@ def test_versions_that_no_bucket_made_are_errors_and_those_that_are_gone_are_not
     assert delete("nonsense")["Errors"][0]["Code"] == "NoSuchVersion"
     marker = refused(s3.list_object_versions, Bucket=bucket, VersionIdMarker=version)
     assert (marker["Code"], marker["ArgumentName"]) == ("InvalidArgument", "version-id-marker")
+
+
+def test_copies_that_go_only_where_nothing_else_is(s3, bucket):
+    etag = s3.put_object(Bucket=bucket, Key="k", Body=b"x")["ETag"]
+    copy = lambda key, **only: s3.copy_object(Bucket=bucket, Key=key, CopySource=f"{bucket}/k", **only)  # noqa: E731
+    try:
+        copy("new", IfNoneMatch="*")
+    except ParamValidationError:
+        pytest.skip("this client does not know conditions of copies")
+    assert refused(copy, key="new", IfNoneMatch="*")["Code"] == "PreconditionFailed"
+    assert refused(copy, key="new", IfMatch='"other"')["Code"] == "PreconditionFailed"
+    copy("new", IfMatch=etag)

@@ -54,6 +54,13 @@ pub(super) async fn copy_with(
     write(buckets, incoming).await
 }
 
+/// What must hold of what is there where the copy goes; the protocol's crate does not read it.
+fn target_condition(headers: &http::HeaderMap) -> S3Result<Condition> {
+    let read =
+        |name| headers.get(name).and_then(|value| ETagCondition::parse_http_header(value.as_bytes()).ok());
+    convert::condition(read(http::header::IF_MATCH), read(http::header::IF_NONE_MATCH))
+}
+
 pub(super) async fn copy(
     buckets: &Buckets,
     request: S3Request<CopyObjectInput>,
@@ -104,6 +111,7 @@ pub(super) async fn copy(
             "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes."
         ));
     }
+    let condition = target_condition(&request.headers)?;
     let lock = lock::of_headers(
         buckets,
         &input.bucket,
@@ -145,10 +153,8 @@ pub(super) async fn copy(
         checksums,
         settings: given.settings,
     };
-    let copy = buckets
-        .put(&input.bucket, new, &Condition::None, "ObjectCreated:Copy")
-        .await
-        .map_err(convert::error)?;
+    let copy =
+        buckets.put(&input.bucket, new, &condition, "ObjectCreated:Copy").await.map_err(convert::error)?;
     let checksum = |name: &str| copy.checksums.get(name).cloned();
     let told = encryption.told();
     Ok(S3Response::new(CopyObjectOutput {

@@ -50,7 +50,7 @@ fn prefixes(prefixes: &[String], encoding: Option<&EncodingType>) -> Option<Vec<
 /// Keys are encoded as in URLs, or not at all.
 pub(super) fn check_encoding(encoding: Option<&EncodingType>) -> S3Result<()> {
     match encoding.map(EncodingType::as_str) {
-        None | Some(EncodingType::URL | "") => Ok(()),
+        None | Some(EncodingType::URL) => Ok(()),
         Some(other) => {
             let error = s3_error!(InvalidArgument, "Invalid Encoding Method specified in Request");
             let details = [("ArgumentName", "encoding-type"), ("ArgumentValue", other)];
