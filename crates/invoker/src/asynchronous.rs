@@ -46,7 +46,8 @@ pub(crate) async fn accept(shared: &Shared, invocation: Invocation) -> Result<Re
     let now = shared.clock.now();
     let event = Accepted::new(&invocation, payload, now);
     let body = event.to_bytes();
-    let stored = shared.store.work().enqueue(vec![NewWork { queue: QUEUE, body, due: now }]).await;
+    let stored =
+        shared.store.work().enqueue(vec![NewWork { queue: QUEUE, body, due: now, watched: None }]).await;
     stored.map_err(|error| {
         tracing::error!(request_id = %invocation.id, %error, "an event could not be stored");
         InvokeError::Internal(error.to_string())

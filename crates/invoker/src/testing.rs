@@ -372,6 +372,11 @@ impl FakeCarrier {
 impl crate::ResultCarrier for FakeCarrier {
     fn carry(&self, result: crate::CarriedResult) -> ebb_store::NewWork {
         let body = json!({"target": result.target, "body": result.body, "attributes": result.attributes});
-        ebb_store::NewWork { queue: Self::QUEUE, body: body.to_string().into(), due: result.at }
+        ebb_store::NewWork {
+            queue: Self::QUEUE,
+            body: body.to_string().into(),
+            due: result.at,
+            watched: None,
+        }
     }
 }

@@ -31,7 +31,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::registry::{Follow, Registry};
 
-pub use buckets::{Bucket, Versioning};
+pub use buckets::{Bucket, REGION, Versioning};
 pub use error::BucketError;
 pub use lifecycle::{Expiration, LifecycleFilter, LifecycleRule, NoncurrentExpiration, expiry};
 pub use listing::{Listing, ListingRequest, VersionEntry};
@@ -39,7 +39,7 @@ pub use lock::{DefaultRetention, ObjectLock, Retention, RetentionMode};
 pub use notify::{Notification, NotificationTarget};
 pub use object::{Headers, Object, ObjectPart};
 pub use objects::{Condition, Deleted, NewObject, Remover, Written};
-pub use uploads::{CompletedPart, Part, Upload};
+pub use uploads::{CompletedPart, LEAST_PART, Part, Upload};
 
 /// What the buckets are opened with.
 pub struct BucketParts {

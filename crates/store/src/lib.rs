@@ -58,4 +58,4 @@ pub use packages::{PackageError, PackageInfo, Packages};
 pub use records::{Change, Changes, Expect, Record, Records, Write};
 pub use state::{StateFolder, StateFolders};
 pub use store::{Store, StoreConfig};
-pub use work::{Depth, NewWork, Pass, Work, WorkQueue};
+pub use work::{Depth, NewWork, Pass, Watch, Work, WorkQueue};

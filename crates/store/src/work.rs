@@ -3,6 +3,8 @@
 //! An item is claimed for a time (its lease). Who finishes it says so; otherwise it comes back when the lease ends.
 //! So each item is handed out at least once, and a handler must be idempotent.
 
+mod watch;
+
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
@@ -13,6 +15,9 @@ use ebb_model::{Clock, Timestamp};
 
 use crate::database::{Answer, Arg, Database, Held, Job, Row, Session, reading};
 use crate::{StoreError, Write};
+
+pub use watch::Watch;
+use watch::Watchers;
 
 /// How often other nodes' work is looked for, where they share the database.
 const SHARED_POLL: Duration = Duration::from_millis(500);
@@ -26,6 +31,7 @@ const ERROR_PAUSE: Duration = Duration::from_secs(1);
 pub struct WorkQueue {
     database: Arc<Database>,
     clock: Arc<dyn Clock>,
+    watchers: Watchers,
 }
 
 /// An item to be added.
@@ -37,6 +43,8 @@ pub struct NewWork {
     pub body: Bytes,
     /// Not before.
     pub due: Timestamp,
+    /// What the first attempt is reported by ([`WorkQueue::attempted`]), where whoever adds the item may wait for it.
+    pub watched: Option<String>,
 }
 
 /// An item that this claim holds.
@@ -87,7 +95,7 @@ pub(crate) struct Claim {
 
 impl WorkQueue {
     pub(crate) fn new(database: Arc<Database>, clock: Arc<dyn Clock>) -> Self {
-        Self { database, clock }
+        Self { database, clock, watchers: Watchers::default() }
     }
 
     /// Adds work; durable when it returns. Gives the ids in order. Concurrent calls share one transaction.
@@ -111,6 +119,33 @@ impl WorkQueue {
     pub async fn enqueue_with(&self, writes: Vec<Write>, work: Vec<NewWork>) -> Result<Vec<i64>, StoreError> {
         let job = Job::CommitAndEnqueue(writes, work, self.clock.now());
         self.database.change(job).await.map(Answer::numbers)
+    }
+
+    /// As [`WorkQueue::enqueue_with`], and waits up to `patience` for the first attempt at what is watched of the work.
+    /// Where many wait at one time, others do not.
+    ///
+    /// # Errors
+    /// As [`WorkQueue::enqueue_with`].
+    pub async fn enqueue_and_watch(
+        &self,
+        writes: Vec<Write>,
+        work: Vec<NewWork>,
+        patience: Duration,
+    ) -> Result<Vec<i64>, StoreError> {
+        let watch = self.watch(work.iter().filter_map(|item| item.watched.clone()));
+        let added = self.enqueue_with(writes, work).await?;
+        watch.attempted(patience).await;
+        Ok(added)
+    }
+
+    /// Watches work by names that whoever adds it and whoever makes the attempts agree on.
+    pub fn watch(&self, names: impl IntoIterator<Item = String>) -> Watch {
+        self.watchers.watch(names)
+    }
+
+    /// Says to whoever watches that the work of this name was attempted.
+    pub fn attempted(&self, name: &str) {
+        self.watchers.attempted(name);
     }
 
     /// Takes up to `limit` due items for `lease`; what is not settled by then comes back.

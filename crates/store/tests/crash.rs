@@ -56,7 +56,7 @@ async fn write_for_ever(store: Store) {
         store.records().commit(vec![put("left"), put("right")]).await.unwrap();
         say(&format!("record {name}"));
         let due = SystemClock.now();
-        let new = NewWork { queue: QUEUE, body: Bytes::copy_from_slice(name.as_bytes()), due };
+        let new = NewWork { queue: QUEUE, body: Bytes::copy_from_slice(name.as_bytes()), due, watched: None };
         let ids = store.work().enqueue(vec![new.clone(), new]).await.unwrap();
         say(&format!("work {}", ids[0]));
         say(&format!("work {}", ids[1]));

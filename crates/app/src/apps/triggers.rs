@@ -73,7 +73,10 @@ impl Apps {
                 },
                 // One that holds something is somebody's data by now.
                 Some("s3") => match services.buckets.delete(name).await {
-                    Ok(()) | Err(BucketError::NoSuchBucket | BucketError::NotEmpty) => Ok(()),
+                    Ok(())
+                    | Err(BucketError::NoSuchBucket | BucketError::NotEmpty | BucketError::VersionsLeft) => {
+                        Ok(())
+                    }
                     Err(error) => Err(error.to_string()),
                 },
                 Some("sns") => match services.topics.delete(arn).await {

@@ -84,7 +84,7 @@ fn invoke(shared: &Shared, target: &str, body: String, of: &Accepted) -> Option<
         let event = Accepted::new(&invocation, payload, now);
         steps::accepted(shared, &event, Some(of.id.to_string()));
         let body = event.to_bytes();
-        Ok::<_, String>(NewWork { queue: QUEUE, body, due: now })
+        Ok::<_, String>(NewWork { queue: QUEUE, body, due: now, watched: None })
     };
     invoke()
         .inspect_err(|error| tracing::error!(destination = target, error, "a destination takes no record"))

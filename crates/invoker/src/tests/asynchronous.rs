@@ -122,7 +122,12 @@ async fn events_survive_a_stop_without_goodbye() {
         "client_context": null, "cognito_identity": null, "trace": "Root=1-2-3", "accepted": world.now(),
         "failures": 0, "deferrals": 0,
     });
-    let work = ebb_store::NewWork { queue: "invoke", body: body.to_string().into(), due: world.now() };
+    let work = ebb_store::NewWork {
+        queue: "invoke",
+        body: body.to_string().into(),
+        due: world.now(),
+        watched: None,
+    };
     let queue = world.store.work();
     queue.enqueue(vec![work]).await.unwrap();
     // The server that dies had claimed it.

@@ -49,7 +49,16 @@ pub enum Versioning {
     Suspended,
 }
 
+/// The setting that says which region a bucket was made in, where that is not the server's.
+pub const REGION: &str = "region";
+
 impl Bucket {
+    /// The region that it was made in; `default` is the server's.
+    #[must_use]
+    pub fn region<'a>(&'a self, default: &'a str) -> &'a str {
+        self.settings.get(REGION).map_or(default, String::as_str)
+    }
+
     fn new(name: &str, now: Timestamp) -> Self {
         Self {
             name: name.to_owned(),
@@ -113,6 +122,12 @@ impl Buckets {
         self.inner.buckets.all().values().cloned().collect()
     }
 
+    /// What time it is for the buckets.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.inner.clock.now()
+    }
+
     /// The region that the buckets are in.
     #[must_use]
     pub fn region(&self) -> &str {
@@ -145,13 +160,13 @@ impl Buckets {
     /// Removes a bucket that has no objects, versions or uploads.
     ///
     /// # Errors
-    /// [`BucketError::NoSuchBucket`], [`BucketError::NotEmpty`].
+    /// [`BucketError::NoSuchBucket`], [`BucketError::NotEmpty`], [`BucketError::VersionsLeft`].
     pub async fn delete(&self, name: &str) -> Result<(), BucketError> {
-        self.bucket(name)?;
+        let versioned = self.bucket(name)?.versioning != Versioning::Never;
         let (from, until) = bucket_range(name);
         for kind in [OBJECT, super::object::VERSION] {
             if !self.inner.store.records().range(kind, &from, &until, 1).await?.is_empty() {
-                return Err(BucketError::NotEmpty);
+                return Err(if versioned { BucketError::VersionsLeft } else { BucketError::NotEmpty });
             }
         }
         self.abort_all_uploads(name).await?;

@@ -17,6 +17,9 @@ pub enum BucketError {
     /// It still has objects.
     #[error("The bucket you tried to delete is not empty")]
     NotEmpty,
+    /// It still has versions of objects.
+    #[error("The bucket you tried to delete is not empty. You must delete all versions in the bucket.")]
+    VersionsLeft,
     /// There is no such object.
     #[error("The specified key does not exist.")]
     NoSuchKey,

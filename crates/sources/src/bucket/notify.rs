@@ -183,10 +183,17 @@ impl Buckets {
 
     fn record(&self, bucket: &Bucket, happening: &Happening, configuration: &str, now: Timestamp) -> Value {
         let object = &happening.object;
-        let mut shown =
-            json!({ "key": encoded_key(&object.key), "sequencer": format!("{:016X}", object.order) });
+        let mut shown = json!({ "key": encoded_key(&object.key) });
+        // What only changes what is said of an object has no place in the order of its versions.
+        let is_about_tags =
+            ["ObjectTagging", "ObjectAcl"].iter().any(|kind| happening.event.starts_with(kind));
+        if !is_about_tags {
+            shown["sequencer"] = format!("{:016X}", object.order).into();
+        }
         if happening.event.starts_with("ObjectCreated") {
             shown["size"] = object.size.into();
+        }
+        if happening.event.starts_with("ObjectCreated") || is_about_tags {
             shown["eTag"] = object.etag.as_str().into();
         }
         if happening.event.ends_with(":DeleteMarkerCreated") {
@@ -195,13 +202,19 @@ impl Buckets {
         if !object.is_null_version() {
             shown["versionId"] = object.version.as_str().into();
         }
+        // Events that came later have a later version of the record.
+        let is_newer = ["ObjectTagging", "LifecycleExpiration", "ObjectAcl"]
+            .iter()
+            .any(|kind| happening.event.starts_with(kind));
+        // Whoever did it and whoever owns it: ids that are no account numbers.
+        let account = self.inner.account.as_str();
         json!({
-            "eventVersion": "2.1",
+            "eventVersion": if is_newer { "2.3" } else { "2.1" },
             "eventSource": "aws:s3",
-            "awsRegion": self.inner.region.as_str(),
+            "awsRegion": bucket.region(self.inner.region.as_str()),
             "eventTime": now.to_rfc3339(),
             "eventName": happening.event,
-            "userIdentity": { "principalId": self.inner.account.as_str() },
+            "userIdentity": { "principalId": "AWS:AIDAROOT" },
             "requestParameters": { "sourceIPAddress": "127.0.0.1" },
             "responseElements": { "x-amz-request-id": request_id(), "x-amz-id-2": host_id() },
             "s3": {
@@ -209,7 +222,7 @@ impl Buckets {
                 "configurationId": configuration,
                 "bucket": {
                     "name": bucket.name,
-                    "ownerIdentity": { "principalId": self.inner.account.as_str() },
+                    "ownerIdentity": { "principalId": format!("A{account}") },
                     "arn": bucket_arn(bucket),
                 },
                 "object": shown,

@@ -56,12 +56,23 @@ pub struct Object {
 }
 
 /// A piece of an object.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct ObjectPart {
     /// The name of the body in the store.
     pub body: String,
     /// Bytes.
     pub size: u64,
+    /// Its number among the parts of an upload; nought where it was not one.
+    #[serde(default, skip_serializing_if = "is_nought")]
+    pub number: u32,
+    /// Its checksums by the names of their algorithms, where it was a part of an upload.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub checksums: BTreeMap<String, String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_nought(number: &u32) -> bool {
+    *number == 0
 }
 
 /// Headers that are kept with an object, by their names in lower case (`content-type`, `cache-control`, …).

@@ -11,6 +11,7 @@ use super::notify::Happening;
 use super::object::{NULL_VERSION, OBJECT, VERSION, object_key, version_key, versions_range};
 use super::sweep::garbage;
 use super::{Bucket, BucketError, Buckets, Headers, Object, ObjectLock, ObjectPart, Versioning};
+use crate::delivery::PATIENCE;
 
 /// How often a write is made again on top of what another request wrote meanwhile.
 const CONFLICT_RETRIES: u32 = 8;
@@ -265,10 +266,7 @@ impl Buckets {
             let missing = if version.is_some() { BucketError::NoSuchVersion } else { BucketError::NoSuchKey };
             let (is_current, revision, mut object) = all.into_iter().find(wanted).ok_or(missing)?;
             if object.marker {
-                return Err(BucketError::DeleteMarker {
-                    version: Some(object.version),
-                    named: version.is_some(),
-                });
+                return Err(BucketError::DeleteMarker { version: Some(object.version), named: true });
             }
             edit(&mut object)?;
             let (kind, key) = if is_current {
@@ -306,7 +304,7 @@ impl Buckets {
             if let Some(happening) = happening {
                 self.tell(&bucket, &happening, &mut work);
             }
-            match self.inner.store.work().enqueue_with(writes, work).await {
+            match self.inner.store.work().enqueue_and_watch(writes, work, PATIENCE).await {
                 Ok(_) => return Ok(made),
                 Err(StoreError::Conflict { .. }) if attempts < CONFLICT_RETRIES => attempts += 1,
                 Err(StoreError::Conflict { .. }) => return Err(BucketError::Conflict),
@@ -361,7 +359,7 @@ impl Buckets {
         }
         let md5 = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
         let body = writer.finish().await?;
-        Ok(Written { part: ObjectPart { body, size }, md5 })
+        Ok(Written { part: ObjectPart { body, size, ..ObjectPart::default() }, md5 })
     }
 
     /// Removes bytes that no object has.

@@ -28,7 +28,7 @@ pub(super) fn garbage(parts: &[ObjectPart], now: Timestamp) -> Option<NewWork> {
         return None;
     }
     let body = serde_json::to_vec(parts).expect("texts and numbers always serialise").into();
-    Some(NewWork { queue: GARBAGE, body, due: now.plus(KEPT) })
+    Some(NewWork { queue: GARBAGE, body, due: now.plus(KEPT), watched: None })
 }
 
 impl Buckets {

@@ -16,7 +16,7 @@ const UPLOAD: &str = "upload";
 /// The kind of the records of parts, by `UPLOAD/NUMBER`.
 const PART: &str = "upload-part";
 /// The least bytes of a part but the last. Source: S3 user guide, "Amazon S3 multipart upload limits" (2026-11).
-const LEAST: u64 = 5 * 1024 * 1024;
+pub const LEAST_PART: u64 = 5 * 1024 * 1024;
 
 /// An upload that was begun. Kept in the store: fields may be added with a default, never changed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -173,7 +173,14 @@ impl Buckets {
         let new = NewObject {
             key: upload.key.clone(),
             etag: multipart_etag(&chosen),
-            parts: chosen.iter().map(|part| part.part.clone()).collect(),
+            parts: chosen
+                .iter()
+                .map(|part| ObjectPart {
+                    number: part.number,
+                    checksums: part.checksums.clone(),
+                    ..part.part.clone()
+                })
+                .collect(),
             multipart: true,
             headers: upload.headers.clone(),
             metadata: upload.metadata.clone(),
@@ -247,7 +254,7 @@ fn choose(uploaded: &[Part], completed: &[CompletedPart]) -> Result<Vec<Part>, B
         chosen.push(found.cloned().ok_or(BucketError::InvalidPart)?);
     }
     let all_but_last = &chosen[..chosen.len() - 1];
-    if all_but_last.iter().any(|part| part.part.size < LEAST) {
+    if all_but_last.iter().any(|part| part.part.size < LEAST_PART) {
         return Err(BucketError::PartTooSmall);
     }
     Ok(chosen)

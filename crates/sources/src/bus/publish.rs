@@ -11,7 +11,7 @@ use super::event::{Acceptance, Event};
 use super::rules::Rule;
 use super::transform::Reserved;
 use super::{BusError, DEFAULT_BUS, EventBuses, Listener, NewEvent, RefusedEvent};
-use crate::delivery::{Delivery, Message, RetryPolicy, Sender};
+use crate::delivery::{Delivery, Message, PATIENCE, RetryPolicy, Sender};
 use crate::pattern::Pattern;
 
 /// The most events of a request.
@@ -196,7 +196,7 @@ impl EventBuses {
         if writes.is_empty() && work.is_empty() {
             return Ok(());
         }
-        self.inner.store.work().enqueue_with(writes, work).await?;
+        self.inner.store.work().enqueue_and_watch(writes, work, PATIENCE).await?;
         Ok(())
     }
 

@@ -134,6 +134,7 @@ impl Worker {
         self.note_attempt(&delivery);
         let made = tokio::time::timeout(DEADLINE, self.parts.targets.deliver(&delivery)).await;
         self.leave(&delivery.target);
+        queue.attempted(&delivery.id.to_string());
         let late = || Undelivered::for_now("TIMEOUT", "the target did not answer in time");
         settled(match made.unwrap_or_else(|_| Err(late())) {
             Ok(()) => {

@@ -14,7 +14,7 @@ use ebb_store::{NewMessage, Receipt, ReceiptValidity, Receive, ReceivedMessage};
 
 use super::message::{Accepted, Published};
 use super::{Topic, TopicError, Topics};
-use crate::delivery::{Delivery, Targets};
+use crate::delivery::{Delivery, PATIENCE, Targets};
 
 /// How long a topic knows what was published.
 const REMEMBERED: Duration = Duration::from_secs(5 * 60);
@@ -66,7 +66,11 @@ impl Topics {
             }
         };
         let new = messages.iter().map(new).collect();
+        let watch = self.inner.store.work().watch(messages.iter().map(|message| message.id.clone()));
         let sent = self.inner.store.messages().send(&topic.uid, new).await?;
+        if sent.iter().any(|sent| sent.duplicate_of.is_none()) {
+            watch.attempted(PATIENCE).await;
+        }
         let published = messages.into_iter().zip(sent).map(|(message, sent)| Published {
             id: sent.duplicate_of.unwrap_or(message.id),
             sequence: Some(sequence(sent.id)),
@@ -150,10 +154,16 @@ impl Topics {
             }
         };
         message.sequence = Some(sequence(taken.id));
+        let mut is_done = true;
         for delivery in self.deliveries(topic, &message).await? {
-            if !self.attempt(delivery, targets).await? {
-                return Ok(false);
+            is_done = self.attempt(delivery, targets).await?;
+            if !is_done {
+                break;
             }
+        }
+        self.inner.store.work().attempted(&message.id);
+        if !is_done {
+            return Ok(false);
         }
         self.archive(topic, &message, &sequence(taken.id)).await?;
         Ok(true)

@@ -11,7 +11,7 @@ use super::envelope::Seals;
 use super::message::{Accepted, BYTES, Published, TopicMessage};
 use super::subscriptions::of_topic;
 use super::{Protocol, Subscription, Topic, TopicError, Topics, endpoint};
-use crate::delivery::{DeadLetter, Delivery, Message, ReasonNames, Sender};
+use crate::delivery::{DeadLetter, Delivery, Message, PATIENCE, ReasonNames, Sender};
 
 /// The most entries of a batch.
 const ENTRIES: usize = 10;
@@ -71,7 +71,7 @@ impl Topics {
                 work.push(self.due_now(delivery));
             }
         }
-        self.inner.store.work().enqueue(work).await?;
+        self.inner.store.work().enqueue_and_watch(Vec::new(), work, PATIENCE).await?;
         Ok(messages.into_iter().map(|message| Published { id: message.id, sequence: None }).collect())
     }
 
@@ -151,8 +151,10 @@ impl Topics {
 fn dead_letter(subscription: &Subscription, id: RequestId, body: String) -> Option<DeadLetter> {
     let policy: serde_json::Value = serde_json::from_str(subscription.attribute("RedrivePolicy")?).ok()?;
     let arn = policy["deadLetterTargetArn"].as_str()?.to_owned();
-    let explained = BTreeMap::from([("RequestID".to_owned(), id.to_string())]);
-    Some(DeadLetter { arn, explained: Some(explained), body: Some(body), names: ReasonNames::Topic })
+    // What queues and functions did not take is explained nowhere (recorded 2025).
+    let explained =
+        subscription.protocol.is_http().then(|| BTreeMap::from([("RequestID".to_owned(), id.to_string())]));
+    Some(DeadLetter { arn, explained, body: Some(body), names: ReasonNames::Topic })
 }
 
 fn check_batch(entries: &[(String, TopicMessage)]) -> Result<(), TopicError> {

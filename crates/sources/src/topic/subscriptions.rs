@@ -75,7 +75,7 @@ impl Protocol {
         }
     }
 
-    fn is_http(self) -> bool {
+    pub(super) fn is_http(self) -> bool {
         matches!(self, Self::Http | Self::Https)
     }
 
@@ -236,6 +236,23 @@ impl Topics {
             self.inner.replay_wanted.notify_waiters();
         }
         Ok(made)
+    }
+
+    /// Checks what does not depend on how a subscriber is reached: that the topic is there, and the filter policy.
+    ///
+    /// # Errors
+    /// [`TopicError::NotFound`], [`TopicError::Invalid`].
+    pub fn check_filter(
+        &self,
+        topic_arn: &str,
+        attributes: &BTreeMap<String, String>,
+    ) -> Result<(), TopicError> {
+        self.topic(topic_arn)?;
+        let Some(policy) = attributes.get("FilterPolicy").filter(|policy| !policy.is_empty()) else {
+            return Ok(());
+        };
+        let scope = Scope::read(attributes.get("FilterPolicyScope").map(String::as_str));
+        Filter::parse(policy, scope).map(drop).map_err(TopicError::among_attributes)
     }
 
     /// Sends the message that asks for a confirmation.

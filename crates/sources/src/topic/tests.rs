@@ -221,9 +221,7 @@ async fn what_a_queue_refuses_reaches_the_dead_letters_of_the_subscription() {
     let letter = world.next().await;
     assert!(letter.target.ends_with(":dead.fifo"), "{}", letter.target);
     assert_eq!(body(&letter)["Message"], "m");
-    assert_eq!(letter.message.attributes["ErrorCode"].value, "NO_PERMISSIONS");
-    assert!(letter.message.attributes["ErrorMessage"].value.contains("statement"), "{letter:?}");
-    assert!(letter.message.attributes.contains_key("RequestID"));
+    assert!(letter.message.attributes.is_empty(), "{letter:?}");
     world.stop().await;
 }
 

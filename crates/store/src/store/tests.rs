@@ -43,7 +43,8 @@ async fn closing_makes_what_waits_and_opening_again_finds_it() {
 #[tokio::test]
 async fn opening_gives_back_what_the_process_before_held() {
     let store = TestStore::sqlite().await;
-    let work = |body| NewWork { queue: "q", body: Bytes::from_static(body), due: store.clock.now() };
+    let work =
+        |body| NewWork { queue: "q", body: Bytes::from_static(body), due: store.clock.now(), watched: None };
     store.work().enqueue(vec![work(b"held"), work(b"free")]).await.unwrap();
     let hour = std::time::Duration::from_secs(3600);
     let held = store.work().claim("q", 1, hour).await.unwrap();
@@ -98,7 +99,7 @@ async fn nodes_on_one_database_see_each_other_and_share_the_work() {
             calls.spawn(async move {
                 // Each key is wanted by one call of each node.
                 let won = records.commit(vec![put(&(n / 2).to_string())]).await.is_ok();
-                let new = NewWork { queue: "shared", body: Bytes::new(), due: Timestamp(0) };
+                let new = NewWork { queue: "shared", body: Bytes::new(), due: Timestamp(0), watched: None };
                 work.enqueue(vec![new]).await.unwrap();
                 won
             });
@@ -130,7 +131,14 @@ async fn nodes_on_one_database_see_each_other_and_share_the_work() {
         // Work that another node adds ends a wait too.
         let wait = async { two.work().wait("shared").await };
         let add = async {
-            one.work().enqueue(vec![NewWork { queue: "shared", body: Bytes::new(), due: Timestamp(0) }]).await
+            one.work()
+                .enqueue(vec![NewWork {
+                    queue: "shared",
+                    body: Bytes::new(),
+                    due: Timestamp(0),
+                    watched: None,
+                }])
+                .await
         };
         let ((), added) = tokio::join!(wait, add);
         added.unwrap();

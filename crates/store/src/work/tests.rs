@@ -10,7 +10,12 @@ const QUEUE: &str = "events";
 const LEASE: Duration = Duration::from_secs(30);
 
 fn item(body: &str, due: i64) -> NewWork {
-    NewWork { queue: QUEUE, body: Bytes::copy_from_slice(body.as_bytes()), due: Timestamp(due) }
+    NewWork {
+        queue: QUEUE,
+        body: Bytes::copy_from_slice(body.as_bytes()),
+        due: Timestamp(due),
+        watched: None,
+    }
 }
 
 async fn add(store: &TestStore, bodies: &[&str]) {
@@ -237,4 +242,26 @@ async fn waiting_ends_when_the_time_of_work_comes() {
     assert_eq!(shown(&work.claim(QUEUE, 1, LEASE).await.unwrap()), ["soon#2"]);
     store.close().await;
     assert!(matches!(work.claim(QUEUE, 1, LEASE).await, Err(StoreError::Closed)));
+}
+
+/// Whoever adds work may wait for its first attempt; no attempt is missed, and nobody waits longer than they would.
+#[tokio::test]
+async fn work_is_watched_until_it_is_attempted() {
+    each_database(async |store| {
+        let work = store.work();
+        let patience = Duration::from_secs(60);
+        let watched = NewWork { watched: Some("a".to_owned()), ..item("a", 0) };
+        let attempt = async {
+            while claim(store, 1).await.is_empty() {
+                tokio::task::yield_now().await;
+            }
+            work.attempted("a");
+        };
+        let add = work.enqueue_and_watch(Vec::new(), vec![watched.clone()], patience);
+        let (added, ()) = tokio::join!(add, attempt);
+        added.unwrap();
+        // Nobody attempts this one.
+        work.enqueue_and_watch(Vec::new(), vec![watched], Duration::from_millis(1)).await.unwrap();
+    })
+    .await;
 }

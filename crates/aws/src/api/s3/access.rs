@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ebb_model::{Clock, like};
-use ebb_sources::bucket::Buckets;
+use ebb_sources::bucket::{Bucket, Buckets};
 use s3s::access::{S3Access, S3AccessContext};
 use s3s::auth::{S3Auth, SecretKey};
 use s3s::dto::Permission;
@@ -55,7 +55,16 @@ impl S3Access for Access {
         let header = context.headers().get("x-amz-security-token").and_then(|token| token.to_str().ok());
         let token = header.or_else(|| query.get("X-Amz-Security-Token"));
         match self.keys.resolve(&credentials.access_key, token, self.clock.now()) {
-            Ok(_) => Ok(()),
+            Ok(_) => {
+                self.check_owner(context)?;
+                // What a policy denies to everybody it denies to the owner, too.
+                match asked(context) {
+                    Some((bucket, key, action)) if denied(&self.buckets, &bucket, key.as_deref(), action) => {
+                        Err(s3_error!(AccessDenied, "Access Denied"))
+                    }
+                    _ => Ok(()),
+                }
+            }
             Err(KeyError::Expired) => {
                 Err(S3Error::with_message(S3ErrorCode::ExpiredToken, "The provided token has expired."))
             }
@@ -64,6 +73,41 @@ impl S3Access for Access {
                 "The provided token is malformed or otherwise invalid.",
             )),
         }
+    }
+}
+
+impl Access {
+    /// Whether the bucket is of the account that a request expects. Source: S3 user guide, "Verifying bucket ownership
+    /// with bucket owner condition" (2026-11).
+    fn check_owner(&self, context: &S3AccessContext<'_>) -> S3Result<()> {
+        for name in ["x-amz-expected-bucket-owner", "x-amz-source-expected-bucket-owner"] {
+            let Some(owner) = context.headers().get(name).and_then(|owner| owner.to_str().ok()) else {
+                continue;
+            };
+            if owner.len() != 12 || !owner.bytes().all(|byte| byte.is_ascii_digit()) {
+                let message = format!(
+                    "The value of the expected bucket owner parameter must be an AWS Account ID... [{owner}]"
+                );
+                let code = S3ErrorCode::Custom("InvalidBucketOwnerAWSAccountID".into());
+                let mut error = S3Error::with_message(code, message);
+                error.set_status_code(http::StatusCode::BAD_REQUEST);
+                return Err(error);
+            }
+            if owner != self.buckets.account() {
+                return Err(s3_error!(AccessDenied, "Access Denied"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Lets everything pass: it was checked before.
+pub(super) struct Trusting;
+
+#[async_trait::async_trait]
+impl S3Access for Trusting {
+    async fn check(&self, _: &mut S3AccessContext<'_>) -> S3Result<()> {
+        Ok(())
     }
 }
 
@@ -111,6 +155,27 @@ impl Action {
     }
 }
 
+/// Whether the policy of a bucket denies this to everybody.
+fn denied(buckets: &Buckets, bucket: &str, key: Option<&str>, action: Action) -> bool {
+    buckets.bucket(bucket).is_ok_and(|bucket| by_policy(&bucket, key, action) == Some(false))
+}
+
+/// Whether the policy of a bucket denies everybody to delete an object, which requests for many do not say at first.
+pub(super) fn denies(buckets: &Buckets, bucket: &str, key: &str) -> bool {
+    denied(buckets, bucket, Some(key), Action::Delete)
+}
+
+/// What the policy of a bucket says of everybody.
+fn by_policy(bucket: &Bucket, key: Option<&str>, action: Action) -> Option<bool> {
+    let text: String = serde_json::from_str(bucket.settings.get(POLICY)?).ok()?;
+    let policy: Value = serde_json::from_str(&text).ok()?;
+    let resource = match key {
+        Some(key) => format!("arn:aws:s3:::{}/{key}", bucket.name),
+        None => format!("arn:aws:s3:::{}", bucket.name),
+    };
+    of_everybody(&policy, action.name(), &resource)
+}
+
 /// Whether everybody may do this: the policy of the bucket or a list says so, and neither is blocked.
 pub(super) async fn everybody_may(
     buckets: &Buckets,
@@ -122,12 +187,7 @@ pub(super) async fn everybody_may(
     let setting =
         |kind: &str| bucket.settings.get(kind).and_then(|text| serde_json::from_str::<Value>(text).ok());
     let block = setting(PUBLIC_ACCESS_BLOCK).unwrap_or_default();
-    let resource = match key {
-        Some(key) => format!("arn:aws:s3:::{}/{key}", bucket.name),
-        None => format!("arn:aws:s3:::{}", bucket.name),
-    };
-    let policy = setting(POLICY).and_then(|text| serde_json::from_str::<Value>(text.as_str()?).ok());
-    match policy.and_then(|policy| of_everybody(&policy, action.name(), &resource)) {
+    match by_policy(&bucket, key, action) {
         Some(false) => return false,
         Some(true) if block["restrict_public_buckets"] != true => return true,
         _ => {}

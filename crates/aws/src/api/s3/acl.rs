@@ -9,6 +9,7 @@ use s3s::{S3Error, S3ErrorCode, S3Request, S3Response, S3Result, s3_error};
 use serde::{Deserialize, Serialize};
 
 use super::convert;
+use super::errors::with_details;
 use super::settings::{self, ACL, OWNERSHIP, PUBLIC_ACCESS_BLOCK};
 
 /// The group of everybody.
@@ -19,6 +20,15 @@ const AUTHENTICATED: &str = "http://acs.amazonaws.com/groups/global/Authenticate
 const LOG_DELIVERY: &str = "http://acs.amazonaws.com/groups/s3/LogDelivery";
 /// Under which owners set no lists.
 const OWNER_ENFORCED: &str = "BucketOwnerEnforced";
+
+/// What can be granted.
+const PERMISSIONS: [&str; 5] = [
+    Permission::FULL_CONTROL,
+    Permission::READ,
+    Permission::READ_ACP,
+    Permission::WRITE,
+    Permission::WRITE_ACP,
+];
 
 /// A list as it is kept.
 type List = Vec<Entry>;
@@ -73,8 +83,9 @@ impl Grants<'_> {
         ];
         let mut list = List::new();
         for (grantees, permission) in named {
+            let header = format!("x-amz-grant-{}", permission.to_ascii_lowercase().replace('_', "-"));
             for grantee in grantees.into_iter().flat_map(|grantees| grantees.split(',')) {
-                list.push(Entry { who: read_grantee(grantee)?, permission: permission.to_owned() });
+                list.push(Entry { who: read_grantee(&header, grantee)?, permission: permission.to_owned() });
             }
         }
         match self.canned {
@@ -88,17 +99,36 @@ impl Grants<'_> {
     }
 }
 
-/// `id="…"`, `uri="…"` or `emailAddress="…"`.
-fn read_grantee(text: &str) -> S3Result<Who> {
+/// `id="…"`, `uri="…"` or `emailAddress="…"`, of the header of this name.
+fn read_grantee(header: &str, text: &str) -> S3Result<Who> {
     let (kind, value) = text.trim().split_once('=').unwrap_or_default();
     let value = value.trim_matches('"').to_owned();
     match kind {
-        "id" => Ok(Who::Id(value)),
-        "uri" if [EVERYBODY, AUTHENTICATED, LOG_DELIVERY].contains(&value.as_str()) => Ok(Who::Group(value)),
-        "uri" => Err(s3_error!(InvalidArgument, "Invalid group uri")),
+        "id" => check_id("id", &value).map(|()| Who::Id(value)),
+        // An older name of it.
+        "uri" | "url" => check_group("uri", &value).map(|()| Who::Group(value)),
         "emailAddress" => Ok(Who::Email(value)),
-        _ => Err(s3_error!(InvalidArgument, "Argument format not recognized")),
+        _ => Err(argument("Argument format not recognized", header, text.trim())),
     }
+}
+
+/// Canonical ids have 64 hexadecimal digits.
+fn check_id(name: &str, id: &str) -> S3Result<()> {
+    let is_one = id.len() == 64 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if is_one { Ok(()) } else { Err(argument("Invalid id", name, id)) }
+}
+
+fn check_group(name: &str, uri: &str) -> S3Result<()> {
+    if [EVERYBODY, AUTHENTICATED, LOG_DELIVERY].contains(&uri) {
+        Ok(())
+    } else {
+        Err(argument("Invalid group uri", name, uri))
+    }
+}
+
+fn argument(message: &'static str, name: &str, value: &str) -> S3Error {
+    let error = S3Error::with_message(S3ErrorCode::InvalidArgument, message);
+    with_details(error, &[("ArgumentName", name), ("ArgumentValue", value)])
 }
 
 fn canned(name: &str, account: &str) -> S3Result<List> {
@@ -116,7 +146,8 @@ fn canned(name: &str, account: &str) -> S3Result<List> {
         "log-delivery-write" => {
             vec![owner(), group(LOG_DELIVERY, Permission::WRITE), group(LOG_DELIVERY, Permission::READ_ACP)]
         }
-        _ => return Err(s3_error!(InvalidArgument, "The canned ACL is not valid")),
+        // The service says no more than which argument it is.
+        _ => return Err(argument("", "x-amz-acl", name)),
     })
 }
 
@@ -228,6 +259,8 @@ fn given(
         }
         (Some(list), None) => list,
         (None, Some(policy)) => {
+            let owner = policy.owner.and_then(|owner| owner.id).ok_or_else(malformed)?;
+            check_id("CanonicalUser/ID", &owner)?;
             policy.grants.unwrap_or_default().into_iter().map(read_grant).collect::<S3Result<_>>()?
         }
         (None, None) => {
@@ -246,14 +279,23 @@ fn given(
 
 fn read_grant(grant: Grant) -> S3Result<Entry> {
     let permission = grant.permission.map(|permission| permission.as_str().to_owned());
-    let grantee = grant.grantee.ok_or_else(convert::malformed)?;
-    let who = match (grantee.id, grantee.uri, grantee.email_address) {
-        (Some(id), _, _) => Who::Id(id),
-        (_, Some(uri), _) => Who::Group(uri),
-        (_, _, Some(email)) => Who::Email(email),
-        _ => return Err(convert::malformed()),
+    let permission = permission.filter(|permission| PERMISSIONS.contains(&permission.as_str()));
+    let permission = permission.ok_or_else(malformed)?;
+    let grantee = grant.grantee.ok_or_else(malformed)?;
+    let who = match (grantee.type_.as_str(), grantee.id, grantee.uri, grantee.email_address) {
+        (Type::CANONICAL_USER, Some(id), _, _) => check_id("CanonicalUser/ID", &id).map(|()| Who::Id(id))?,
+        (Type::GROUP, _, Some(uri), _) => check_group("Group/URI", &uri).map(|()| Who::Group(uri))?,
+        (Type::AMAZON_CUSTOMER_BY_EMAIL, _, _, Some(email)) => Who::Email(email),
+        _ => return Err(malformed()),
     };
-    Ok(Entry { who, permission: permission.ok_or_else(convert::malformed)? })
+    Ok(Entry { who, permission })
+}
+
+fn malformed() -> S3Error {
+    s3_error!(
+        MalformedACLError,
+        "The XML you provided was not well-formed or did not validate against our published schema"
+    )
 }
 
 /// A list as it is told; where none was set, the owner may do everything.
@@ -295,6 +337,9 @@ fn shown(list: Option<&String>, owner: &Owner) -> Vec<Grant> {
 mod tests {
     use super::*;
 
+    const MINE: &str =
+        "id=0000000000000000000000000000000000000000000000000000000000000001, emailAddress=a@b";
+
     #[test]
     fn everybody_may_what_a_list_grants_everybody() {
         let by_header = |grantee: &'static str| Grants { read: Some(grantee), ..Grants::default() };
@@ -305,7 +350,7 @@ mod tests {
             (canned("public-read-write"), true, true),
             (canned("authenticated-read"), false, false),
             (by_header("uri=\"http://acs.amazonaws.com/groups/global/AllUsers\""), true, false),
-            (by_header("id=abc, emailAddress=a@b"), false, false),
+            (by_header(MINE), false, false),
         ] {
             let list = grants.read("000000000000").expect("a list");
             assert_eq!(lets_everybody(list.as_ref(), "READ"), read, "{grants:?}");

@@ -2,10 +2,13 @@
 
 use ebb_sources::bucket::Buckets;
 use s3s::dto::*;
-use s3s::{S3, S3ErrorCode, S3Request, S3Response, S3Result};
+use s3s::{S3, S3Request, S3Response, S3Result};
 
 use super::settings::{self, CORS, ENCRYPTION, OWNERSHIP, POLICY, PUBLIC_ACCESS_BLOCK, WEBSITE};
-use super::{acl, buckets, configurations, lifecycle, listing, lock, objects, uploads, website};
+use super::{
+    acl, buckets, configurations, copies, defaults, forms, lifecycle, listing, lock, object_tags, objects,
+    reports, restore, uploads,
+};
 
 /// The buckets, as the protocol's crate asks for them. What it does not implement answers `NotImplemented`.
 pub(super) struct Adapter {
@@ -29,7 +32,7 @@ impl S3 for Adapter {
     }
 
     async fn list_buckets(&self, request: S3Request<ListBucketsInput>) -> Answer<ListBucketsOutput> {
-        Ok(buckets::list(&self.buckets, &request))
+        buckets::list(&self.buckets, &request)
     }
 
     async fn get_bucket_location(
@@ -89,6 +92,10 @@ impl S3 for Adapter {
     }
 
     async fn put_object(&self, request: S3Request<PutObjectInput>) -> Answer<PutObjectOutput> {
+        // Forms come here, too: their fields are made what headers are elsewhere.
+        if request.method == http::Method::POST {
+            return objects::put(&self.buckets, forms::as_headers(request), "ObjectCreated:Post").await;
+        }
         objects::put(&self.buckets, request, "ObjectCreated:Put").await
     }
 
@@ -107,8 +114,12 @@ impl S3 for Adapter {
         objects::attributes(&self.buckets, request).await
     }
 
+    async fn restore_object(&self, request: S3Request<RestoreObjectInput>) -> Answer<RestoreObjectOutput> {
+        restore::restore(&self.buckets, request).await
+    }
+
     async fn copy_object(&self, request: S3Request<CopyObjectInput>) -> Answer<CopyObjectOutput> {
-        objects::copy(&self.buckets, request).await
+        copies::copy(&self.buckets, request).await
     }
 
     async fn delete_object(&self, request: S3Request<DeleteObjectInput>) -> Answer<DeleteObjectOutput> {
@@ -123,21 +134,21 @@ impl S3 for Adapter {
         &self,
         request: S3Request<GetObjectTaggingInput>,
     ) -> Answer<GetObjectTaggingOutput> {
-        objects::get_tags(&self.buckets, request).await
+        object_tags::get(&self.buckets, request).await
     }
 
     async fn put_object_tagging(
         &self,
         request: S3Request<PutObjectTaggingInput>,
     ) -> Answer<PutObjectTaggingOutput> {
-        objects::put_tags(&self.buckets, request).await
+        object_tags::put(&self.buckets, request).await
     }
 
     async fn delete_object_tagging(
         &self,
         request: S3Request<DeleteObjectTaggingInput>,
     ) -> Answer<DeleteObjectTaggingOutput> {
-        objects::delete_tags(&self.buckets, request).await
+        object_tags::delete(&self.buckets, request).await
     }
 
     async fn list_objects(&self, request: S3Request<ListObjectsInput>) -> Answer<ListObjectsOutput> {
@@ -199,25 +210,11 @@ impl S3 for Adapter {
     }
 
     async fn get_bucket_cors(&self, request: S3Request<GetBucketCorsInput>) -> Answer<GetBucketCorsOutput> {
-        let value: CORSRules = settings::get(
-            &self.buckets,
-            &request.input.bucket,
-            CORS,
-            (S3ErrorCode::NoSuchCORSConfiguration, "The CORS configuration does not exist"),
-        )?;
-        Ok(S3Response::new(GetBucketCorsOutput { cors_rules: Some(value) }))
+        defaults::get_cors(&self.buckets, &request)
     }
 
     async fn put_bucket_cors(&self, request: S3Request<PutBucketCorsInput>) -> Answer<PutBucketCorsOutput> {
-        settings::check_cors(&request.input.cors_configuration.cors_rules)?;
-        settings::set(
-            &self.buckets,
-            &request.input.bucket,
-            CORS,
-            &request.input.cors_configuration.cors_rules,
-        )
-        .await?;
-        Ok(S3Response::new(PutBucketCorsOutput::default()))
+        defaults::put_cors(&self.buckets, request).await
     }
 
     async fn delete_bucket_cors(
@@ -232,27 +229,14 @@ impl S3 for Adapter {
         &self,
         request: S3Request<GetBucketPolicyInput>,
     ) -> Answer<GetBucketPolicyOutput> {
-        let value: String = settings::get(
-            &self.buckets,
-            &request.input.bucket,
-            POLICY,
-            (S3ErrorCode::NoSuchBucketPolicy, "The bucket policy does not exist"),
-        )?;
-        Ok(S3Response::new(GetBucketPolicyOutput { policy: Some(value) }))
+        defaults::get_policy(&self.buckets, &request)
     }
 
     async fn put_bucket_policy(
         &self,
         request: S3Request<PutBucketPolicyInput>,
     ) -> Answer<PutBucketPolicyOutput> {
-        let policy: serde_json::Value = serde_json::from_str(&request.input.policy).map_err(|_| {
-            s3s::s3_error!(MalformedPolicy, "Policies must be valid JSON and the first byte must be a brace")
-        })?;
-        if !policy["Statement"].is_array() && !policy["Statement"].is_object() {
-            return Err(s3s::s3_error!(MalformedPolicy, "Missing required field Statement"));
-        }
-        settings::set(&self.buckets, &request.input.bucket, POLICY, &request.input.policy).await?;
-        Ok(S3Response::new(PutBucketPolicyOutput::default()))
+        defaults::put_policy(&self.buckets, request).await
     }
 
     async fn delete_bucket_policy(
@@ -267,30 +251,14 @@ impl S3 for Adapter {
         &self,
         request: S3Request<GetPublicAccessBlockInput>,
     ) -> Answer<GetPublicAccessBlockOutput> {
-        let value: PublicAccessBlockConfiguration = settings::get(
-            &self.buckets,
-            &request.input.bucket,
-            PUBLIC_ACCESS_BLOCK,
-            (
-                S3ErrorCode::Custom("NoSuchPublicAccessBlockConfiguration".into()),
-                "The public access block configuration was not found",
-            ),
-        )?;
-        Ok(S3Response::new(GetPublicAccessBlockOutput { public_access_block_configuration: Some(value) }))
+        defaults::get_public_access_block(&self.buckets, &request)
     }
 
     async fn put_public_access_block(
         &self,
         request: S3Request<PutPublicAccessBlockInput>,
     ) -> Answer<PutPublicAccessBlockOutput> {
-        settings::set(
-            &self.buckets,
-            &request.input.bucket,
-            PUBLIC_ACCESS_BLOCK,
-            &request.input.public_access_block_configuration,
-        )
-        .await?;
-        Ok(S3Response::new(PutPublicAccessBlockOutput::default()))
+        defaults::put_public_access_block(&self.buckets, request).await
     }
 
     async fn delete_public_access_block(
@@ -305,33 +273,14 @@ impl S3 for Adapter {
         &self,
         request: S3Request<GetBucketEncryptionInput>,
     ) -> Answer<GetBucketEncryptionOutput> {
-        let value = settings::find(&self.buckets, &request.input.bucket, ENCRYPTION)?.unwrap_or_else(|| {
-            ServerSideEncryptionConfiguration {
-                // What is not told otherwise is encrypted with keys of the service.
-                rules: vec![ServerSideEncryptionRule {
-                    apply_server_side_encryption_by_default: Some(ServerSideEncryptionByDefault {
-                        sse_algorithm: ServerSideEncryption::from_static(ServerSideEncryption::AES256),
-                        kms_master_key_id: None,
-                    }),
-                    bucket_key_enabled: Some(false),
-                }],
-            }
-        });
-        Ok(S3Response::new(GetBucketEncryptionOutput { server_side_encryption_configuration: Some(value) }))
+        defaults::get_encryption(&self.buckets, &request)
     }
 
     async fn put_bucket_encryption(
         &self,
         request: S3Request<PutBucketEncryptionInput>,
     ) -> Answer<PutBucketEncryptionOutput> {
-        settings::set(
-            &self.buckets,
-            &request.input.bucket,
-            ENCRYPTION,
-            &request.input.server_side_encryption_configuration,
-        )
-        .await?;
-        Ok(S3Response::new(PutBucketEncryptionOutput::default()))
+        defaults::put_encryption(&self.buckets, request).await
     }
 
     async fn delete_bucket_encryption(
@@ -346,24 +295,14 @@ impl S3 for Adapter {
         &self,
         request: S3Request<GetBucketOwnershipControlsInput>,
     ) -> Answer<GetBucketOwnershipControlsOutput> {
-        let code = S3ErrorCode::Custom("OwnershipControlsNotFoundError".into());
-        let missing = (code, "The bucket ownership controls were not found");
-        let words: Vec<String> = settings::get(&self.buckets, &request.input.bucket, OWNERSHIP, missing)?;
-        let rule = |word: String| OwnershipControlsRule { object_ownership: ObjectOwnership::from(word) };
-        let rules = words.into_iter().map(rule).collect();
-        Ok(S3Response::new(GetBucketOwnershipControlsOutput {
-            ownership_controls: Some(OwnershipControls { rules }),
-        }))
+        defaults::get_ownership_controls(&self.buckets, &request)
     }
 
     async fn put_bucket_ownership_controls(
         &self,
         request: S3Request<PutBucketOwnershipControlsInput>,
     ) -> Answer<PutBucketOwnershipControlsOutput> {
-        let rules = request.input.ownership_controls.rules;
-        let words: Vec<&str> = rules.iter().map(|rule| rule.object_ownership.as_str()).collect();
-        settings::set(&self.buckets, &request.input.bucket, OWNERSHIP, &words).await?;
-        Ok(S3Response::new(PutBucketOwnershipControlsOutput::default()))
+        defaults::put_ownership_controls(&self.buckets, request).await
     }
 
     async fn delete_bucket_ownership_controls(
@@ -399,28 +338,14 @@ impl S3 for Adapter {
         &self,
         request: S3Request<GetBucketWebsiteInput>,
     ) -> Answer<GetBucketWebsiteOutput> {
-        let missing = (
-            S3ErrorCode::NoSuchWebsiteConfiguration,
-            "The specified bucket does not have a website configuration",
-        );
-        let value: WebsiteConfiguration =
-            settings::get(&self.buckets, &request.input.bucket, WEBSITE, missing)?;
-        Ok(S3Response::new(GetBucketWebsiteOutput {
-            error_document: value.error_document,
-            index_document: value.index_document,
-            redirect_all_requests_to: value.redirect_all_requests_to,
-            routing_rules: value.routing_rules,
-        }))
+        defaults::get_website(&self.buckets, &request)
     }
 
     async fn put_bucket_website(
         &self,
         request: S3Request<PutBucketWebsiteInput>,
     ) -> Answer<PutBucketWebsiteOutput> {
-        website::check(&request.input.website_configuration)?;
-        settings::set(&self.buckets, &request.input.bucket, WEBSITE, &request.input.website_configuration)
-            .await?;
-        Ok(S3Response::new(PutBucketWebsiteOutput::default()))
+        defaults::put_website(&self.buckets, request).await
     }
 
     async fn delete_bucket_website(
@@ -536,5 +461,138 @@ impl S3 for Adapter {
         request: S3Request<PutBucketRequestPaymentInput>,
     ) -> Answer<PutBucketRequestPaymentOutput> {
         configurations::put_request_payment(&self.buckets, request).await
+    }
+
+    async fn put_bucket_metrics_configuration(
+        &self,
+        request: S3Request<PutBucketMetricsConfigurationInput>,
+    ) -> Answer<PutBucketMetricsConfigurationOutput> {
+        reports::put_metrics(&self.buckets, request.input).await
+    }
+
+    async fn get_bucket_metrics_configuration(
+        &self,
+        request: S3Request<GetBucketMetricsConfigurationInput>,
+    ) -> Answer<GetBucketMetricsConfigurationOutput> {
+        reports::get_metrics(&self.buckets, &request.input)
+    }
+
+    async fn delete_bucket_metrics_configuration(
+        &self,
+        request: S3Request<DeleteBucketMetricsConfigurationInput>,
+    ) -> Answer<DeleteBucketMetricsConfigurationOutput> {
+        reports::delete_metrics(&self.buckets, request.input).await
+    }
+
+    async fn list_bucket_metrics_configurations(
+        &self,
+        request: S3Request<ListBucketMetricsConfigurationsInput>,
+    ) -> Answer<ListBucketMetricsConfigurationsOutput> {
+        reports::list_metrics(&self.buckets, &request.input)
+    }
+
+    async fn put_bucket_inventory_configuration(
+        &self,
+        request: S3Request<PutBucketInventoryConfigurationInput>,
+    ) -> Answer<PutBucketInventoryConfigurationOutput> {
+        reports::put_inventory(&self.buckets, request.input).await
+    }
+
+    async fn get_bucket_inventory_configuration(
+        &self,
+        request: S3Request<GetBucketInventoryConfigurationInput>,
+    ) -> Answer<GetBucketInventoryConfigurationOutput> {
+        reports::get_inventory(&self.buckets, &request.input)
+    }
+
+    async fn delete_bucket_inventory_configuration(
+        &self,
+        request: S3Request<DeleteBucketInventoryConfigurationInput>,
+    ) -> Answer<DeleteBucketInventoryConfigurationOutput> {
+        reports::delete_inventory(&self.buckets, request.input).await
+    }
+
+    async fn list_bucket_inventory_configurations(
+        &self,
+        request: S3Request<ListBucketInventoryConfigurationsInput>,
+    ) -> Answer<ListBucketInventoryConfigurationsOutput> {
+        reports::list_inventory(&self.buckets, &request.input)
+    }
+
+    async fn put_bucket_analytics_configuration(
+        &self,
+        request: S3Request<PutBucketAnalyticsConfigurationInput>,
+    ) -> Answer<PutBucketAnalyticsConfigurationOutput> {
+        reports::put_analytics(&self.buckets, request.input).await
+    }
+
+    async fn get_bucket_analytics_configuration(
+        &self,
+        request: S3Request<GetBucketAnalyticsConfigurationInput>,
+    ) -> Answer<GetBucketAnalyticsConfigurationOutput> {
+        reports::get_analytics(&self.buckets, &request.input)
+    }
+
+    async fn delete_bucket_analytics_configuration(
+        &self,
+        request: S3Request<DeleteBucketAnalyticsConfigurationInput>,
+    ) -> Answer<DeleteBucketAnalyticsConfigurationOutput> {
+        reports::delete_analytics(&self.buckets, request.input).await
+    }
+
+    async fn list_bucket_analytics_configurations(
+        &self,
+        request: S3Request<ListBucketAnalyticsConfigurationsInput>,
+    ) -> Answer<ListBucketAnalyticsConfigurationsOutput> {
+        reports::list_analytics(&self.buckets, &request.input)
+    }
+
+    async fn put_bucket_intelligent_tiering_configuration(
+        &self,
+        request: S3Request<PutBucketIntelligentTieringConfigurationInput>,
+    ) -> Answer<PutBucketIntelligentTieringConfigurationOutput> {
+        reports::put_intelligent_tiering(&self.buckets, request.input).await
+    }
+
+    async fn get_bucket_intelligent_tiering_configuration(
+        &self,
+        request: S3Request<GetBucketIntelligentTieringConfigurationInput>,
+    ) -> Answer<GetBucketIntelligentTieringConfigurationOutput> {
+        reports::get_intelligent_tiering(&self.buckets, &request.input)
+    }
+
+    async fn delete_bucket_intelligent_tiering_configuration(
+        &self,
+        request: S3Request<DeleteBucketIntelligentTieringConfigurationInput>,
+    ) -> Answer<DeleteBucketIntelligentTieringConfigurationOutput> {
+        reports::delete_intelligent_tiering(&self.buckets, request.input).await
+    }
+
+    async fn list_bucket_intelligent_tiering_configurations(
+        &self,
+        request: S3Request<ListBucketIntelligentTieringConfigurationsInput>,
+    ) -> Answer<ListBucketIntelligentTieringConfigurationsOutput> {
+        reports::list_intelligent_tiering(&self.buckets, &request.input)
+    }
+
+    async fn get_bucket_replication(
+        &self,
+        request: S3Request<GetBucketReplicationInput>,
+    ) -> Answer<GetBucketReplicationOutput> {
+        configurations::get_replication(&self.buckets, &request)
+    }
+
+    async fn put_bucket_replication(
+        &self,
+        request: S3Request<PutBucketReplicationInput>,
+    ) -> Answer<PutBucketReplicationOutput> {
+        configurations::put_replication(&self.buckets, request).await
+    }
+
+    async fn delete_bucket_replication(
+        &self,
+        request: S3Request<DeleteBucketReplicationInput>,
+    ) -> Answer<DeleteBucketReplicationOutput> {
+        configurations::delete_replication(&self.buckets, request).await
     }
 }

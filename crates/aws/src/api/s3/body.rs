@@ -2,18 +2,18 @@
 
 use std::collections::BTreeMap;
 
+use base64::Engine as _;
 use ebb_sources::bucket::{BucketError, Buckets, Written};
 use futures_util::StreamExt as _;
 use http::HeaderMap;
-use s3s::checksum::ChecksumHasher;
-use s3s::crypto::Checksum as _;
 use s3s::dto::{Checksum, ChecksumAlgorithm, StreamingBlob};
 use s3s::{S3Result, TrailingHeaders, s3_error};
 
 use super::convert;
+use super::errors::with_details;
 
 /// The algorithms, by the end of the names of their headers.
-const ALGORITHMS: [&str; 5] = ["crc32", "crc32c", "crc64nvme", "sha1", "sha256"];
+pub(super) const ALGORITHMS: [&str; 5] = ["crc32", "crc32c", "crc64nvme", "sha1", "sha256"];
 
 /// A body that is to be written, and what is said of it.
 pub(super) struct Incoming<'a> {
@@ -23,6 +23,20 @@ pub(super) struct Incoming<'a> {
     pub(super) md5: Option<&'a str>,
     pub(super) algorithm: Option<&'a ChecksumAlgorithm>,
     pub(super) length: Option<i64>,
+    /// A checksum that is computed besides those that came with it.
+    pub(super) also: Option<&'a str>,
+}
+
+/// The checksums that a request comes with, or asks for.
+pub(super) fn announced(headers: &HeaderMap, algorithm: Option<&ChecksumAlgorithm>) -> Vec<&'static str> {
+    let trailer = headers.get("x-amz-trailer").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let is_announced = |name: &&&str| {
+        let header = format!("x-amz-checksum-{name}");
+        headers.contains_key(&header)
+            || trailer.split(',').any(|trailer| trailer.trim() == header)
+            || algorithm.is_some_and(|algorithm| algorithm.as_str().eq_ignore_ascii_case(name))
+    };
+    ALGORITHMS.iter().filter(is_announced).copied().collect()
 }
 
 /// Writes a body, and holds it to the digests that came with it.
@@ -30,24 +44,13 @@ pub(super) async fn write(
     buckets: &Buckets,
     incoming: Incoming<'_>,
 ) -> S3Result<(Written, BTreeMap<String, String>)> {
-    let Incoming { body, headers, trailers, md5, algorithm, length } = incoming;
+    let Incoming { body, headers, trailers, md5, algorithm, length, also } = incoming;
     check_form(headers, md5)?;
     let announced = |name: &str| {
         headers.get(format!("x-amz-checksum-{name}")).and_then(|value| value.to_str().ok()).map(str::to_owned)
     };
-    let trailer = headers.get("x-amz-trailer").and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let wanted = |name: &str| {
-        announced(name).is_some()
-            || trailer.split(',').any(|trailer| trailer.trim() == format!("x-amz-checksum-{name}"))
-            || algorithm.is_some_and(|algorithm| algorithm.as_str().eq_ignore_ascii_case(name))
-    };
-    let mut hasher = ChecksumHasher {
-        crc32: wanted("crc32").then(s3s::crypto::Crc32::new),
-        crc32c: wanted("crc32c").then(s3s::crypto::Crc32c::new),
-        sha1: wanted("sha1").then(s3s::crypto::Sha1::new),
-        sha256: wanted("sha256").then(s3s::crypto::Sha256::new),
-        crc64nvme: wanted("crc64nvme").then(s3s::crypto::Crc64Nvme::new),
-    };
+    let wanted = self::announced(headers, algorithm);
+    let mut hasher = super::checksums::hasher(|name| wanted.contains(&name) || also == Some(name));
     let mut body = body;
     let (sender, mut receiver) = tokio::sync::mpsc::channel(1);
     let reading = async {
@@ -83,7 +86,12 @@ pub(super) async fn write(
     });
     let checked = checked.and_then(|()| match md5 {
         Some(md5) if !same_md5(md5, &written.md5) => {
-            Err(s3_error!(BadDigest, "The Content-MD5 you specified did not match what we received."))
+            let error = s3_error!(BadDigest, "The Content-MD5 you specified did not match what we received.");
+            let bytes: Vec<u8> = (0..written.md5.len() / 2)
+                .filter_map(|at| u8::from_str_radix(&written.md5[at * 2..at * 2 + 2], 16).ok())
+                .collect();
+            let calculated = base64::engine::general_purpose::STANDARD.encode(bytes);
+            Err(with_details(error, &[("CalculatedDigest", &calculated), ("ExpectedDigest", md5)]))
         }
         _ => Ok(()),
     });
@@ -104,10 +112,17 @@ pub(super) async fn write(
 
 /// Digests that are none are refused before the body is read.
 fn check_form(headers: &HeaderMap, md5: Option<&str>) -> S3Result<()> {
-    use base64::Engine as _;
     let bytes = |text: &str| base64::engine::general_purpose::STANDARD.decode(text).map(|bytes| bytes.len());
     if md5.is_some_and(|md5| bytes(md5) != Ok(16)) {
-        return Err(s3_error!(InvalidDigest, "The Content-MD5 you specified was invalid."));
+        let error = s3_error!(InvalidDigest, "The Content-MD5 you specified was invalid.");
+        return Err(with_details(error, &[("Content-MD5", md5.unwrap_or_default())]));
+    }
+    let has = |name: &&&str| headers.contains_key(format!("x-amz-checksum-{name}"));
+    if ALGORITHMS.iter().filter(has).count() > 1 {
+        return Err(s3_error!(
+            InvalidRequest,
+            "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed."
+        ));
     }
     for (name, length) in ALGORITHMS.iter().zip([4, 4, 8, 20, 32]) {
         let header = format!("x-amz-checksum-{name}");
@@ -139,7 +154,6 @@ fn check(computed: &BTreeMap<String, String>, announced: impl Fn(&str) -> Option
 
 /// Base64 in the header, hexadecimal inside.
 fn same_md5(base64_text: &str, hex: &str) -> bool {
-    use base64::Engine as _;
     let decoded = base64::engine::general_purpose::STANDARD.decode(base64_text).unwrap_or_default();
     decoded.iter().map(|byte| format!("{byte:02x}")).collect::<String>() == hex
 }

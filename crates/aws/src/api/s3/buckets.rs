@@ -1,11 +1,13 @@
 //! Buckets themselves, their versioning, tags and notifications.
 
-use ebb_sources::bucket::{BucketError, Buckets, Notification, NotificationTarget, Versioning};
+use ebb_sources::bucket::{BucketError, Buckets, Notification, NotificationTarget, REGION, Versioning};
 use s3s::dto::*;
-use s3s::{S3Request, S3Response, S3Result, s3_error};
+use s3s::{S3Error, S3ErrorCode, S3Request, S3Response, S3Result, s3_error};
 
 use super::acl::Grants;
 use super::convert;
+use super::errors::{with_details, with_status};
+use super::listing::{read_token, write_token};
 use super::settings::{ACL, OWNERSHIP};
 
 pub(super) async fn create(
@@ -14,12 +16,11 @@ pub(super) async fn create(
 ) -> S3Result<S3Response<CreateBucketOutput>> {
     let input = request.input;
     let name = input.bucket;
-    // The first region has no name here. Source: S3 API reference, `CreateBucket` (2026-11).
-    let region =
+    let constraint =
         input.create_bucket_configuration.and_then(|configuration| configuration.location_constraint);
-    if region.is_some_and(|region| region.as_str() == "us-east-1") {
-        return Err(s3_error!(InvalidLocationConstraint, "The specified location-constraint is not valid"));
-    }
+    let constraint = constraint.map(|constraint| constraint.as_str().to_owned()).unwrap_or_default();
+    let signed = request.region.as_ref().map_or(buckets.region(), |region| region.as_str()).to_owned();
+    let region = region_of(&constraint, &signed)?;
     let lock = input.object_lock_enabled_for_bucket.unwrap_or(false);
     let grants = Grants {
         canned: input.acl.as_ref().map(BucketCannedACL::as_str),
@@ -38,15 +39,74 @@ pub(super) async fn create(
             bucket.versioning = Versioning::Enabled;
             bucket.object_lock = true;
         }
+        if region != buckets.region() {
+            bucket.settings.insert(REGION.to_owned(), region.clone());
+        }
         bucket.settings.extend(list.clone().map(|list| (ACL.to_owned(), list)));
         bucket.settings.extend(ownership.clone().map(|words| (OWNERSHIP.to_owned(), words)));
     });
     match made.await {
         // In the first region, making what is there is no error. Source: S3 API reference, `CreateBucket`.
-        Err(BucketError::Exists) if buckets.region() == "us-east-1" => {}
+        Err(BucketError::Exists)
+            if region == "us-east-1"
+                && buckets.bucket(&name).is_ok_and(|bucket| bucket.region(buckets.region()) == region) => {}
         made => drop(made.map_err(convert::error)?),
     }
-    Ok(S3Response::new(CreateBucketOutput { location: Some(format!("/{name}")) }))
+    let location =
+        if region == "us-east-1" { format!("/{name}") } else { format!("http://{name}.s3.amazonaws.com/") };
+    let answer = S3Response::new(CreateBucketOutput { location: Some(location) });
+    Ok(with_arn(answer, &name))
+}
+
+/// An answer that tells the ARN of a bucket, which the protocol's crate does not know.
+fn with_arn<T>(mut answer: S3Response<T>, bucket: &str) -> S3Response<T> {
+    let arn = http::HeaderValue::from_str(&format!("arn:aws:s3:::{bucket}"));
+    answer.headers.extend(arn.ok().map(|arn| (http::HeaderName::from_static("x-amz-bucket-arn"), arn)));
+    answer
+}
+
+/// The region that a bucket is made in: what a request says must be that which it was sent to, but for the first, from
+/// which buckets are made everywhere and which has no name here. Source: S3 API reference, `CreateBucket` (2026-11).
+fn region_of(constraint: &str, signed: &str) -> S3Result<String> {
+    let illegal = |constraint: &str| {
+        let message = format!(
+            "The {constraint} location constraint is incompatible for the region specific endpoint this request was sent to."
+        );
+        let code = S3ErrorCode::Custom("IllegalLocationConstraintException".into());
+        let mut error = S3Error::with_message(code, message);
+        error.set_status_code(http::StatusCode::BAD_REQUEST);
+        error
+    };
+    match constraint {
+        "" if signed == "us-east-1" => Ok(signed.to_owned()),
+        "" => Err(illegal("unspecified")),
+        // An old name.
+        "EU" => Ok("eu-west-1".to_owned()),
+        _ if signed != "us-east-1" && signed != constraint => Err(illegal(constraint)),
+        "us-east-1" => Err(no_location(constraint)),
+        _ if !is_region(constraint) => Err(no_location(constraint)),
+        _ => Ok(constraint.to_owned()),
+    }
+}
+
+fn no_location(constraint: &str) -> S3Error {
+    let error = s3_error!(InvalidLocationConstraint, "The specified location-constraint is not valid");
+    with_details(error, &[("LocationConstraint", constraint)])
+}
+
+/// Whether a name has the form of a region's: `eu-central-1`, `us-gov-west-1`.
+fn is_region(name: &str) -> bool {
+    const AREAS: [&str; 16] = [
+        "af", "ap", "ca", "cn", "eu", "eusc", "il", "me", "mx", "sa", "us", "us-gov", "us-iso", "us-isob",
+        "us-isof", "eu-isoe",
+    ];
+    let mut parts = name.rsplitn(3, '-');
+    let (number, direction, area) = (parts.next(), parts.next(), parts.next());
+    number.is_some_and(|number| number.len() == 1 && number.bytes().all(|byte| byte.is_ascii_digit()))
+        && direction.is_some_and(|direction| {
+            ["east", "west", "north", "south", "central"].iter().any(|word| direction.contains(word))
+        })
+        && area.is_some_and(|area| AREAS.contains(&area.trim_end_matches("-de")))
 }
 
 pub(super) async fn delete(
@@ -61,51 +121,70 @@ pub(super) fn head(
     buckets: &Buckets,
     request: &S3Request<HeadBucketInput>,
 ) -> S3Result<S3Response<HeadBucketOutput>> {
-    buckets.bucket(&request.input.bucket).map_err(convert::error)?;
-    Ok(S3Response::new(HeadBucketOutput {
-        bucket_region: Some(buckets.region().to_owned()),
+    let bucket = buckets.bucket(&request.input.bucket).map_err(convert::error)?;
+    let mut answer = S3Response::new(HeadBucketOutput {
+        bucket_region: Some(bucket.region(buckets.region()).to_owned()),
         access_point_alias: Some(false),
         ..HeadBucketOutput::default()
-    }))
+    });
+    let xml = http::HeaderValue::from_static("application/xml");
+    answer.headers.insert(http::header::CONTENT_TYPE, xml);
+    Ok(with_arn(answer, &bucket.name))
 }
 
 pub(super) fn list(
     buckets: &Buckets,
     request: &S3Request<ListBucketsInput>,
-) -> S3Response<ListBucketsOutput> {
+) -> S3Result<S3Response<ListBucketsOutput>> {
     let input = &request.input;
     let prefix = input.prefix.clone().unwrap_or_default();
-    let after = input.continuation_token.clone().unwrap_or_default();
+    let after = input
+        .continuation_token
+        .as_deref()
+        .filter(|token| !token.is_empty())
+        .map(read_token)
+        .transpose()?
+        .unwrap_or_default();
     let limit = input.max_buckets.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX);
+    let region = |bucket: &ebb_sources::bucket::Bucket| bucket.region(buckets.region()).to_owned();
+    let wanted = |bucket: &ebb_sources::bucket::Bucket| {
+        input.bucket_region.as_ref().is_none_or(|wanted| *wanted == region(bucket))
+    };
     let all: Vec<_> = buckets
         .buckets()
         .into_iter()
-        .filter(|bucket| bucket.name.starts_with(&prefix) && bucket.name > after)
+        .filter(|bucket| bucket.name.starts_with(&prefix) && bucket.name > after && wanted(bucket))
         .collect();
     let more = all.len() > limit;
+    // It is told where anything is asked for.
+    let tells_region = input.max_buckets.is_some() || input.prefix.is_some() || input.bucket_region.is_some();
     let page: Vec<Bucket> = all
         .iter()
         .take(limit)
         .map(|bucket| Bucket {
             name: Some(bucket.name.clone()),
             creation_date: Some(convert::time(bucket.created)),
-            bucket_region: input.max_buckets.map(|_| buckets.region().to_owned()),
+            bucket_region: tells_region.then(|| region(bucket)),
         })
         .collect();
-    S3Response::new(ListBucketsOutput {
-        continuation_token: page.last().and_then(|last| last.name.clone()).filter(|_| more),
+    Ok(S3Response::new(ListBucketsOutput {
+        continuation_token: page
+            .last()
+            .and_then(|last| last.name.as_deref())
+            .filter(|_| more)
+            .map(write_token),
         buckets: Some(page),
         owner: Some(convert::owner(buckets.account())),
         prefix: input.prefix.clone(),
-    })
+    }))
 }
 
 pub(super) fn location(
     buckets: &Buckets,
     request: &S3Request<GetBucketLocationInput>,
 ) -> S3Result<S3Response<GetBucketLocationOutput>> {
-    buckets.bucket(&request.input.bucket).map_err(convert::error)?;
-    let region = Some(buckets.region()).filter(|region| *region != "us-east-1");
+    let bucket = buckets.bucket(&request.input.bucket).map_err(convert::error)?;
+    let region = Some(bucket.region(buckets.region())).filter(|region| *region != "us-east-1");
     let location_constraint = region.map(|region| BucketLocationConstraint::from(region.to_owned()));
     Ok(S3Response::new(GetBucketLocationOutput { location_constraint }))
 }
@@ -132,11 +211,14 @@ pub(super) async fn put_versioning(
     {
         Some(BucketVersioningStatus::ENABLED) => Versioning::Enabled,
         Some(BucketVersioningStatus::SUSPENDED) => Versioning::Suspended,
-        _ => {
+        None => {
             return Err(s3_error!(
                 IllegalVersioningConfigurationException,
                 "The Versioning element must be specified"
             ));
+        }
+        Some(_) => {
+            return Err(convert::malformed());
         }
     };
     let set = buckets.configure(&input.bucket, |bucket| {
@@ -181,7 +263,7 @@ pub(super) async fn put_tags(
         Ok(())
     });
     set.await.map_err(convert::error)?;
-    Ok(S3Response::new(PutBucketTaggingOutput::default()))
+    Ok(with_status(PutBucketTaggingOutput::default(), http::StatusCode::NO_CONTENT))
 }
 
 pub(super) async fn delete_tags(
@@ -249,7 +331,14 @@ fn notification(
         let place = match name.as_str() {
             "prefix" => &mut prefix,
             "suffix" => &mut suffix,
-            _ => return Err(s3_error!(InvalidArgument, "filter rule name must be either prefix or suffix")),
+            _ => {
+                let error = s3_error!(InvalidArgument, "filter rule name must be either prefix or suffix");
+                let value = rule.value.as_deref().unwrap_or_default();
+                return Err(with_details(
+                    error,
+                    &[("ArgumentName", "FilterRule.Name"), ("ArgumentValue", value)],
+                ));
+            }
         };
         if place.replace(rule.value.unwrap_or_default()).is_some() {
             return Err(s3_error!(
@@ -311,4 +400,26 @@ pub(super) fn get_notifications(
         queue_configurations: (!queues.is_empty()).then_some(queues),
         topic_configurations: (!topics.is_empty()).then_some(topics),
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bucket_is_made_where_the_request_was_sent_to() {
+        let check = |constraint: &str, signed: &str, expected: Result<&str, &str>| {
+            let found = region_of(constraint, signed).map_err(|error| error.code().as_str().to_owned());
+            assert_eq!(found.as_deref().map_err(String::as_str), expected, "{constraint} from {signed}");
+        };
+        check("", "us-east-1", Ok("us-east-1"));
+        check("eu-west-1", "us-east-1", Ok("eu-west-1"));
+        check("EU", "us-east-1", Ok("eu-west-1"));
+        check("us-isob-east-1", "us-east-1", Ok("us-isob-east-1"));
+        check("eu-west-1", "eu-west-1", Ok("eu-west-1"));
+        check("us-east-1", "us-east-1", Err("InvalidLocationConstraint"));
+        check("nowhere", "us-east-1", Err("InvalidLocationConstraint"));
+        check("us-east-1", "eu-west-1", Err("IllegalLocationConstraintException"));
+        check("", "eu-west-1", Err("IllegalLocationConstraintException"));
+    }
 }

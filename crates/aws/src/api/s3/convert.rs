@@ -9,7 +9,7 @@ use http::header::{ETAG, LAST_MODIFIED};
 use s3s::dto;
 use s3s::{S3Error, S3ErrorCode, S3Result, s3_error};
 
-use super::errors::CONDITION;
+use super::errors::with_details;
 
 /// Headers that are kept with an object.
 const KEPT: [&str; 7] = [
@@ -28,7 +28,7 @@ pub(super) fn error(error: BucketError) -> S3Error {
         BucketError::NoSuchBucket => S3ErrorCode::NoSuchBucket,
         BucketError::Exists => S3ErrorCode::BucketAlreadyOwnedByYou,
         BucketError::BucketName => S3ErrorCode::InvalidBucketName,
-        BucketError::NotEmpty => S3ErrorCode::BucketNotEmpty,
+        BucketError::NotEmpty | BucketError::VersionsLeft => S3ErrorCode::BucketNotEmpty,
         BucketError::NoSuchKey => S3ErrorCode::NoSuchKey,
         BucketError::NoSuchVersion => S3ErrorCode::NoSuchVersion,
         BucketError::DeleteMarker { version, named } => return marker(version.as_deref(), *named),
@@ -54,9 +54,7 @@ pub(super) fn error(error: BucketError) -> S3Error {
     };
     let mut answer = S3Error::with_message(code, error.to_string());
     if let BucketError::Precondition(condition) = &error {
-        let mut headers = HeaderMap::new();
-        headers.insert(CONDITION, http::HeaderValue::from_static(condition));
-        answer.set_headers(headers);
+        answer = with_details(answer, &[("Condition", condition)]);
     }
     if matches!(error, BucketError::Conflict | BucketError::LockPresent) {
         answer.set_status_code(http::StatusCode::CONFLICT);
@@ -137,7 +135,7 @@ pub(super) fn new_object(
         headers: kept_headers(headers),
         metadata,
         tags: header_tags(headers)?,
-        settings: storage_class(headers),
+        settings: storage_class(headers)?,
         ..NewObject::default()
     })
 }
@@ -160,9 +158,27 @@ pub(super) fn kept_headers(headers: &HeaderMap) -> Headers {
     KEPT.iter().filter_map(kept).collect()
 }
 
-fn storage_class(headers: &HeaderMap) -> BTreeMap<String, String> {
-    let class = headers.get("x-amz-storage-class").and_then(|class| class.to_str().ok());
-    class.map(|class| ("storage-class".to_owned(), class.to_owned())).into_iter().collect()
+/// The storage class of an object to be. Source: S3 API reference, `PutObject` (2026-11).
+fn storage_class(headers: &HeaderMap) -> S3Result<BTreeMap<String, String>> {
+    const CLASSES: [&str; 9] = [
+        dto::StorageClass::STANDARD,
+        dto::StorageClass::REDUCED_REDUNDANCY,
+        dto::StorageClass::STANDARD_IA,
+        dto::StorageClass::ONEZONE_IA,
+        dto::StorageClass::INTELLIGENT_TIERING,
+        dto::StorageClass::GLACIER,
+        dto::StorageClass::GLACIER_IR,
+        dto::StorageClass::DEEP_ARCHIVE,
+        "EXPRESS_ONEZONE",
+    ];
+    let Some(class) = headers.get("x-amz-storage-class").and_then(|class| class.to_str().ok()) else {
+        return Ok(BTreeMap::new());
+    };
+    if !CLASSES.contains(&class) {
+        let error = s3_error!(InvalidStorageClass, "The storage class you specified is not valid");
+        return Err(with_details(error, &[("StorageClassRequested", class)]));
+    }
+    Ok(BTreeMap::from([("storage-class".to_owned(), class.to_owned())]))
 }
 
 fn header_tags(headers: &HeaderMap) -> S3Result<BTreeMap<String, String>> {
@@ -187,8 +203,8 @@ pub(super) fn check_tags(tags: Vec<(String, String)>) -> S3Result<BTreeMap<Strin
     {
         return Err(s3_error!(InvalidTag, "The TagKey you have provided is invalid"));
     }
-    if tags.iter().any(|(key, _)| key.starts_with("aws:")) {
-        return Err(s3_error!(InvalidTag, "System tags cannot be added/updated by requester"));
+    if tags.iter().any(|(key, _)| key.to_ascii_lowercase().starts_with("aws:")) {
+        return Err(s3_error!(InvalidTag, "Your TagKey cannot be prefixed with aws:"));
     }
     let tags: BTreeMap<String, String> = tags.into_iter().collect();
     if tags.len() < count {
@@ -233,19 +249,35 @@ pub(super) fn version(object: &Object, versioned: bool) -> Option<String> {
     versioned.then(|| object.version.clone())
 }
 
+/// The version that a write made, or was made of: nobody is told of the one that has no name.
+pub(super) fn named_version(object: &Object, versioned: bool) -> Option<String> {
+    version(object, versioned).filter(|version| version != "null")
+}
+
 /// The conditions of a write.
 pub(super) fn condition(
     if_match: Option<dto::ETagCondition>,
     if_none_match: Option<dto::ETagCondition>,
 ) -> S3Result<Condition> {
+    let refused = |header: &str, more: &str| {
+        let error =
+            s3_error!(NotImplemented, "A header you provided implies functionality that is not implemented");
+        Err(with_details(error, &[("Header", header), ("additionalMessage", more)]))
+    };
     match (if_match, if_none_match) {
         (None, None) => Ok(Condition::None),
         (None, Some(dto::ETagCondition::Any)) => Ok(Condition::Absent),
         (Some(dto::ETagCondition::ETag(etag)), None) => Ok(Condition::Etag(etag.value().to_owned())),
-        _ => Err(s3_error!(
-            NotImplemented,
-            "A header you provided implies functionality that is not implemented"
-        )),
+        (Some(_), Some(_)) => {
+            refused("If-Match,If-None-Match", "Multiple conditional request headers present in the request")
+        }
+        (Some(_), None) => {
+            refused("If-Match", "We don't accept the provided value of If-Match header for this API")
+        }
+        (None, Some(_)) => refused(
+            "If-None-Match",
+            "We don't accept the provided value of If-None-Match header for this API",
+        ),
     }
 }
 

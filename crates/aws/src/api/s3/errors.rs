@@ -1,17 +1,41 @@
 //! What errors tell besides their code and message: which bucket, key, version or upload they are about.
 
-use http::header::{CONTENT_LENGTH, CONTENT_RANGE, HeaderValue};
+use http::header::{ALLOW, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderName, HeaderValue, SERVER};
 use http::request::Parts;
 use http::{Response, StatusCode, Uri};
 use http_body_util::BodyExt as _;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use s3s::{S3Error, S3Response};
 
 use ebb_model::RequestId;
 
 use super::access::virtual_bucket;
 use crate::wire::{Body, QueryString, full_body};
 
-/// The header that carries which condition did not hold as far as here: it goes no further.
-pub(super) const CONDITION: &str = "x-ebb-condition";
+/// The header that carries further elements of an error as far as here, as a form: it goes no further.
+const DETAILS: &str = "x-ebb-error-details";
+
+/// An error that tells more than a code and a message: elements by their names.
+pub(super) fn with_details(mut error: S3Error, details: &[(&str, &str)]) -> S3Error {
+    let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+    let pair = |(name, value): &(&str, &str)| format!("{name}={}", encode(value));
+    let form = details.iter().map(pair).collect::<Vec<_>>().join("&");
+    let mut headers = error.headers().cloned().unwrap_or_default();
+    headers.extend(HeaderValue::from_str(&form).ok().map(|form| (HeaderName::from_static(DETAILS), form)));
+    error.set_headers(headers);
+    error
+}
+
+/// The header that carries the status of an answer as far as here, where it is not the one that the protocol's crate
+/// gives: it goes no further.
+const STATUS: &str = "x-ebb-status";
+
+/// An answer with a status of its own.
+pub(super) fn with_status<T>(output: T, status: StatusCode) -> S3Response<T> {
+    let mut answer = S3Response::new(output);
+    answer.headers.insert(STATUS, HeaderValue::from(status.as_u16()));
+    answer
+}
 
 /// What a request is about, kept aside until its answer is there.
 pub(super) struct About {
@@ -20,6 +44,8 @@ pub(super) struct About {
     version: Option<String>,
     upload: Option<String>,
     method: String,
+    /// Whether it asks for the attributes of an object.
+    asks_attributes: bool,
     /// The id of the request, and another that the service has besides.
     ids: (String, String),
 }
@@ -45,6 +71,7 @@ impl About {
             version: parameter("versionId"),
             upload: parameter("uploadId"),
             method: parts.method.to_string(),
+            asks_attributes: query.get("attributes").is_some(),
             ids,
         }
     }
@@ -55,18 +82,25 @@ impl About {
         if response.status() == StatusCode::OK && response.headers().contains_key(CONTENT_RANGE) {
             *response.status_mut() = StatusCode::PARTIAL_CONTENT;
         }
+        let status = response.headers_mut().remove(STATUS);
+        let status = status.and_then(|status| StatusCode::from_bytes(status.as_bytes()).ok());
+        if let Some(status) = status {
+            *response.status_mut() = status;
+        }
         for (name, id) in [("x-amz-request-id", &self.ids.0), ("x-amz-id-2", &self.ids.1)] {
             if let Ok(id) = HeaderValue::from_str(id) {
                 response.headers_mut().insert(name, id);
             }
         }
+        response.headers_mut().insert(SERVER, HeaderValue::from_static("AmazonS3"));
         let is_error = response.status().is_client_error() || response.status().is_server_error();
         if !is_error {
-            return response;
+            return if self.is_completed_here() { self.complete(response).await } else { response };
         }
         let (mut parts, body) = response.into_parts();
-        let condition = parts.headers.remove(CONDITION);
-        let condition = condition.and_then(|condition| condition.to_str().ok().map(str::to_owned));
+        let details = parts.headers.remove(DETAILS);
+        let details = details.as_ref().and_then(|details| details.to_str().ok()).unwrap_or_default();
+        let details = QueryString::parse(details);
         // Errors are made whole, and short.
         let Ok(body) = body.collect().await else {
             return Response::from_parts(parts, full_body(""));
@@ -77,15 +111,49 @@ impl About {
             return Response::from_parts(parts, full_body(body));
         };
         let code = text.split_once("<Code>").and_then(|(_, rest)| rest.split_once("</Code>"));
-        let mut more = self.more(code.map(|(code, _)| code).unwrap_or_default());
-        if let Some(condition) = &condition {
-            more.push_str(&element("Condition", condition));
-        }
+        let code = code.map(|(code, _)| code).unwrap_or_default();
+        let mut more = if text.contains("<Message>") {
+            String::new()
+        } else {
+            default_message(code).map(|message| element("Message", message)).unwrap_or_default()
+        };
+        more.push_str(&self.more(code));
+        more.extend(details.iter().map(|(name, value)| element(name, value)));
         if !text.contains("<RequestId>") {
             more.push_str(&element("RequestId", &self.ids.0));
             more.push_str(&element("HostId", &self.ids.1));
         }
+        let before = before.replacen("?><Error>", "?>\n<Error>", 1);
         let text = format!("{before}{more}</Error>{after}");
+        parts.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/xml"));
+        if code == "MethodNotAllowed" {
+            parts.headers.insert(ALLOW, HeaderValue::from_static("DELETE"));
+        }
+        parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(text.len()));
+        Response::from_parts(parts, full_body(text))
+    }
+
+    /// Whether the answer has elements that the protocol's crate does not know: ARNs in the list of buckets, and entity
+    /// tags without quotes in attributes.
+    fn is_completed_here(&self) -> bool {
+        self.method == "GET" && (self.asks_attributes || self.bucket.is_empty())
+    }
+
+    async fn complete(self, response: Response<Body>) -> Response<Body> {
+        let (mut parts, body) = response.into_parts();
+        let Ok(body) = body.collect().await else {
+            return Response::from_parts(parts, full_body(""));
+        };
+        let body = body.to_bytes();
+        let text = String::from_utf8_lossy(&body);
+        let text = if self.asks_attributes {
+            text.replace("<ETag>&quot;", "<ETag>")
+                .replace("&quot;</ETag>", "</ETag>")
+                .replace("<ETag>\"", "<ETag>")
+                .replace("\"</ETag>", "</ETag>")
+        } else {
+            with_arns(&text)
+        };
         parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(text.len()));
         Response::from_parts(parts, full_body(text))
     }
@@ -98,6 +166,8 @@ impl About {
                 element("Key", &self.key) + &element("VersionId", version)
             }
             "MethodNotAllowed" => element("Method", &self.method) + &element("ResourceType", "DeleteMarker"),
+            "MissingSecurityHeader" => element("MissingHeaderName", "x-amz-acl"),
+            "InvalidPartOrder" => element("UploadId", self.upload.as_deref().unwrap_or_default()),
             "NoSuchUpload" => element("UploadId", self.upload.as_deref().unwrap_or_default()),
             "NoSuchBucket"
             | "NoSuchBucketPolicy"
@@ -107,6 +177,7 @@ impl About {
             | "NoSuchTagSet"
             | "NoSuchWebsiteConfiguration"
             | "ObjectLockConfigurationNotFoundError"
+            | "ReplicationConfigurationNotFoundError"
             | "OwnershipControlsNotFoundError"
             | "BucketAlreadyExists"
             | "BucketAlreadyOwnedByYou"
@@ -115,6 +186,48 @@ impl About {
             _ => String::new(),
         }
     }
+}
+
+/// The list of buckets, with the ARN of each.
+fn with_arns(text: &str) -> String {
+    let mut whole = String::with_capacity(text.len() * 2);
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("<Bucket>") {
+        whole.push_str(before);
+        whole.push_str("<Bucket>");
+        let name = after.split_once("<Name>").and_then(|(_, after)| after.split_once("</Name>"));
+        if let Some((name, _)) = name {
+            whole.push_str(&element("BucketArn", &format!("arn:aws:s3:::{name}")));
+        }
+        rest = after;
+    }
+    whole + rest
+}
+
+/// What the service says where nothing else is said. Source: S3 API reference, "Error responses" (2026-11).
+fn default_message(code: &str) -> Option<&'static str> {
+    Some(match code {
+        "AccessDenied" => "Access Denied",
+        "EntityTooLarge" => "Your proposed upload exceeds the maximum allowed size",
+        "EntityTooSmall" => "Your proposed upload is smaller than the minimum allowed size",
+        "IncompleteBody" => {
+            "You did not provide the number of bytes specified by the Content-Length HTTP header"
+        }
+        "InternalError" => "We encountered an internal error. Please try again.",
+        "InvalidAccessKeyId" => "The AWS Access Key Id you provided does not exist in our records.",
+        "InvalidBucketName" => "The specified bucket is not valid.",
+        "InvalidURI" => "Couldn't parse the specified URI.",
+        "KeyTooLongError" => "Your key is too long",
+        "MalformedXML" => {
+            "The XML you provided was not well-formed or did not validate against our published schema"
+        }
+        "MissingContentLength" => "You must provide the Content-Length HTTP header.",
+        "MissingRequestBodyError" => "Request Body is empty",
+        "SignatureDoesNotMatch" => {
+            "The request signature we calculated does not match the signature you provided. Check your key and signing method."
+        }
+        _ => return None,
+    })
 }
 
 /// The path without its first slash, decoded.

@@ -12,6 +12,7 @@ use s3s::dto::*;
 use s3s::{S3ErrorCode, S3Request, S3Response, S3Result, s3_error};
 
 use super::convert;
+use super::errors::with_details;
 use super::settings::{self, LIFECYCLE};
 
 /// From which size on objects are moved to other classes, as it was given.
@@ -197,7 +198,9 @@ fn read_expiration(given: &LifecycleExpiration) -> S3Result<Option<Expiration>> 
         (Some(date), None, None) => {
             let at = convert::from_time(date)?;
             if at.millis() % (24 * 60 * 60 * 1000) != 0 {
-                return Err(s3_error!(InvalidArgument, "'Date' must be at midnight GMT"));
+                let error = s3_error!(InvalidArgument, "'Date' must be at midnight GMT");
+                let given = at.to_rfc3339();
+                return Err(with_details(error, &[("ArgumentName", "Date"), ("ArgumentValue", &given)]));
             }
             Ok(Some(Expiration::Date(at)))
         }

@@ -5,6 +5,7 @@ use s3s::dto::*;
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 
 use super::convert;
+use super::errors::with_details;
 use super::objects::checksum_type;
 
 /// The longest page.
@@ -46,11 +47,37 @@ fn prefixes(prefixes: &[String], encoding: Option<&EncodingType>) -> Option<Vec<
     (!shown.is_empty()).then_some(shown)
 }
 
+/// Keys are encoded as in URLs, or not at all.
+pub(super) fn check_encoding(encoding: Option<&EncodingType>) -> S3Result<()> {
+    match encoding.map(EncodingType::as_str) {
+        None | Some(EncodingType::URL) => Ok(()),
+        Some(other) => {
+            let error = s3_error!(InvalidArgument, "Invalid Encoding Method specified in Request");
+            let details = [("ArgumentName", "encoding-type"), ("ArgumentValue", other)];
+            Err(with_details(error, &details))
+        }
+    }
+}
+
+/// Where a listing of versions goes on must make sense. Messages as recorded in 2025.
+fn check_markers(key: Option<&str>, version: Option<&str>) -> S3Result<()> {
+    let Some(version) = version else { return Ok(()) };
+    let message = match (key.filter(|key| !key.is_empty()), version) {
+        (_, "") => "A version-id marker cannot be empty.",
+        (None, _) => "A version-id marker cannot be specified without a key marker.",
+        (Some(_), version) if !super::objects::is_version_id(version) => "Invalid version id specified",
+        _ => return Ok(()),
+    };
+    let error = s3s::S3Error::with_message(s3s::S3ErrorCode::InvalidArgument, message);
+    Err(with_details(error, &[("ArgumentName", "version-id-marker"), ("ArgumentValue", version)]))
+}
+
 pub(super) async fn v2(
     buckets: &Buckets,
     request: S3Request<ListObjectsV2Input>,
 ) -> S3Result<S3Response<ListObjectsV2Output>> {
     let input = request.input;
+    check_encoding(input.encoding_type.as_ref())?;
     let limit = convert::count(input.max_keys, PAGE)?;
     let after = match &input.continuation_token {
         Some(token) => read_token(token)?,
@@ -69,8 +96,14 @@ pub(super) async fn v2(
     Ok(S3Response::new(ListObjectsV2Output {
         name: Some(input.bucket),
         prefix: Some(convert::encoded(&asked.prefix, encoding)),
-        delimiter: input.delimiter.map(|delimiter| convert::encoded(&delimiter, encoding)),
-        start_after: input.start_after.map(|after| convert::encoded(&after, encoding)),
+        delimiter: input
+            .delimiter
+            .filter(|delimiter| !delimiter.is_empty())
+            .map(|delimiter| convert::encoded(&delimiter, encoding)),
+        start_after: input
+            .start_after
+            .filter(|_| input.continuation_token.is_none())
+            .map(|after| convert::encoded(&after, encoding)),
         max_keys: i32::try_from(limit).ok(),
         key_count: i32::try_from(count).ok(),
         continuation_token: input.continuation_token,
@@ -88,6 +121,7 @@ pub(super) async fn v1(
     request: S3Request<ListObjectsInput>,
 ) -> S3Result<S3Response<ListObjectsOutput>> {
     let input = request.input;
+    check_encoding(input.encoding_type.as_ref())?;
     let limit = convert::count(input.max_keys, PAGE)?;
     let asked = ListingRequest {
         prefix: input.prefix.clone().unwrap_or_default(),
@@ -103,7 +137,10 @@ pub(super) async fn v1(
         name: Some(input.bucket),
         prefix: Some(convert::encoded(&asked.prefix, encoding)),
         marker: Some(convert::encoded(&asked.after, encoding)),
-        delimiter: input.delimiter.map(|delimiter| convert::encoded(&delimiter, encoding)),
+        delimiter: input
+            .delimiter
+            .filter(|delimiter| !delimiter.is_empty())
+            .map(|delimiter| convert::encoded(&delimiter, encoding)),
         max_keys: i32::try_from(limit).ok(),
         is_truncated: Some(listing.next.is_some()),
         next_marker: next.map(|next| convert::encoded(next, encoding)),
@@ -119,6 +156,8 @@ pub(super) async fn versions(
     request: S3Request<ListObjectVersionsInput>,
 ) -> S3Result<S3Response<ListObjectVersionsOutput>> {
     let input = request.input;
+    check_encoding(input.encoding_type.as_ref())?;
+    check_markers(input.key_marker.as_deref(), input.version_id_marker.as_deref())?;
     let limit = convert::count(input.max_keys, PAGE)?;
     let (prefix, encoding) = (input.prefix.clone().unwrap_or_default(), input.encoding_type.as_ref());
     let rolling = ListingRequest {
@@ -162,7 +201,10 @@ pub(super) async fn versions(
     Ok(S3Response::new(ListObjectVersionsOutput {
         name: Some(input.bucket),
         prefix: Some(convert::encoded(&prefix, encoding)),
-        delimiter: input.delimiter.map(|delimiter| convert::encoded(&delimiter, encoding)),
+        delimiter: input
+            .delimiter
+            .filter(|delimiter| !delimiter.is_empty())
+            .map(|delimiter| convert::encoded(&delimiter, encoding)),
         key_marker: Some(input.key_marker.unwrap_or_default()),
         version_id_marker: Some(input.version_id_marker.unwrap_or_default()),
         max_keys: i32::try_from(limit).ok(),
@@ -244,15 +286,16 @@ fn add(
     false
 }
 
-fn write_token(after: &str) -> String {
+pub(super) fn write_token(after: &str) -> String {
     use base64::Engine as _;
     base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(after)
 }
 
-fn read_token(token: &str) -> S3Result<String> {
+pub(super) fn read_token(token: &str) -> S3Result<String> {
     use base64::Engine as _;
     let decoded = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(token).ok();
-    decoded
-        .and_then(|bytes| String::from_utf8(bytes).ok())
-        .ok_or_else(|| s3_error!(InvalidArgument, "The continuation token provided is incorrect"))
+    decoded.and_then(|bytes| String::from_utf8(bytes).ok()).filter(|_| !token.is_empty()).ok_or_else(|| {
+        let error = s3_error!(InvalidArgument, "The continuation token provided is incorrect");
+        with_details(error, &[("ArgumentName", "continuation-token"), ("ArgumentValue", token)])
+    })
 }

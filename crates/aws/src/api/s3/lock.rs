@@ -8,6 +8,7 @@ use s3s::dto::*;
 use s3s::{S3Error, S3ErrorCode, S3Request, S3Response, S3Result, s3_error};
 
 use super::convert;
+use super::errors::with_details;
 use super::settings::{self, OBJECT_LOCK};
 
 pub(super) async fn put_configuration(
@@ -124,14 +125,22 @@ pub(super) fn of_headers(
         return Ok(ObjectLock::default());
     }
     buckets.check_lockable(bucket).map_err(convert::error)?;
+    if let Some(mode) = mode.filter(|mode| read_mode(mode.as_str()).is_none()) {
+        let error = s3_error!(InvalidArgument, "Unknown wormMode directive.");
+        let details = [("ArgumentName", "x-amz-object-lock-mode"), ("ArgumentValue", mode.as_str())];
+        return Err(with_details(error, &details));
+    }
     let retention = match (mode, until) {
         (None, None) => None,
         (Some(mode), Some(until)) => Some(retention(mode.as_str(), until)?),
         _ => {
-            return Err(s3_error!(
+            let error = s3_error!(
                 InvalidArgument,
                 "x-amz-object-lock-retain-until-date and x-amz-object-lock-mode must both be supplied"
-            ));
+            );
+            let missing =
+                if mode.is_none() { "x-amz-object-lock-mode" } else { "x-amz-object-lock-retain-until-date" };
+            return Err(with_details(error, &[("ArgumentName", missing)]));
         }
     };
     let legal_hold = hold.map(|status| legal_hold(status.as_str())).transpose()?;
@@ -142,10 +151,11 @@ pub(super) fn of_headers(
 pub(super) fn remover(buckets: &Buckets, bucket: &str, bypass: Option<bool>) -> S3Result<Remover> {
     let Some(bypass) = bypass else { return Ok(Remover::Request) };
     if !buckets.bucket(bucket).map_err(convert::error)?.object_lock {
-        return Err(s3_error!(
+        let error = s3_error!(
             InvalidArgument,
             "x-amz-bypass-governance-retention is only applicable to Object Lock enabled buckets."
-        ));
+        );
+        return Err(with_details(error, &[("ArgumentName", "x-amz-bypass-governance-retention")]));
     }
     Ok(if bypass { Remover::Bypassing } else { Remover::Request })
 }
@@ -184,7 +194,9 @@ fn read_mode(word: &str) -> Option<RetentionMode> {
 fn retention(mode: &str, until: &Timestamp) -> S3Result<Retention> {
     let mode = read_mode(mode).ok_or_else(malformed)?;
     if *until <= Timestamp::from(std::time::SystemTime::now()) {
-        return Err(s3_error!(InvalidArgument, "The retain until date must be in the future!"));
+        let error = s3_error!(InvalidArgument, "The retain until date must be in the future!");
+        let given = convert::from_time(until)?.format("%a %b %d %H:%M:%S UTC %Y");
+        return Err(with_details(error, &[("ArgumentName", "RetainUntilDate"), ("ArgumentValue", &given)]));
     }
     Ok(Retention { mode, until: convert::from_time(until)? })
 }

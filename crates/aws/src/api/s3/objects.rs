@@ -1,20 +1,17 @@
 //! Objects: put, read, copied, tagged, deleted.
 
-use std::sync::Arc;
-
-use ebb_sources::bucket::{
-    BucketError, Buckets, Condition, NewObject, Object, ObjectPart, Versioning, Written,
-};
-use futures_util::StreamExt as _;
+use ebb_sources::bucket::{BucketError, Buckets, NewObject, Object, ObjectPart, Versioning};
 use s3s::dto::*;
-use s3s::{S3Request, S3Response, S3Result, s3_error};
+use s3s::{S3Error, S3ErrorCode, S3Request, S3Response, S3Result, s3_error};
 
 use super::acl::Grants;
-use super::body::{Incoming, write};
-use super::settings::ENCRYPTION;
-use super::{convert, lifecycle, lock};
+use super::body::{Incoming, announced, write};
+use super::copies::SyncStream;
+use super::encryption::{self, Encryption};
+use super::errors::with_details;
+use super::{access, checksums, convert, lifecycle, lock, restore};
 
-fn versioned(buckets: &Buckets, bucket: &str) -> bool {
+pub(super) fn versioned(buckets: &Buckets, bucket: &str) -> bool {
     buckets.bucket(bucket).is_ok_and(|bucket| bucket.versioning != Versioning::Never)
 }
 
@@ -24,8 +21,10 @@ pub(super) async fn put(
     event: &'static str,
 ) -> S3Result<S3Response<PutObjectOutput>> {
     let input = request.input;
-    buckets.bucket(&input.bucket).map_err(convert::error)?;
-    let new = convert::new_object(&input.key, &request.headers, input.metadata.as_ref())?;
+    let bucket = buckets.bucket(&input.bucket).map_err(convert::error)?;
+    let mut new = convert::new_object(&input.key, &request.headers, input.metadata.as_ref())?;
+    let encryption = Encryption::asked(buckets, &bucket, &request.headers)?;
+    encryption.keep(&mut new.settings)?;
     let lock = lock::of_headers(
         buckets,
         &input.bucket,
@@ -50,16 +49,24 @@ pub(super) async fn put(
         md5: input.content_md5.as_deref(),
         algorithm: input.checksum_algorithm.as_ref(),
         length: input.content_length,
+        also: announced(&request.headers, input.checksum_algorithm.as_ref())
+            .is_empty()
+            .then_some(checksums::DEFAULT),
     };
     let (written, checksums) = write(buckets, incoming).await?;
     let new = NewObject { etag: written.md5, parts: vec![written.part], checksums, ..new };
     let object = buckets.put(&input.bucket, new, &condition, event).await.map_err(convert::error)?;
     let checksum = |name: &str| object.checksums.get(name).cloned();
+    let told = encryption.told();
     Ok(S3Response::new(PutObjectOutput {
         expiration: lifecycle::expiration(buckets, &input.bucket, &object),
         e_tag: Some(convert::etag(&object.etag)),
-        version_id: convert::version(&object, versioned(buckets, &input.bucket)),
-        server_side_encryption: Some(ServerSideEncryption::from_static(ServerSideEncryption::AES256)),
+        version_id: convert::named_version(&object, versioned(buckets, &input.bucket)),
+        server_side_encryption: told.algorithm,
+        ssekms_key_id: told.key,
+        bucket_key_enabled: told.bucket_key,
+        sse_customer_algorithm: told.customer_algorithm,
+        sse_customer_key_md5: told.customer_key,
         checksum_crc32: checksum("crc32"),
         checksum_crc32c: checksum("crc32c"),
         checksum_crc64nvme: checksum("crc64nvme"),
@@ -72,16 +79,16 @@ pub(super) async fn put(
 }
 
 /// What a reader wants of an object.
-struct Reading {
-    if_match: Option<ETagCondition>,
-    if_none_match: Option<ETagCondition>,
-    if_modified_since: Option<Timestamp>,
-    if_unmodified_since: Option<Timestamp>,
+pub(super) struct Reading {
+    pub(super) if_match: Option<ETagCondition>,
+    pub(super) if_none_match: Option<ETagCondition>,
+    pub(super) if_modified_since: Option<Timestamp>,
+    pub(super) if_unmodified_since: Option<Timestamp>,
 }
 
 impl Reading {
     /// Source: RFC 9110, section 13.2.2.
-    fn check(&self, object: &Object) -> Result<(), BucketError> {
+    pub(super) fn check(&self, object: &Object) -> Result<(), BucketError> {
         let same = |condition: &ETagCondition| match condition {
             ETagCondition::Any => true,
             ETagCondition::ETag(etag) => etag.value() == object.etag,
@@ -105,7 +112,7 @@ impl Reading {
 
 impl Reading {
     /// What did not hold of what a copy is made of.
-    fn unmet(&self, error: &BucketError) -> &'static str {
+    pub(super) fn unmet(&self, error: &BucketError) -> &'static str {
         match error {
             BucketError::Precondition("If-Match") => "x-amz-copy-source-If-Match",
             BucketError::NotModified if self.if_none_match.is_some() => "x-amz-copy-source-If-None-Match",
@@ -120,8 +127,11 @@ fn piece(
     object: &Object,
     range: Option<Range>,
     part: Option<i32>,
+    headers: &http::HeaderMap,
 ) -> Result<Option<std::ops::Range<u64>>, BucketError> {
-    if let Some(range) = range {
+    // One without any number is none.
+    let has_number = |text: &http::HeaderValue| text.as_bytes().iter().any(u8::is_ascii_digit);
+    if let Some(range) = range.filter(|_| headers.get(http::header::RANGE).is_some_and(has_number)) {
         return range.check(object.size).map(Some).map_err(|_| BucketError::Range);
     }
     let Some(number) = part else { return Ok(None) };
@@ -129,6 +139,33 @@ fn piece(
     let before: u64 = object.parts.iter().take(index).map(|part| part.size).sum();
     let part: &ObjectPart = object.parts.get(index).ok_or(BucketError::Range)?;
     Ok(Some(before..before + part.size))
+}
+
+/// What is told of a piece that is not there.
+fn unsatisfiable(
+    error: BucketError,
+    object: &Object,
+    headers: &http::HeaderMap,
+    part: Option<i32>,
+) -> S3Error {
+    let size = object.size.to_string();
+    let range = headers.get(http::header::RANGE).and_then(|range| range.to_str().ok());
+    match (range, part) {
+        (Some(range), _) => {
+            let details = [("ActualObjectSize", size.as_str()), ("RangeRequested", range)];
+            with_details(convert::error(error), &details)
+        }
+        (None, Some(part)) => {
+            let mut error = S3Error::with_message(
+                S3ErrorCode::Custom("InvalidPartNumber".into()),
+                "The requested partnumber is not satisfiable",
+            );
+            error.set_status_code(http::StatusCode::RANGE_NOT_SATISFIABLE);
+            let (count, part) = (object.parts.len().max(1).to_string(), part.to_string());
+            with_details(error, &[("ActualPartCount", &count), ("PartNumberRequested", &part)])
+        }
+        (None, None) => convert::error(error),
+    }
 }
 
 fn content_range(object: &Object, range: &std::ops::Range<u64>) -> String {
@@ -145,10 +182,44 @@ fn storage_class(object: &Object) -> Option<StorageClass> {
     Some(StorageClass::from(class.clone()))
 }
 
+/// The storage class of an object, as it is told where it is always told.
+pub(super) fn storage_class_name(object: &Object) -> String {
+    object.settings.get("storage-class").cloned().unwrap_or_else(|| StorageClass::STANDARD.to_owned())
+}
+
 fn metadata(object: &Object) -> Option<Metadata> {
     let metadata: Metadata =
         object.metadata.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
     (!metadata.is_empty()).then_some(metadata)
+}
+
+/// Whether a version can have this id.
+pub(super) fn is_version_id(text: &str) -> bool {
+    let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    text == "null" || (text.len() == 32 && text.bytes().all(is_digit))
+}
+
+/// Refuses what is no id of a version: no bucket made it, and one that keeps no versions knows only `null`.
+fn check_version_id(buckets: &Buckets, bucket: &str, version: Option<&str>) -> S3Result<()> {
+    let Some(version) = version.filter(|version| *version != "null") else { return Ok(()) };
+    let bucket = buckets.bucket(bucket).map_err(convert::error)?;
+    if is_version_id(version) && bucket.versioning != Versioning::Never {
+        return Ok(());
+    }
+    let error = s3_error!(InvalidArgument, "Invalid version id specified");
+    Err(with_details(error, &[("ArgumentName", "versionId"), ("ArgumentValue", version)]))
+}
+
+/// An answer with what the protocol's crate has no place for: a time of expiry that is none, and how many tags there are
+/// where only the headers are asked for.
+fn with_kept_headers<T>(mut answer: S3Response<T>, object: &Object) -> S3Response<T> {
+    let raw = object.headers.get("expires").filter(|_| expires(object).is_none());
+    let raw = raw.and_then(|raw| http::HeaderValue::from_str(raw).ok());
+    answer.headers.extend(raw.map(|raw| (http::header::EXPIRES, raw)));
+    if !object.tags.is_empty() {
+        answer.headers.insert("x-amz-tagging-count", http::HeaderValue::from(object.tags.len()));
+    }
+    answer
 }
 
 pub(super) async fn get(
@@ -156,6 +227,7 @@ pub(super) async fn get(
     request: S3Request<GetObjectInput>,
 ) -> S3Result<S3Response<GetObjectOutput>> {
     let input = request.input;
+    check_version_id(buckets, &input.bucket, input.version_id.as_deref())?;
     let object = buckets
         .object(&input.bucket, &input.key, input.version_id.as_deref())
         .await
@@ -166,18 +238,23 @@ pub(super) async fn get(
         if_modified_since: input.if_modified_since,
         if_unmodified_since: input.if_unmodified_since,
     };
+    let encryption = encryption::check_reader(&object, &request.headers, None)?;
     reading.check(&object).map_err(|error| convert::unmet(error, &object))?;
-    let asked = piece(&object, input.range, input.part_number).map_err(convert::error)?;
+    restore::check(buckets, &object, "The operation is not valid for the object's storage class")?;
+    let asked = piece(&object, input.range, input.part_number, &request.headers)
+        .map_err(|error| unsatisfiable(error, &object, &request.headers, input.part_number))?;
     let range = asked.clone().unwrap_or(0..object.size);
     let header = |name: &str| object.headers.get(name).cloned();
-    let with_checksums = input.checksum_mode.is_some() && asked.is_none();
-    let checksum = |name: &str| object.checksums.get(name).filter(|_| with_checksums).cloned();
+    let is_piece = asked.as_ref().is_some_and(|range| *range != (0..object.size));
+    let shown = shown_checksums(&object, input.checksum_mode.is_some(), is_piece, input.part_number);
+    let checksum = |name: &str| shown.get(name).cloned();
+    let told = encryption.told();
     let stream = buckets.bytes(&object, range.clone());
     let body = SyncStream(std::sync::Mutex::new(stream));
     // What is asked for by its version is not told when it expires.
     let expires_at =
         input.version_id.is_none().then(|| lifecycle::expiration(buckets, &input.bucket, &object));
-    Ok(S3Response::new(GetObjectOutput {
+    let answer = S3Response::new(GetObjectOutput {
         expiration: expires_at.flatten(),
         object_lock_mode: lock::lock_mode(&object),
         object_lock_retain_until_date: lock::retain_until(&object),
@@ -195,6 +272,7 @@ pub(super) async fn get(
         cache_control: input.response_cache_control.or_else(|| header("cache-control")),
         expires: input.response_expires.or_else(|| expires(&object)),
         website_redirect_location: header("x-amz-website-redirect-location"),
+        restore: restore::told(&object),
         e_tag: Some(convert::etag(&object.etag)),
         last_modified: Some(convert::time(object.modified)),
         metadata: metadata(&object),
@@ -202,7 +280,11 @@ pub(super) async fn get(
             .part_number
             .filter(|_| object.multipart)
             .and_then(|_| i32::try_from(object.parts.len()).ok()),
-        server_side_encryption: Some(ServerSideEncryption::from_static(ServerSideEncryption::AES256)),
+        server_side_encryption: told.algorithm,
+        ssekms_key_id: told.key,
+        bucket_key_enabled: told.bucket_key,
+        sse_customer_algorithm: told.customer_algorithm,
+        sse_customer_key_md5: told.customer_key,
         storage_class: storage_class(&object),
         tag_count: i32::try_from(object.tags.len()).ok().filter(|count| *count > 0),
         version_id: convert::version(&object, versioned(buckets, &input.bucket)),
@@ -211,15 +293,30 @@ pub(super) async fn get(
         checksum_crc64nvme: checksum("crc64nvme"),
         checksum_sha1: checksum("sha1"),
         checksum_sha256: checksum("sha256"),
-        checksum_type: (with_checksums && !object.checksums.is_empty()).then(|| checksum_type(&object)),
+        checksum_type: (!shown.is_empty()).then(|| checksum_type(&object)),
         ..GetObjectOutput::default()
-    }))
+    });
+    Ok(with_kept_headers(answer, &object))
 }
 
-/// The checksums of an object that are of all of its bytes, not of those of its parts.
-fn whole_checksums(object: &Object) -> std::collections::BTreeMap<String, String> {
-    let whole = object.checksums.iter().filter(|(_, value)| !value.contains('-'));
-    whole.map(|(name, value)| (name.clone(), value.clone())).collect()
+/// The checksums that a reader is told: those of the object, or of one of its parts where the object's is made of them.
+fn shown_checksums(
+    object: &Object,
+    wanted: bool,
+    is_piece: bool,
+    part: Option<i32>,
+) -> std::collections::BTreeMap<String, String> {
+    let part = part.and_then(|number| object.parts.get(usize::try_from(number - 1).ok()?));
+    match part {
+        _ if !wanted => std::collections::BTreeMap::new(),
+        None if !is_piece => object.checksums.clone(),
+        Some(part) if object.checksums.values().any(|value| value.contains('-')) => {
+            let told = |(name, _): &(&String, &String)| object.checksums.contains_key(*name);
+            part.checksums.iter().filter(told).map(|(name, value)| (name.clone(), value.clone())).collect()
+        }
+        Some(_) if !is_piece && !object.multipart => object.checksums.clone(),
+        _ => std::collections::BTreeMap::new(),
+    }
 }
 
 pub(super) fn checksum_type(object: &Object) -> ChecksumType {
@@ -232,6 +329,7 @@ pub(super) async fn head(
     request: S3Request<HeadObjectInput>,
 ) -> S3Result<S3Response<HeadObjectOutput>> {
     let input = request.input;
+    check_version_id(buckets, &input.bucket, input.version_id.as_deref())?;
     let object = buckets
         .object(&input.bucket, &input.key, input.version_id.as_deref())
         .await
@@ -242,16 +340,20 @@ pub(super) async fn head(
         if_modified_since: input.if_modified_since,
         if_unmodified_since: input.if_unmodified_since,
     };
+    let encryption = encryption::check_reader(&object, &request.headers, None)?;
     reading.check(&object).map_err(|error| convert::unmet(error, &object))?;
-    let asked = piece(&object, input.range, input.part_number).map_err(convert::error)?;
+    let asked = piece(&object, input.range, input.part_number, &request.headers)
+        .map_err(|error| unsatisfiable(error, &object, &request.headers, input.part_number))?;
     let range = asked.clone().unwrap_or(0..object.size);
     let header = |name: &str| object.headers.get(name).cloned();
-    let with_checksums = input.checksum_mode.is_some() && asked.is_none();
-    let checksum = |name: &str| object.checksums.get(name).filter(|_| with_checksums).cloned();
+    let is_piece = asked.as_ref().is_some_and(|range| *range != (0..object.size));
+    let shown = shown_checksums(&object, input.checksum_mode.is_some(), is_piece, input.part_number);
+    let checksum = |name: &str| shown.get(name).cloned();
+    let told = encryption.told();
     // What is asked for by its version is not told when it expires.
     let expires_at =
         input.version_id.is_none().then(|| lifecycle::expiration(buckets, &input.bucket, &object));
-    Ok(S3Response::new(HeadObjectOutput {
+    let answer = S3Response::new(HeadObjectOutput {
         expiration: expires_at.flatten(),
         object_lock_mode: lock::lock_mode(&object),
         object_lock_retain_until_date: lock::retain_until(&object),
@@ -266,6 +368,7 @@ pub(super) async fn head(
         cache_control: header("cache-control"),
         expires: expires(&object),
         website_redirect_location: header("x-amz-website-redirect-location"),
+        restore: restore::told(&object),
         e_tag: Some(convert::etag(&object.etag)),
         last_modified: Some(convert::time(object.modified)),
         metadata: metadata(&object),
@@ -273,7 +376,11 @@ pub(super) async fn head(
             .part_number
             .filter(|_| object.multipart)
             .and_then(|_| i32::try_from(object.parts.len()).ok()),
-        server_side_encryption: Some(ServerSideEncryption::from_static(ServerSideEncryption::AES256)),
+        server_side_encryption: told.algorithm,
+        ssekms_key_id: told.key,
+        bucket_key_enabled: told.bucket_key,
+        sse_customer_algorithm: told.customer_algorithm,
+        sse_customer_key_md5: told.customer_key,
         storage_class: storage_class(&object),
         version_id: convert::version(&object, versioned(buckets, &input.bucket)),
         checksum_crc32: checksum("crc32"),
@@ -281,9 +388,10 @@ pub(super) async fn head(
         checksum_crc64nvme: checksum("crc64nvme"),
         checksum_sha1: checksum("sha1"),
         checksum_sha256: checksum("sha256"),
-        checksum_type: (with_checksums && !object.checksums.is_empty()).then(|| checksum_type(&object)),
+        checksum_type: (!shown.is_empty()).then(|| checksum_type(&object)),
         ..HeadObjectOutput::default()
-    }))
+    });
+    Ok(with_kept_headers(answer, &object))
 }
 
 pub(super) async fn attributes(
@@ -291,25 +399,26 @@ pub(super) async fn attributes(
     request: S3Request<GetObjectAttributesInput>,
 ) -> S3Result<S3Response<GetObjectAttributesOutput>> {
     let input = request.input;
+    check_version_id(buckets, &input.bucket, input.version_id.as_deref())?;
     let object = buckets
         .object(&input.bucket, &input.key, input.version_id.as_deref())
         .await
         .map_err(convert::error)?;
+    encryption::check_reader(&object, &request.headers, None)?;
     // Clients send them as one header, with commas.
     let asked = || input.object_attributes.iter().flat_map(|asked| asked.as_str().split(','));
     let wants = |name: &str| asked().any(|asked| asked.trim() == name);
-    let checksum = |name: &str| object.checksums.get(name).cloned();
+    // Here it is told without how many parts it is of.
+    let checksum = |name: &str| {
+        object.checksums.get(name).map(|value| value.split('-').next().unwrap_or_default().to_owned())
+    };
     Ok(S3Response::new(GetObjectAttributesOutput {
         e_tag: wants("ETag").then(|| convert::etag(&object.etag)),
         last_modified: Some(convert::time(object.modified)),
         object_size: wants("ObjectSize").then(|| convert::size(object.size)),
-        storage_class: wants("StorageClass").then(|| {
-            storage_class(&object).unwrap_or_else(|| StorageClass::from_static(StorageClass::STANDARD))
-        }),
-        object_parts: (wants("ObjectParts") && object.multipart).then(|| GetObjectAttributesParts {
-            total_parts_count: i32::try_from(object.parts.len()).ok(),
-            ..GetObjectAttributesParts::default()
-        }),
+        storage_class: wants("StorageClass").then(|| StorageClass::from(storage_class_name(&object))),
+        object_parts: (wants("ObjectParts") && object.multipart)
+            .then(|| object_parts(&object, input.max_parts, input.part_number_marker)),
         checksum: (wants("Checksum") && !object.checksums.is_empty()).then(|| Checksum {
             checksum_crc32: checksum("crc32"),
             checksum_crc32c: checksum("crc32c"),
@@ -323,132 +432,37 @@ pub(super) async fn attributes(
     }))
 }
 
-/// The object that a copy is made of.
-pub(super) async fn source(buckets: &Buckets, source: &CopySource) -> S3Result<(Arc<Object>, String)> {
-    let CopySource::Bucket { bucket, key, version_id } = source else {
-        return Err(s3_error!(NotImplemented, "ebb has no access points to copy from"));
-    };
-    let object = buckets.object(bucket, key, version_id.as_deref()).await.map_err(convert::error)?;
-    Ok((object, bucket.to_string()))
-}
-
-/// Writes the bytes of an object, or of a range of it, once more.
-pub(super) async fn copy_bytes(
-    buckets: &Buckets,
-    object: &Object,
-    range: std::ops::Range<u64>,
-) -> S3Result<Written> {
-    let stream = tokio::sync::Mutex::new(buckets.bytes(object, range));
-    let next = || async { stream.lock().await.next().await.map(|piece| piece.map_err(BucketError::from)) };
-    buckets.write(next).await.map_err(convert::error)
-}
-
-pub(super) async fn copy(
-    buckets: &Buckets,
-    request: S3Request<CopyObjectInput>,
-) -> S3Result<S3Response<CopyObjectOutput>> {
-    let input = request.input;
-    buckets.bucket(&input.bucket).map_err(convert::error)?;
-    let (object, from) = source(buckets, &input.copy_source).await?;
-    let reading = Reading {
-        if_match: input.copy_source_if_match,
-        if_none_match: input.copy_source_if_none_match,
-        if_modified_since: input.copy_source_if_modified_since,
-        if_unmodified_since: input.copy_source_if_unmodified_since,
-    };
-    reading
-        .check(&object)
-        .map_err(|error| convert::error(BucketError::Precondition(reading.unmet(&error))))?;
-    let replace = input
-        .metadata_directive
-        .as_ref()
-        .is_some_and(|directive| directive.as_str() == MetadataDirective::REPLACE);
-    let replace_tags = input
-        .tagging_directive
-        .as_ref()
-        .is_some_and(|directive| directive.as_str() == TaggingDirective::REPLACE);
-    let given = convert::new_object(&input.key, &request.headers, input.metadata.as_ref())?;
-    // An older version that is copied comes back; and a bucket's own encryption is a change.
-    let of_version = matches!(&input.copy_source, CopySource::Bucket { version_id: Some(_), .. });
-    let is_encrypted = buckets.bucket(&from).is_ok_and(|bucket| bucket.settings.contains_key(ENCRYPTION));
-    let onto_itself = from == input.bucket && object.key == input.key && !of_version && !is_encrypted;
-    if onto_itself
-        && !replace
-        && !replace_tags
-        && given.settings.is_empty()
-        && !given.headers.contains_key("x-amz-website-redirect-location")
-        && input.server_side_encryption.is_none()
-    {
-        return Err(s3_error!(
-            InvalidRequest,
-            "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes."
-        ));
+/// The parts of an object; they are listed only where they have checksums of their own that count.
+fn object_parts(object: &Object, limit: Option<i32>, marker: Option<i32>) -> GetObjectAttributesParts {
+    let total_parts_count = i32::try_from(object.parts.len()).ok();
+    if checksum_type(object).as_str() != ChecksumType::COMPOSITE {
+        return GetObjectAttributesParts { total_parts_count, ..GetObjectAttributesParts::default() };
     }
-    let lock = lock::of_headers(
-        buckets,
-        &input.bucket,
-        input.object_lock_mode.as_ref(),
-        input.object_lock_retain_until_date.as_ref(),
-        input.object_lock_legal_hold_status.as_ref(),
-    )?;
-    let grants = Grants {
-        canned: input.acl.as_ref().map(ObjectCannedACL::as_str),
-        full_control: input.grant_full_control.as_deref(),
-        read: input.grant_read.as_deref(),
-        read_acp: input.grant_read_acp.as_deref(),
-        write: None,
-        write_acp: input.grant_write_acp.as_deref(),
-    };
-    let given = grants.onto(given, buckets.account())?;
-    let (written, checksums) = match &input.checksum_algorithm {
-        Some(algorithm) => {
-            let stream = buckets.bytes(&object, 0..object.size);
-            let incoming = Incoming {
-                body: Some(StreamingBlob::wrap(SyncStream(std::sync::Mutex::new(stream)))),
-                headers: &http::HeaderMap::new(),
-                trailers: None,
-                md5: None,
-                algorithm: Some(algorithm),
-                length: None,
-            };
-            write(buckets, incoming).await?
-        }
-        None => (copy_bytes(buckets, &object, 0..object.size).await?, whole_checksums(&object)),
-    };
-    let new = NewObject {
-        lock,
-        key: input.key,
-        etag: written.md5,
-        parts: vec![written.part],
-        multipart: false,
-        headers: if replace { given.headers } else { object.headers.clone() },
-        metadata: if replace { given.metadata } else { object.metadata.clone() },
-        tags: if replace_tags { given.tags } else { object.tags.clone() },
-        checksums,
-        settings: given.settings,
-    };
-    let copy = buckets
-        .put(&input.bucket, new, &Condition::None, "ObjectCreated:Copy")
-        .await
-        .map_err(convert::error)?;
-    let checksum = |name: &str| copy.checksums.get(name).cloned();
-    Ok(S3Response::new(CopyObjectOutput {
-        copy_object_result: Some(CopyObjectResult {
-            e_tag: Some(convert::etag(&copy.etag)),
-            last_modified: Some(convert::time(copy.modified)),
+    let (limit, marker) = (limit.unwrap_or(1000).clamp(0, 1000), marker.unwrap_or(0));
+    let number = |part: &ObjectPart| i32::try_from(part.number).unwrap_or(i32::MAX);
+    let after: Vec<&ObjectPart> = object.parts.iter().filter(|part| number(part) > marker).collect();
+    let shown = &after[..after.len().min(usize::try_from(limit).unwrap_or(0))];
+    let part = |part: &&ObjectPart| {
+        let checksum =
+            |name: &str| part.checksums.get(name).filter(|_| object.checksums.contains_key(name)).cloned();
+        s3s::dto::ObjectPart {
+            part_number: Some(number(part)),
+            size: Some(convert::size(part.size)),
             checksum_crc32: checksum("crc32"),
             checksum_crc32c: checksum("crc32c"),
             checksum_crc64nvme: checksum("crc64nvme"),
             checksum_sha1: checksum("sha1"),
             checksum_sha256: checksum("sha256"),
-            checksum_type: (!copy.checksums.is_empty())
-                .then(|| ChecksumType::from_static(ChecksumType::FULL_OBJECT)),
-        }),
-        copy_source_version_id: convert::version(&object, versioned(buckets, &from)),
-        version_id: convert::version(&copy, versioned(buckets, &input.bucket)),
-        server_side_encryption: Some(ServerSideEncryption::from_static(ServerSideEncryption::AES256)),
-        ..CopyObjectOutput::default()
-    }))
+        }
+    };
+    GetObjectAttributesParts {
+        is_truncated: Some(shown.len() < after.len()),
+        max_parts: Some(limit),
+        next_part_number_marker: Some(shown.last().map_or(0, |part| number(part))),
+        part_number_marker: Some(marker),
+        parts: Some(shown.iter().map(part).collect()),
+        total_parts_count,
+    }
 }
 
 pub(super) async fn delete(
@@ -465,6 +479,7 @@ pub(super) async fn delete(
             return Err(convert::error(BucketError::Precondition("If-Match")));
         }
     }
+    check_version_id(buckets, &input.bucket, input.version_id.as_deref())?;
     let by = lock::remover(buckets, &input.bucket, input.bypass_governance_retention)?;
     let deleted = buckets
         .remove(&input.bucket, &input.key, input.version_id.as_deref(), by)
@@ -492,7 +507,16 @@ pub(super) async fn delete_many(
     let by = lock::remover(buckets, &input.bucket, input.bypass_governance_retention)?;
     let (mut deleted, mut errors) = (Vec::new(), Vec::new());
     for object in input.delete.objects {
-        match buckets.remove(&input.bucket, &object.key, object.version_id.as_deref(), by).await {
+        let version = object.version_id.as_deref();
+        // Deleting what is not there is no error, but what no bucket ever made is.
+        let removed = if access::denies(buckets, &input.bucket, &object.key) {
+            Err(s3_error!(AccessDenied, "Access Denied"))
+        } else if version.is_some_and(|version| !is_version_id(version)) {
+            Err(convert::error(BucketError::NoSuchVersion))
+        } else {
+            buckets.remove(&input.bucket, &object.key, version, by).await.map_err(convert::error)
+        };
+        match removed {
             Ok(removed) => deleted.push(DeletedObject {
                 key: Some(object.key),
                 delete_marker: removed.marker.then_some(true),
@@ -500,7 +524,6 @@ pub(super) async fn delete_many(
                 version_id: object.version_id,
             }),
             Err(error) => {
-                let error = convert::error(error);
                 errors.push(Error {
                     code: Some(error.code().as_str().to_owned()),
                     message: error.message().map(str::to_owned),
@@ -516,69 +539,4 @@ pub(super) async fn delete_many(
         errors: (!errors.is_empty()).then_some(errors),
         ..DeleteObjectsOutput::default()
     }))
-}
-
-pub(super) async fn get_tags(
-    buckets: &Buckets,
-    request: S3Request<GetObjectTaggingInput>,
-) -> S3Result<S3Response<GetObjectTaggingOutput>> {
-    let input = request.input;
-    let object = buckets
-        .object(&input.bucket, &input.key, input.version_id.as_deref())
-        .await
-        .map_err(convert::error)?;
-    let version_id = convert::version(&object, versioned(buckets, &input.bucket));
-    Ok(S3Response::new(GetObjectTaggingOutput { tag_set: convert::tag_set(&object.tags), version_id }))
-}
-
-pub(super) async fn put_tags(
-    buckets: &Buckets,
-    request: S3Request<PutObjectTaggingInput>,
-) -> S3Result<S3Response<PutObjectTaggingOutput>> {
-    let input = request.input;
-    let tags = convert::check_tags(convert::read_tags(input.tagging))?;
-    let edit = |object: &mut Object| {
-        object.tags.clone_from(&tags);
-        Ok(())
-    };
-    let object = buckets
-        .annotate(&input.bucket, &input.key, input.version_id.as_deref(), edit, Some("ObjectTagging:Put"))
-        .await;
-    let object = object.map_err(convert::error)?;
-    Ok(S3Response::new(PutObjectTaggingOutput {
-        version_id: convert::version(&object, versioned(buckets, &input.bucket)),
-    }))
-}
-
-pub(super) async fn delete_tags(
-    buckets: &Buckets,
-    request: S3Request<DeleteObjectTaggingInput>,
-) -> S3Result<S3Response<DeleteObjectTaggingOutput>> {
-    let input = request.input;
-    let edit = |object: &mut Object| {
-        object.tags.clear();
-        Ok(())
-    };
-    let object = buckets
-        .annotate(&input.bucket, &input.key, input.version_id.as_deref(), edit, Some("ObjectTagging:Delete"))
-        .await;
-    let object = object.map_err(convert::error)?;
-    Ok(S3Response::new(DeleteObjectTaggingOutput {
-        version_id: convert::version(&object, versioned(buckets, &input.bucket)),
-    }))
-}
-
-/// The protocol wants streams that several threads may hold; only one ever polls.
-struct SyncStream<S>(std::sync::Mutex<S>);
-
-impl<S: futures_util::Stream + Unpin> futures_util::Stream for SyncStream<S> {
-    type Item = S::Item;
-
-    fn poll_next(
-        self: std::pin::Pin<&mut Self>,
-        context: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Option<Self::Item>> {
-        let stream = self.get_mut().0.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner);
-        std::pin::Pin::new(stream).poll_next(context)
-    }
 }

@@ -25,6 +25,7 @@ pub(super) const OBJECT_LOCK: &str = "object-lock";
 pub(super) const ACL: &str = "acl";
 pub(super) const ACCELERATE: &str = "accelerate";
 pub(super) const LOGGING: &str = "logging";
+pub(super) const REPLICATION: &str = "replication";
 pub(super) const REQUEST_PAYMENT: &str = "request-payment";
 
 /// Checks rules for pages of other origins. Source: S3 user guide, "Elements of a CORS configuration" (2026-11).
@@ -119,7 +120,10 @@ pub(super) fn preflight(buckets: &Buckets, domain: &str, parts: &Parts) -> Optio
     }
     let text = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
     let (origin, method) = (text("origin"), text("access-control-request-method"));
-    let bucket = named(buckets, domain, parts);
+    let Some(origin) = origin else {
+        let message = "Insufficient information. Origin request header needed.";
+        return Some(refused(StatusCode::BAD_REQUEST, "BadRequest", message, None));
+    };
     let asked: Vec<String> = text("access-control-request-headers")
         .map(|headers| {
             headers
@@ -129,35 +133,47 @@ pub(super) fn preflight(buckets: &Buckets, domain: &str, parts: &Parts) -> Optio
                 .collect()
         })
         .unwrap_or_default();
-    let rule = match (&bucket, origin, method) {
-        (Some(bucket), Some(origin), Some(method)) => rule(bucket, origin, method, &asked),
-        _ => None,
+    let forbidden = |message: &str, what: &str| {
+        let about = (method.unwrap_or("OPTIONS"), what);
+        Some(refused(StatusCode::FORBIDDEN, "AccessForbidden", message, Some(about)))
     };
-    let Some((rule, any)) = rule else {
-        let message = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Error><Code>AccessForbidden</Code><Message>CORSResponse: This \
-                       CORS request is not allowed. This is usually because the evalution of Origin, request method / \
+    let Some(bucket) = named(buckets, domain, parts) else {
+        return forbidden("CORSResponse: Bucket not found", "BUCKET");
+    };
+    if !bucket.settings.contains_key(CORS) {
+        return forbidden("CORSResponse: CORS is not enabled for this bucket.", "BUCKET");
+    }
+    let found = method.and_then(|method| rule(&bucket, origin, method, &asked));
+    let Some((rule, any)) = found else {
+        let message = "CORSResponse: This CORS request is not allowed. This is usually because the evalution of Origin, request method / \
                        Access-Control-Request-Method or Access-Control-Request-Headers are not whitelisted by the \
-                       resource's CORS spec.</Message></Error>";
-        let mut response = Response::new(full_body(message));
-        *response.status_mut() = StatusCode::FORBIDDEN;
-        return Some(response);
+                       resource's CORS spec.";
+        return forbidden(message, "OBJECT");
     };
     let mut response = Response::new(empty_body());
     let headers = response.headers_mut();
-    headers.extend(shared(&rule, any, origin.unwrap_or_default()));
+    headers.extend(shared(&rule, any, origin));
     let mut put = |name: &'static str, value: &str| {
         if let Ok(value) = HeaderValue::from_str(value) {
             headers.insert(HeaderName::from_static(name), value);
         }
     };
-    put("access-control-allow-methods", &rule.allowed_methods.join(", "));
     if !asked.is_empty() {
         put("access-control-allow-headers", &asked.join(", "));
     }
-    if let Some(seconds) = rule.max_age_seconds {
-        put("access-control-max-age", &seconds.to_string());
-    }
     Some(response)
+}
+
+fn refused(status: StatusCode, code: &str, message: &str, about: Option<(&str, &str)>) -> Response<Body> {
+    let about =
+        about.map(|(method, what)| format!("<Method>{method}</Method><ResourceType>{what}</ResourceType>"));
+    let about = about.unwrap_or_default();
+    let text = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Error><Code>{code}</Code><Message>{message}</Message>{about}</Error>"
+    );
+    let mut response = Response::new(full_body(text));
+    *response.status_mut() = status;
+    response
 }
 
 /// What an answer says to a page of another origin.
@@ -180,6 +196,10 @@ fn shared(rule: &CORSRule, any: bool, origin: &str) -> HeaderMap {
     put("access-control-allow-origin", if any { "*" } else { origin });
     if !any {
         put("access-control-allow-credentials", "true");
+    }
+    put("access-control-allow-methods", &rule.allowed_methods.join(", "));
+    if let Some(seconds) = rule.max_age_seconds {
+        put("access-control-max-age", &seconds.to_string());
     }
     if let Some(exposed) = &rule.expose_headers {
         put("access-control-expose-headers", &exposed.join(", "));

@@ -28,10 +28,14 @@ struct Request {
 pub(super) async fn subscribe(topics: Topics, call: Call) -> Result<Response<Body>, AwsError> {
     let request: Request = read(&call)?;
     let topic = required(request.topic_arn, "TopicArn")?;
+    let protocol = required(request.protocol, "Protocol")?;
+    let attributes = texts(request.attributes);
+    // What is wrong with it is told before that ebb does not have a protocol.
+    topics.check_filter(&topic, &attributes)?;
     let new = NewSubscription {
-        protocol: Protocol::parse(&required(request.protocol, "Protocol")?)?,
+        protocol: Protocol::parse(&protocol)?,
         endpoint: required(request.endpoint, "Endpoint")?,
-        attributes: texts(request.attributes),
+        attributes,
         principal: call.context.principal.arn(),
     };
     let subscription = topics.subscribe(&topic, new).await?;

@@ -1,0 +1,245 @@
+"""Buckets: what clients ask for besides the objects themselves, and what errors tell."""
+import base64
+import hashlib
+import json
+import uuid
+import zlib
+
+import pytest
+import requests
+from botocore.config import Config
+from botocore.exceptions import ClientError, ParamValidationError
+
+PART = 5 * 1024 * 1024
+KEY = b"k" * 32
+OWN_KEY = {"SSECustomerAlgorithm": "AES256", "SSECustomerKey": KEY.decode()}
+
+
+@pytest.fixture(scope="module")
+def s3(server):
+    return server.client("s3", config=Config(request_checksum_calculation="when_required"))
+
+
+@pytest.fixture
+def bucket(s3):
+    name = f"b-{uuid.uuid4().hex[:8]}"
+    s3.create_bucket(Bucket=name)
+    return name
+
+
+def refused(call, **arguments):
+    with pytest.raises(ClientError) as error:
+        call(**arguments)
+    return error.value.response["Error"]
+
+
+def sha256(data):
+    return base64.b64encode(hashlib.sha256(data).digest()).decode()
+
+
+def upload(s3, bucket, bodies, **begun):
+    """Uploads parts, and gives the id and the parts as they are chosen in the end."""
+    upload = s3.create_multipart_upload(Bucket=bucket, Key="k", **begun)["UploadId"]
+    where = {"Bucket": bucket, "Key": "k", "UploadId": upload}
+    algorithm = {"ChecksumAlgorithm": begun["ChecksumAlgorithm"]} if "ChecksumAlgorithm" in begun else {}
+    parts = []
+    for number, body in enumerate(bodies, 1):
+        part = s3.upload_part(**where, PartNumber=number, Body=body, **algorithm)
+        checksum = {name: value for name, value in part.items() if name.startswith("Checksum")}
+        parts.append({"PartNumber": number, "ETag": part["ETag"], **checksum})
+    return where, parts
+
+
+def test_objects_with_a_key_of_the_client(s3, bucket):
+    told = s3.put_object(Bucket=bucket, Key="k", Body=b"x", **OWN_KEY)
+    assert told["SSECustomerAlgorithm"] == "AES256" and "ServerSideEncryption" not in told
+    assert s3.get_object(Bucket=bucket, Key="k", **OWN_KEY)["Body"].read() == b"x"
+    assert refused(s3.get_object, Bucket=bucket, Key="k")["Code"] == "InvalidRequest"
+    other = {**OWN_KEY, "SSECustomerKey": "o" * 32}
+    assert refused(s3.get_object, Bucket=bucket, Key="k", **other)["Code"] == "AccessDenied"
+    short = refused(s3.put_object, Bucket=bucket, Key="l", **{**OWN_KEY, "SSECustomerKey": "short"})
+    assert short["Code"] == "InvalidArgument" and short["ArgumentName"] == "x-amz-server-side-encryption"
+    assert refused(s3.copy_object, Bucket=bucket, Key="c", CopySource=f"{bucket}/k")["Code"] == "InvalidRequest"
+    of_source = {f"CopySource{name}": value for name, value in OWN_KEY.items()}
+    s3.copy_object(Bucket=bucket, Key="c", CopySource=f"{bucket}/k", **of_source)
+    assert s3.get_object(Bucket=bucket, Key="c")["Body"].read() == b"x"
+
+
+def test_encryption_by_keys_of_a_service_is_told(s3, bucket):
+    key = "arn:aws:kms:us-east-1:000000000000:key/1234"
+    kms = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key}
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x", **kms)
+    head = s3.head_object(Bucket=bucket, Key="k")
+    assert (head["ServerSideEncryption"], head["SSEKMSKeyId"]) == ("aws:kms", key)
+    default = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}
+    s3.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": [
+        {"ApplyServerSideEncryptionByDefault": default, "BucketKeyEnabled": True}]})
+    s3.put_object(Bucket=bucket, Key="d", Body=b"x")
+    head = s3.head_object(Bucket=bucket, Key="d")
+    assert head["ServerSideEncryption"] == "aws:kms" and head["BucketKeyEnabled"]
+
+
+def test_checksum_of_the_checksums_of_parts(s3, bucket):
+    bodies = [b"a" * PART, b"b"]
+    where, parts = upload(s3, bucket, bodies, ChecksumAlgorithm="SHA256")
+    assert parts[1]["ChecksumSHA256"] == sha256(b"b")
+    without = [{name: part[name] for name in ("PartNumber", "ETag")} for part in parts]
+    missing = refused(s3.complete_multipart_upload, **where, MultipartUpload={"Parts": without})
+    assert missing["Code"] == "InvalidRequest" and "missing for part 1" in missing["Message"]
+    wrong = [parts[0], {**parts[1], "ChecksumSHA256": sha256(b"c")}]
+    error = refused(s3.complete_multipart_upload, **where, MultipartUpload={"Parts": wrong})
+    assert (error["Code"], error["PartNumber"]) == ("InvalidPart", "2")
+    done = s3.complete_multipart_upload(**where, MultipartUpload={"Parts": parts})
+    digests = b"".join(hashlib.sha256(body).digest() for body in bodies)
+    assert (done["ChecksumSHA256"], done["ChecksumType"]) == (f"{sha256(digests)}-2", "COMPOSITE")
+    told = s3.get_object_attributes(Bucket=bucket, Key="k", ObjectAttributes=["ETag", "Checksum", "ObjectParts"])
+    assert told["ETag"] == done["ETag"].strip('"') and told["Checksum"]["ChecksumSHA256"] == sha256(digests)
+    assert [part["Size"] for part in told["ObjectParts"]["Parts"]] == [PART, 1]
+    last = s3.get_object(Bucket=bucket, Key="k", PartNumber=2, ChecksumMode="ENABLED")
+    assert last["ChecksumSHA256"] == sha256(b"b") and last["PartsCount"] == 2
+
+
+@pytest.mark.parametrize("begun, name", [
+    ({"ChecksumAlgorithm": "CRC32", "ChecksumType": "FULL_OBJECT"}, "ChecksumCRC32"), ({}, "ChecksumCRC64NVME")])
+def test_checksum_of_all_bytes_of_parts(s3, bucket, begun, name):
+    bodies = [b"a" * PART, b"b"]
+    where, parts = upload(s3, bucket, bodies, **begun)
+    done = s3.complete_multipart_upload(**where, MultipartUpload={"Parts": parts})
+    assert done["ChecksumType"] == "FULL_OBJECT" and "-" not in done[name]
+    if name == "ChecksumCRC32":
+        assert done[name] == base64.b64encode(zlib.crc32(b"".join(bodies)).to_bytes(4, "big")).decode()
+    # What is put at once has the same.
+    s3.put_object(Bucket=bucket, Key="whole", Body=b"".join(bodies), **(
+        {"ChecksumAlgorithm": "CRC32"} if begun else {}))
+    assert s3.head_object(Bucket=bucket, Key="whole", ChecksumMode="ENABLED")[name] == done[name]
+
+
+def test_uploads_are_listed_page_by_page(s3, bucket):
+    begun = [(key, s3.create_multipart_upload(Bucket=bucket, Key=key)["UploadId"]) for key in ("a", "a", "b/c", "d")]
+    seen, markers = [], {}
+    for _ in range(len(begun)):
+        page = s3.list_multipart_uploads(Bucket=bucket, MaxUploads=1, **markers)
+        seen += [(upload["Key"], upload["UploadId"]) for upload in page["Uploads"]]
+        markers = {"KeyMarker": page["NextKeyMarker"], "UploadIdMarker": page["NextUploadIdMarker"]}
+    assert not page["IsTruncated"] and sorted(seen) == sorted(begun)
+    rolled = s3.list_multipart_uploads(Bucket=bucket, Delimiter="/")
+    assert [prefix["Prefix"] for prefix in rolled["CommonPrefixes"]] == ["b/"]
+    wrong = refused(s3.list_multipart_uploads, Bucket=bucket, KeyMarker="a", UploadIdMarker=begun[3][1])
+    assert (wrong["Code"], wrong["ArgumentName"]) == ("InvalidArgument", "upload-id-marker")
+
+
+@pytest.mark.parametrize("asked", ["bytes=3-1", "bytes=-", "letters=0-1"])
+def test_a_range_that_makes_no_sense_is_none(s3, bucket, asked):
+    s3.put_object(Bucket=bucket, Key="k", Body=b"0123456789")
+    answer = s3.get_object(Bucket=bucket, Key="k", Range=asked)
+    assert answer["Body"].read() == b"0123456789" and answer["ResponseMetadata"]["HTTPStatusCode"] == 200
+
+
+def test_errors_tell_what_they_are_about(s3, bucket):
+    s3.put_object(Bucket=bucket, Key="k", Body=b"0123456789")
+    outside = refused(s3.get_object, Bucket=bucket, Key="k", Range="bytes=50-60")
+    assert (outside["Code"], outside["ActualObjectSize"]) == ("InvalidRange", "10")
+    version = refused(s3.get_object, Bucket=bucket, Key="k", VersionId="nonsense")
+    assert (version["ArgumentName"], version["ArgumentValue"]) == ("versionId", "nonsense")
+    number = refused(s3.upload_part, Bucket=bucket, Key="k", UploadId="u", PartNumber=10001, Body=b"")
+    assert (number["ArgumentName"], number["ArgumentValue"]) == ("partNumber", "10001")
+    grant = refused(s3.put_bucket_acl, Bucket=bucket, GrantRead="uri=http://nowhere")
+    assert (grant["ArgumentName"], grant["ArgumentValue"]) == ("uri", "http://nowhere")
+    class_ = refused(s3.put_object, Bucket=bucket, Key="k", StorageClass="ICE")
+    assert (class_["Code"], class_["StorageClassRequested"]) == ("InvalidStorageClass", "ICE")
+    owner = refused(s3.head_bucket, Bucket=bucket, ExpectedBucketOwner="111111111111")
+    assert owner["Code"] == "403"
+
+
+def test_buckets_have_the_region_that_they_are_made_in(server, s3):
+    name = f"b-{uuid.uuid4().hex[:8]}"
+    s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    assert s3.get_bucket_location(Bucket=name)["LocationConstraint"] == "eu-west-1"
+    assert s3.head_bucket(Bucket=name)["BucketRegion"] == "eu-west-1"
+    listed = s3.list_buckets(BucketRegion="eu-west-1", Prefix=name)["Buckets"]
+    assert [(bucket["Name"], bucket["BucketArn"]) for bucket in listed] == [(name, f"arn:aws:s3:::{name}")]
+    nowhere = refused(s3.create_bucket, Bucket=f"{name}-2",
+                      CreateBucketConfiguration={"LocationConstraint": "nowhere"})
+    assert (nowhere["Code"], nowhere["LocationConstraint"]) == ("InvalidLocationConstraint", "nowhere")
+
+
+def test_archived_objects_are_restored_first(s3, bucket):
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x", StorageClass="GLACIER")
+    assert refused(s3.get_object, Bucket=bucket, Key="k")["Code"] == "InvalidObjectState"
+    restored = s3.restore_object(Bucket=bucket, Key="k", RestoreRequest={"Days": 1})
+    assert restored["ResponseMetadata"]["HTTPStatusCode"] == 202
+    assert 'ongoing-request="false"' in s3.head_object(Bucket=bucket, Key="k")["Restore"]
+    assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"x"
+    s3.put_object(Bucket=bucket, Key="warm", Body=b"x")
+    warm = refused(s3.restore_object, Bucket=bucket, Key="warm", RestoreRequest={"Days": 1})
+    assert warm["Code"] == "InvalidObjectState"
+
+
+def test_forms_say_what_the_object_is(s3, bucket):
+    fields = {"Content-Type": "text/plain"}
+    form = s3.generate_presigned_post(bucket, "k", Fields=fields, Conditions=[fields])
+    assert requests.post(form["url"], data=form["fields"], files={"file": b"x"}).status_code == 204
+    assert s3.head_object(Bucket=bucket, Key="k")["ContentType"] == "text/plain"
+
+
+def test_named_configurations_are_kept(s3, bucket):
+    put = lambda name: s3.put_bucket_metrics_configuration(  # noqa: E731
+        Bucket=bucket, Id=name, MetricsConfiguration={"Id": name, "Filter": {"Prefix": "p"}})
+    put("one"), put("two")
+    listed = s3.list_bucket_metrics_configurations(Bucket=bucket)["MetricsConfigurationList"]
+    assert [one["Id"] for one in listed] == ["one", "two"]
+    s3.delete_bucket_metrics_configuration(Bucket=bucket, Id="one")
+    missing = refused(s3.get_bucket_metrics_configuration, Bucket=bucket, Id="one")
+    assert missing["Code"] == "NoSuchConfiguration"
+
+
+def test_what_is_published_is_in_the_queues_when_that_is_answered(server):
+    sns, sqs = server.client("sns"), server.client("sqs")
+    name = f"prompt-{uuid.uuid4().hex[:8]}"
+    topic = sns.create_topic(Name=name)["TopicArn"]
+    queue = sqs.create_queue(QueueName=name)["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    policy = ('{"Statement": [{"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, '
+              '"Action": "sqs:SendMessage", "Resource": "*"}]}')
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": policy})
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+    # No more than a good try: a slow disk may take longer than anybody waits.
+    found = 0
+    for _ in range(10):
+        sns.publish(TopicArn=topic, Message="m")
+        found += len(sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", []))
+    assert found >= 8
+
+
+def test_what_a_policy_denies_to_everybody_the_owner_does_not_do_either(s3, bucket):
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+    deny = {"Effect": "Deny", "Principal": "*", "Action": "s3:DeleteObject", "Resource": f"arn:aws:s3:::{bucket}/*"}
+    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Statement": [deny]}))
+    assert refused(s3.delete_object, Bucket=bucket, Key="k")["Code"] == "AccessDenied"
+    many = s3.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": "k"}]})
+    assert [error["Code"] for error in many["Errors"]] == ["AccessDenied"]
+    s3.delete_bucket_policy(Bucket=bucket)
+    s3.delete_object(Bucket=bucket, Key="k")
+
+
+def test_versions_that_no_bucket_made_are_errors_and_those_that_are_gone_are_not(s3, bucket):
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    version = s3.put_object(Bucket=bucket, Key="k", Body=b"x")["VersionId"]
+    delete = lambda version: s3.delete_objects(  # noqa: E731
+        Bucket=bucket, Delete={"Objects": [{"Key": "k", "VersionId": version}]})
+    assert delete(version)["Deleted"] == delete(version)["Deleted"] == [{"Key": "k", "VersionId": version}]
+    assert delete("nonsense")["Errors"][0]["Code"] == "NoSuchVersion"
+    marker = refused(s3.list_object_versions, Bucket=bucket, VersionIdMarker=version)
+    assert (marker["Code"], marker["ArgumentName"]) == ("InvalidArgument", "version-id-marker")
+
+
+def test_copies_that_go_only_where_nothing_else_is(s3, bucket):
+    etag = s3.put_object(Bucket=bucket, Key="k", Body=b"x")["ETag"]
+    copy = lambda key, **only: s3.copy_object(Bucket=bucket, Key=key, CopySource=f"{bucket}/k", **only)  # noqa: E731
+    try:
+        copy("new", IfNoneMatch="*")
+    except ParamValidationError:
+        pytest.skip("this client does not know conditions of copies")
+    assert refused(copy, key="new", IfNoneMatch="*")["Code"] == "PreconditionFailed"
+    assert refused(copy, key="new", IfMatch='"other"')["Code"] == "PreconditionFailed"
+    copy("new", IfMatch=etag)
