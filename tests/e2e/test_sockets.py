@@ -1,4 +1,5 @@
 """WebSockets of apps: the function agrees, and bytes go both ways from then on."""
+import pytest
 import websocket
 
 from dialects import deploy  # noqa: F401
@@ -87,3 +88,49 @@ def test_a_function_that_does_not_agree_answers_as_ever(deploy, server):
         raise AssertionError("it became a WebSocket")
     except websocket.WebSocketBadStatusException as refused:
         assert refused.status_code == 418
+
+
+def test_sockets_of_servers(deploy, server):
+    deploy("server-sockets", {"package.json": '{"scripts": {"start": "node server.js"}}', "server.js": """
+        const { createHash } = require('node:crypto');
+        const { createServer } = require('node:http');
+        createServer((_, response) => response.end('no socket')).on('upgrade', (request, socket) => {
+          if (request.url === '/never') return;
+          const key = request.headers['sec-websocket-key'] + '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
+          socket.write('HTTP/1.1 101 Switching Protocols\\r\\nUpgrade: websocket\\r\\nConnection: Upgrade\\r\\n'
+            + `Sec-WebSocket-Accept: ${createHash('sha1').update(key).digest('base64')}\\r\\n\\r\\n`);
+          socket.on('data', () => socket.write(Buffer.from([0x81, 2, 0x68, 0x69])));
+        }).listen(process.env.PORT);
+        """})
+    socket = connect(server, "server-sockets")
+    socket.send("any")
+    assert socket.recv() == "hi"
+    socket.close()
+
+
+@pytest.mark.parametrize("app, files", [
+    ("late-function", {"index.mjs": """
+        export const handler = awslambda.streamifyResponse(() => new Promise(() => setInterval(() => {}, 1000)));
+        """, "ebb.toml": """
+        [[function]]
+        runtime = "nodejs"
+        handler = "index.handler"
+        route = "/*"
+        stream = true
+        timeout = 1
+        """}),
+    ("late-server", {"server.mjs": """
+        import { createServer } from 'node:http';
+        createServer(() => {}).on('upgrade', () => {}).listen(process.env.PORT);
+        """, "ebb.toml": """
+        [[function]]
+        command = "node server.mjs"
+        route = "/*"
+        timeout = 1
+        """}),
+])
+def test_what_never_agrees_runs_out_of_its_time(deploy, server, app, files):
+    deploy(app, files)
+    with pytest.raises(websocket.WebSocketBadStatusException) as refused:
+        connect(server, app)
+    assert refused.value.status_code in (502, 504)

@@ -1,5 +1,8 @@
 //! How an answer travels from the instance to whoever waits for it.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
 use bytes::{Bytes, BytesMut};
 use tokio::sync::mpsc;
 
@@ -44,6 +47,8 @@ pub struct ResponseSink {
     target: Target,
     /// What the client sends, where the connection may stop being HTTP.
     sent: Option<mpsc::Receiver<Bytes>>,
+    /// Whether it has.
+    agreed: Arc<AtomicBool>,
     limit: usize,
     written: usize,
     started: bool,
@@ -72,13 +77,23 @@ impl ResponseSink {
             Delivery::Stream(sender) => (Target::Stream(sender), None),
             Delivery::Tunnel(Tunnel { answer, sent }) => (Target::Stream(answer), Some(sent)),
         };
-        Self { target, sent, limit, written: 0, started: false }
+        Self { target, sent, agreed: Arc::default(), limit, written: 0, started: false }
     }
 
     /// What the client sends from now on, where the request asks to become another protocol: an instance that takes this
     /// may agree to it.
     pub fn take_sent(&mut self) -> Option<mpsc::Receiver<Bytes>> {
         self.sent.take()
+    }
+
+    /// The instance has agreed to the other protocol: the event lasts as long as the connection does.
+    pub fn agree(&self) {
+        self.agreed.store(true, Relaxed);
+    }
+
+    /// Whether an instance has agreed.
+    pub(crate) fn agreement(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.agreed)
     }
 
     /// Starts a streamed answer; waits while the reader is slow.

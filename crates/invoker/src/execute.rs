@@ -1,6 +1,7 @@
 //! Fourth stage: the event runs in the instance, under the function's timeout.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use ebb_model::{FailureKind, FunctionFailure, Response, limits};
@@ -20,7 +21,7 @@ use crate::platform_log::PlatformLog;
 use crate::port::{Ending, Event};
 use crate::resolve::Resolved;
 
-/// How long a connection that became a WebSocket may last, whatever the function's timeout. Source: the API Gateway
+/// How long a connection that became a WebSocket may last, whatever the function's timeout, which is for the agreement. Source: the API Gateway
 /// developer guide, "Quotas for configuring and running a WebSocket API", connection duration.
 const TUNNEL_TIME: Duration = Duration::from_hours(2);
 
@@ -63,6 +64,8 @@ struct Run {
     init: Option<Duration>,
     init_billed: bool,
     produced: u64,
+    /// What it had at most.
+    timeout: Duration,
 }
 
 /// Runs the event to its end.
@@ -77,7 +80,6 @@ pub(crate) async fn execute(
     let Acquired { resolved, permit, pool, place } = acquired;
     // As configured when the instance was started: an update may have come between.
     let timeout = Duration::from_secs(u64::from(pool.version.settings.timeout_seconds));
-    let timeout = if matches!(delivery, Delivery::Tunnel(_)) { timeout.max(TUNNEL_TIME) } else { timeout };
     let logs = match &place {
         Place::Ready(lease) => lease.pooled().logs.clone(),
         Place::Suppressed(failed) => failed.logs.clone(),
@@ -92,7 +94,7 @@ pub(crate) async fn execute(
         Place::Ready(lease) => attempt.run(lease, delivery).await,
         Place::Suppressed(failed) => attempt.initialise_and_run(failed, delivery).await?,
     };
-    let Run { result, after, crash, init, init_billed, produced } = run;
+    let Run { result, after, crash, init, init_billed, produced, timeout } = run;
     let duration = began.elapsed().min(timeout);
     Ok(Executed {
         resolved,
@@ -149,10 +151,17 @@ impl Attempt<'_> {
         let mut sink = ResponseSink::new(delivery, limit);
         let pooled = lease.pooled().clone();
         lease.begin_event();
-        let deadline = self.began + self.timeout;
-        let ending = tokio::time::timeout_at(deadline, pooled.instance.invoke(self.event(), &mut sink)).await;
+        let agreed = sink.agreement();
+        let mut timeout = self.timeout;
+        let mut running = pooled.instance.invoke(self.event(), &mut sink);
+        let mut ending = tokio::time::timeout_at(self.began + timeout, &mut running).await;
+        if ending.is_err() && agreed.load(Relaxed) {
+            timeout = timeout.max(TUNNEL_TIME);
+            ending = tokio::time::timeout_at(self.began + timeout, &mut running).await;
+        }
+        drop(running);
         // An answer that comes late because this very process was held up is late all the same.
-        let ending = ending.ok().filter(|_| self.began.elapsed() <= self.timeout);
+        let ending = ending.ok().filter(|_| self.began.elapsed() <= timeout);
         let produced = sink.written();
         let crash = match &ending {
             Some(Ending::Exited(cause)) => Some(Crash::exited(id, *cause)),
@@ -167,7 +176,7 @@ impl Attempt<'_> {
                 }
                 // What else runs in it goes on: the event was abandoned, with its connection where it has one.
                 let after = if self.pool.is_shared() { After::Settle(lease) } else { After::End(lease) };
-                (Err(failure::timed_out(id, self.timeout)), after)
+                (Err(failure::timed_out(id, timeout)), after)
             }
             Some(Ending::Answered) => (Ok(sink.into_response()), After::Settle(lease)),
             Some(Ending::Failed(payload)) => {
@@ -178,7 +187,7 @@ impl Attempt<'_> {
             Some(Ending::Exited(cause)) => (Err(Crash::exited(id, cause).failure()), After::End(lease)),
         };
         let init = pooled.take_init();
-        Run { result, after, crash, init, init_billed: !pooled.provisioned, produced }
+        Run { result, after, crash, init, init_billed: !pooled.provisioned, produced, timeout }
     }
 
     /// Lambda calls the first initialisation, whose failure nobody was told of, suppressed. As there, `START` is
@@ -199,6 +208,7 @@ impl Attempt<'_> {
                     init: None,
                     init_billed: false,
                     produced: 0,
+                    timeout: self.timeout,
                 })
             }
         }

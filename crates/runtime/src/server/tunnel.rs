@@ -26,6 +26,7 @@ pub(super) async fn run(
     if let Err(too_large) = answer::begin(&parts, sink).await {
         return Ok(too_large);
     }
+    sink.agree();
     let upgraded = upgrade.await.map_err(|error| Broken::new(&error))?;
     let (mut read, mut write) = tokio::io::split(TokioIo::new(upgraded));
     let up = async {
