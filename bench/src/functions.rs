@@ -44,6 +44,9 @@ pub(crate) const BOTO3: Kind = Kind::new("boto3", "python3.11", "app.handler");
 /// A Cloudflare worker: an app of its own.
 pub(crate) const WORKER: Kind = Kind::new("worker", "workerd", "index.js");
 
+/// Memory of the functions, which gives each instance a whole core, as the servers that they are held against have.
+const MEMORY_MIB: u32 = 1769;
+
 /// An app with many functions of each kind.
 #[derive(Debug)]
 pub(crate) struct App {
@@ -83,7 +86,7 @@ impl App {
                 // Writing to a String cannot fail.
                 let _ = write!(
                     text,
-                    "\n[[function]]\nname = \"{name}-{number}\"\ndir = \"{name}\"\nruntime = \"{runtime}\"\nhandler = \"{handler}\"\nroute = \"/{name}-{number}\"\nmemory = 512\nconcurrency = {concurrency}\n"
+                    "\n[[function]]\nname = \"{name}-{number}\"\ndir = \"{name}\"\nruntime = \"{runtime}\"\nhandler = \"{handler}\"\nroute = \"/{name}-{number}\"\nmemory = {MEMORY_MIB}\nconcurrency = {concurrency}\n"
                 );
             }
         }
