@@ -1,10 +1,10 @@
 //! Where a request to an app goes: its rules, its files and its functions, in one order for every platform.
 //!
 //! Functions *in front* get what they stand in front of before all else, and may ask the app for the rest. Rules that are
-//! *forced* come first, then functions that want to be before files, files, the other functions, then
-//! the rules that only take what nothing else does, and last functions at `/*`, which take all that is left. Headers are added to whatever answers. Sources: the Vercel
-//! documentation, "Project Configuration" (redirects before the file system, rewrites after it), and the Netlify
-//! documentation, "Redirect options" (shadowing, and `force`), 2026-11.
+//! *forced* come first, then functions that want to be before files, files, the other functions, then the rules that only
+//! take what nothing else does, and last functions at `/*`, which take all that is left. Headers are added to whatever
+//! answers. Sources: the Vercel documentation, "Project Configuration" (redirects before the file system, rewrites after
+//! it), and the Netlify documentation, "Redirect options" (shadowing, and `force`), 2026-11.
 
 mod pattern;
 #[cfg(test)]

@@ -46,9 +46,9 @@
 //! write to a standard stream that comes before Response belongs to that event.
 
 //! Each Invoke is answered exactly once: by a Response, a Failure, or a StreamHead with its StreamEnd; the boot is free
-//! for the next event then, and after a Cancel too, though pieces may be missing then. Where the environment of Start holds an `AWS_LAMBDA_MAX_CONCURRENCY` above 1, as many events come
-//! before they are answered, which may be in any order; the boots of Node.js and Python take them. A boot that ends without an
-//! answer has exited, whatever the reason.
+//! for the next event then, and after a Cancel too, though pieces may be missing then. Where the environment of Start
+//! holds an `AWS_LAMBDA_MAX_CONCURRENCY` above 1, as many events come before they are answered, which may be in any order;
+//! the boots of Node.js and Python take them. A boot that ends without an answer has exited, whatever the reason.
 //!
 //! The socket is the boot's alone: the boot makes it close-on-exec, and no child of the function holds it.
 //! The text of a Log frame is the event as the function's logger wrote it, with or without a line end at its end.

@@ -61,6 +61,21 @@ pub(super) struct Grants<'a> {
     pub(super) write_acp: Option<&'a str>,
 }
 
+/// The grants of a request that makes an object: the types of such requests have nothing in common but these fields.
+macro_rules! grants_of_object {
+    ($input:expr) => {
+        $crate::api::s3::acl::Grants {
+            canned: $input.acl.as_ref().map(s3s::dto::ObjectCannedACL::as_str),
+            full_control: $input.grant_full_control.as_deref(),
+            read: $input.grant_read.as_deref(),
+            read_acp: $input.grant_read_acp.as_deref(),
+            write: None,
+            write_acp: $input.grant_write_acp.as_deref(),
+        }
+    };
+}
+pub(super) use grants_of_object;
+
 impl Grants<'_> {
     /// The list that they come to, to be kept; nothing where nothing is granted.
     pub(super) fn read(&self, account: &str) -> S3Result<Option<String>> {

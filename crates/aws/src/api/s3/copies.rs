@@ -7,12 +7,11 @@ use futures_util::StreamExt as _;
 use s3s::dto::*;
 use s3s::{S3Error, S3ErrorCode, S3Request, S3Response, S3Result, s3_error};
 
-use super::acl::Grants;
 use super::body::{ALGORITHMS, Incoming, write};
 use super::encryption::{self, Encryption};
 use super::objects::{Reading, versioned};
 use super::settings::ENCRYPTION;
-use super::{checksums, convert, lock, restore};
+use super::{acl, checksums, convert, lock, restore};
 
 /// The object that a copy is made of.
 pub(super) async fn source(buckets: &Buckets, source: &CopySource) -> S3Result<(Arc<Object>, String)> {
@@ -112,21 +111,8 @@ pub(super) async fn copy(
         ));
     }
     let condition = target_condition(&request.headers)?;
-    let lock = lock::of_headers(
-        buckets,
-        &input.bucket,
-        input.object_lock_mode.as_ref(),
-        input.object_lock_retain_until_date.as_ref(),
-        input.object_lock_legal_hold_status.as_ref(),
-    )?;
-    let grants = Grants {
-        canned: input.acl.as_ref().map(ObjectCannedACL::as_str),
-        full_control: input.grant_full_control.as_deref(),
-        read: input.grant_read.as_deref(),
-        read_acp: input.grant_read_acp.as_deref(),
-        write: None,
-        write_acp: input.grant_write_acp.as_deref(),
-    };
+    let lock = lock::of_input!(buckets, input)?;
+    let grants = acl::grants_of_object!(input);
     let encryption = Encryption::asked(buckets, &bucket, &request.headers)?;
     encryption.keep(&mut given.settings)?;
     let given = grants.onto(given, buckets.account())?;

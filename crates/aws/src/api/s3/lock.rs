@@ -113,6 +113,20 @@ pub(super) async fn get_legal_hold(
     }))
 }
 
+/// [`of_headers`] with the fields of a request that makes an object.
+macro_rules! of_input {
+    ($buckets:expr, $input:expr) => {
+        $crate::api::s3::lock::of_headers(
+            $buckets,
+            &$input.bucket,
+            $input.object_lock_mode.as_ref(),
+            $input.object_lock_retain_until_date.as_ref(),
+            $input.object_lock_legal_hold_status.as_ref(),
+        )
+    };
+}
+pub(super) use of_input;
+
 /// What the headers of a write say of what holds the new version.
 pub(super) fn of_headers(
     buckets: &Buckets,

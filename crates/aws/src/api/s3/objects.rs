@@ -4,12 +4,11 @@ use ebb_sources::bucket::{BucketError, Buckets, NewObject, Object, ObjectPart, V
 use s3s::dto::*;
 use s3s::{S3Error, S3ErrorCode, S3Request, S3Response, S3Result, s3_error};
 
-use super::acl::Grants;
 use super::body::{Incoming, announced, write};
 use super::copies::SyncStream;
 use super::encryption::{self, Encryption};
 use super::errors::with_details;
-use super::{access, checksums, convert, lifecycle, lock, restore};
+use super::{access, acl, checksums, convert, lifecycle, lock, restore};
 
 pub(super) fn versioned(buckets: &Buckets, bucket: &str) -> bool {
     buckets.bucket(bucket).is_ok_and(|bucket| bucket.versioning != Versioning::Never)
@@ -25,21 +24,8 @@ pub(super) async fn put(
     let mut new = convert::new_object(&input.key, &request.headers, input.metadata.as_ref())?;
     let encryption = Encryption::asked(buckets, &bucket, &request.headers)?;
     encryption.keep(&mut new.settings)?;
-    let lock = lock::of_headers(
-        buckets,
-        &input.bucket,
-        input.object_lock_mode.as_ref(),
-        input.object_lock_retain_until_date.as_ref(),
-        input.object_lock_legal_hold_status.as_ref(),
-    )?;
-    let grants = Grants {
-        canned: input.acl.as_ref().map(ObjectCannedACL::as_str),
-        full_control: input.grant_full_control.as_deref(),
-        read: input.grant_read.as_deref(),
-        read_acp: input.grant_read_acp.as_deref(),
-        write: None,
-        write_acp: input.grant_write_acp.as_deref(),
-    };
+    let lock = lock::of_input!(buckets, input)?;
+    let grants = acl::grants_of_object!(input);
     let new = NewObject { lock, ..grants.onto(new, buckets.account())? };
     let condition = convert::condition(input.if_match, input.if_none_match)?;
     let incoming = Incoming {

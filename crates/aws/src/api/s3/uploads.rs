@@ -7,14 +7,13 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use s3s::dto::*;
 use s3s::{S3Error, S3ErrorCode, S3Request, S3Response, S3Result, s3_error};
 
-use super::acl::Grants;
 use super::body::{ALGORITHMS, Incoming, announced, checksums, write};
 use super::checksums::{Completion, DEFAULT, Kind};
 use super::copies::{copy_with, source};
 use super::encryption::{self, Encryption};
 use super::errors::with_details;
 use super::objects::{Reading, checksum_type, versioned};
-use super::{convert, lifecycle, lock};
+use super::{acl, convert, lifecycle, lock};
 
 /// What stays as it is where a key is part of a location.
 const LOCATION: &AsciiSet =
@@ -52,21 +51,8 @@ pub(super) async fn begin(
     let bucket = buckets.bucket(&input.bucket).map_err(convert::error)?;
     let encryption = Encryption::asked(buckets, &bucket, &request.headers)?;
     encryption.keep(&mut new.settings)?;
-    let lock = lock::of_headers(
-        buckets,
-        &input.bucket,
-        input.object_lock_mode.as_ref(),
-        input.object_lock_retain_until_date.as_ref(),
-        input.object_lock_legal_hold_status.as_ref(),
-    )?;
-    let grants = Grants {
-        canned: input.acl.as_ref().map(ObjectCannedACL::as_str),
-        full_control: input.grant_full_control.as_deref(),
-        read: input.grant_read.as_deref(),
-        read_acp: input.grant_read_acp.as_deref(),
-        write: None,
-        write_acp: input.grant_write_acp.as_deref(),
-    };
+    let lock = lock::of_input!(buckets, input)?;
+    let grants = acl::grants_of_object!(input);
     let new = NewObject { lock, ..grants.onto(new, buckets.account())? };
     let upload = buckets.begin_upload(&input.bucket, new).await.map_err(convert::error)?;
     let (abort_date, abort_rule_id) = lifecycle::abortion(buckets, &input.bucket, &upload).unzip();
