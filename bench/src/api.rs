@@ -66,9 +66,33 @@ impl Api {
         self.call("PUT", &path, &json!({"ReservedConcurrentExecutions": instances})).await.map(drop)
     }
 
+    /// Has a queue's messages start a function, one at a time.
+    pub(crate) async fn map_queue(&self, queue: &str, function: &str) -> Result<()> {
+        let body = json!({"EventSourceArn": queue, "FunctionName": function, "BatchSize": 1});
+        self.call("POST", "/2015-03-31/event-source-mappings", &body).await.map(drop)
+    }
+
+    /// The lines that a function has printed with this word in them.
+    pub(crate) async fn printed(&self, function: &str, word: &str) -> Result<Vec<String>> {
+        let (mut lines, mut token) = (Vec::new(), Value::Null);
+        loop {
+            let mut body = json!({"logGroupName": format!("/aws/lambda/{function}"), "filterPattern": word});
+            if !token.is_null() {
+                body["nextToken"] = token;
+            }
+            let page = self.target("logs", "Logs_20140328.FilterLogEvents", &body).await?;
+            let events = page["events"].as_array().context("no events")?;
+            lines.extend(events.iter().filter_map(|event| event["message"].as_str()).map(str::to_owned));
+            token = page["nextToken"].clone();
+            if token.is_null() {
+                return Ok(lines);
+            }
+        }
+    }
+
     /// A counter of the server as a whole, or of all functions together.
     pub(crate) async fn counter(&self, name: &str) -> Result<f64> {
-        let page = self.send("ebb", "GET", "/_ebb/metrics", Bytes::new()).await?;
+        let page = self.send("ebb", "GET", "/_ebb/metrics", None, Bytes::new()).await?;
         let page = String::from_utf8_lossy(&page);
         let of_it = |line: &str| line.strip_prefix(name).is_some_and(|rest| rest.starts_with([' ', '{']));
         let values = page.lines().filter(|line| of_it(line)).map(|line| {
@@ -84,16 +108,33 @@ impl Api {
 
     /// An operation of Lambda.
     async fn call(&self, method: &str, path: &str, body: &Value) -> Result<Value> {
-        let answer = self.send("lambda", method, path, serde_json::to_vec(body)?.into()).await?;
-        Ok(if answer.is_empty() { Value::Null } else { serde_json::from_slice(&answer)? })
+        let answer = self.send("lambda", method, path, None, serde_json::to_vec(body)?.into()).await?;
+        value(&answer)
     }
 
-    async fn send(&self, service: &str, method: &str, path: &str, body: Bytes) -> Result<Bytes> {
-        let request = Request::builder()
-            .method(method)
-            .uri(format!("{}{path}", self.endpoint))
-            .header("content-type", "application/json")
-            .body(())?;
+    /// An operation of a service that is named by a header.
+    pub(crate) async fn target(&self, service: &str, operation: &str, body: &Value) -> Result<Value> {
+        let answer =
+            self.send(service, "POST", "/", Some(operation), serde_json::to_vec(body)?.into()).await?;
+        value(&answer)
+    }
+
+    async fn send(
+        &self,
+        service: &str,
+        method: &str,
+        path: &str,
+        operation: Option<&str>,
+        body: Bytes,
+    ) -> Result<Bytes> {
+        let mut request = Request::builder().method(method).uri(format!("{}{path}", self.endpoint));
+        request = match operation {
+            Some(operation) => {
+                request.header("content-type", "application/x-amz-json-1.1").header("x-amz-target", operation)
+            }
+            None => request.header("content-type", "application/json"),
+        };
+        let request = request.body(())?;
         let (mut parts, ()) = request.into_parts();
         let scope = SigningScope { region: "us-east-1", service };
         sign(&mut parts, &body, &self.credentials, scope, SystemClock.now());
@@ -105,4 +146,8 @@ impl Api {
         }
         Ok(answer)
     }
+}
+
+fn value(answer: &[u8]) -> Result<Value> {
+    Ok(if answer.is_empty() { Value::Null } else { serde_json::from_slice(answer)? })
 }

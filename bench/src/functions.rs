@@ -41,6 +41,9 @@ pub(crate) const RUST: Kind = Kind::new("rust", "provided.al2023", "bootstrap");
 /// Makes an SDK client as it is imported.
 pub(crate) const BOTO3: Kind = Kind::new("boto3", "python3.11", "app.handler");
 
+/// Prints how old its messages are.
+pub(crate) const EVENTS: Kind = Kind::new("events", "nodejs20.x", "index.handler");
+
 /// A Cloudflare worker: an app of its own.
 pub(crate) const WORKER: Kind = Kind::new("worker", "workerd", "index.js");
 

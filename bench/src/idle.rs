@@ -22,12 +22,10 @@ pub(crate) async fn measure(effort: Effort) -> Result<Vec<Row>> {
         let ebb = Ebb::start("").await?;
         starts.push(ebb.start.as_secs_f64() * 1e3);
         tokio::time::sleep(Duration::from_millis(500)).await;
-        // The launcher as well.
-        let mut all = process::resident_mb(ebb.pid()?)?;
-        for child in process::descendants(ebb.pid()?)? {
-            all += process::resident_mb(child)?;
-        }
-        memory.push(all);
+        // The launcher as well, which is the same program: what both have of it counts once.
+        let all = process::descendants(ebb.pid()?)?.into_iter().chain([ebb.pid()?]);
+        let mib = all.map(process::proportional_mib).sum::<Result<f64>>()?;
+        memory.push(mib * 1024.0 * 1024.0 / 1e6);
         ebb.stop().await?;
     }
     Ok(vec![

@@ -9,9 +9,11 @@
 )]
 
 mod api;
+mod brokers;
 mod burst;
 mod chart;
 mod cold;
+mod events;
 mod functions;
 mod growth;
 mod idle;
@@ -21,6 +23,7 @@ mod ours;
 mod packages;
 mod peers;
 mod process;
+mod queue;
 mod row;
 mod sandboxes;
 mod second;
@@ -37,8 +40,8 @@ use crate::row::Row;
 const USAGE: &str = "usage: cargo xtask bench [--quick] [--only SECTION,…] [--json FILE] [--svg FILE]";
 
 /// The sections, in the order in which they run.
-const SECTIONS: [&str; 9] =
-    ["warm", "cold", "second", "burst", "sandboxes", "memory", "idle", "trace", "growth"];
+const SECTIONS: [&str; 10] =
+    ["warm", "cold", "second", "burst", "sandboxes", "memory", "idle", "trace", "growth", "events"];
 
 /// How much to measure.
 #[derive(Debug, Clone, Copy)]
@@ -53,6 +56,10 @@ pub(crate) struct Effort {
     functions: usize,
     /// Functions that a trace has requests for.
     traced_functions: usize,
+    /// Messages in a long queue.
+    queued: usize,
+    /// Rules of a bus with many.
+    rules: usize,
 }
 
 struct Options {
@@ -63,8 +70,15 @@ struct Options {
 }
 
 fn options() -> Result<Options> {
-    let effort =
-        Effort { rounds: 5, seconds: 2.0, cold_starts: 100, functions: 10_000, traced_functions: 1_000 };
+    let effort = Effort {
+        rounds: 5,
+        seconds: 2.0,
+        cold_starts: 100,
+        functions: 10_000,
+        traced_functions: 1_000,
+        queued: 1_000_000,
+        rules: 10_000,
+    };
     let sections = SECTIONS.map(str::to_owned).to_vec();
     let mut options = Options { effort, sections, json: None, svg: None };
     let mut args = std::env::args().skip(1);
@@ -77,6 +91,8 @@ fn options() -> Result<Options> {
                     cold_starts: 12,
                     functions: 1_000,
                     traced_functions: 200,
+                    queued: 100_000,
+                    rules: 1_000,
                 };
             }
             "--only" => options.sections = sections_of(&args.next().context(USAGE)?)?,
@@ -132,6 +148,7 @@ async fn measure(options: &Options, launcher: &ebb_sandbox::Launcher) -> Result<
             "memory" => memory::measure().await,
             "idle" => idle::measure(effort).await,
             "trace" => trace::measure(effort).await,
+            "events" => events::measure(effort).await,
             _ => growth::measure(effort).await,
         };
         rows.extend(measured.with_context(|| format!("section {section}"))?);

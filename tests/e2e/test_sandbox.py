@@ -85,7 +85,7 @@ def test_tmp_does_not_count_as_memory_where_it_can_be_disk(server):
     name = server.create("""
         def handler(e, c):
             with open('/tmp/big', 'wb') as f:
-                for _ in range(160):
+                for _ in range(300):
                     f.write(bytes(1 << 20))
             return 'fits'
         """, MemorySize=128, EphemeralStorage={"Size": 512}, Timeout=60)

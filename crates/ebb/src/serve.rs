@@ -53,7 +53,7 @@ pub(crate) fn run(config: &Config) -> Result<()> {
         // Signals that come while it starts must not kill it half-way.
         let stop = stop_signal()?;
         let (platform, addresses) = Platform::start(config, launcher.clone()).await?;
-        let ready = match support(launcher).await {
+        let ready = match sandboxes(launcher).await {
             Ok(()) => announce(&config.data, addresses),
             failed => failed,
         };
@@ -227,16 +227,20 @@ impl Port {
     }
 }
 
-/// Says what sandboxes lack on this machine. Not before the store is open, since a second server for its folder has one
-/// thing to say; the launcher has looked at the machine meanwhile.
+/// Waits until the launcher has tried out a sandbox; not before the store is open, since a second server for its folder
+/// has one thing to say. What sandboxes lack on this machine is said as soon as the launcher knows.
 ///
 /// # Errors
 /// Where there are no sandboxes at all.
-async fn support(launcher: Launcher) -> Result<()> {
-    let support = tokio::task::spawn_blocking(move || launcher.support()).await?;
-    for warning in support.context("the sandbox launcher does not start")?.warnings {
-        tracing::warn!("{warning}");
-    }
+async fn sandboxes(launcher: Launcher) -> Result<()> {
+    let looking = launcher.clone();
+    tokio::task::spawn_blocking(move || launcher.ready())
+        .await?
+        .context("the sandbox launcher does not start")?;
+    tokio::task::spawn_blocking(move || match looking.support() {
+        Ok(support) => support.warnings.iter().for_each(|warning| tracing::warn!("{warning}")),
+        Err(error) => tracing::error!(%error, "the sandbox launcher does not start"),
+    });
     Ok(())
 }
 

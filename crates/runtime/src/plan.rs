@@ -183,7 +183,7 @@ pub(crate) fn server_plan(spec: &InstanceSpec, tools: &[Tool], network: Network)
         boot: false,
         told: Environment::new(),
         extensions: BTreeMap::new(),
-        cpu_millis: cpu_millis(settings.memory_mib),
+        cpu_millis: server_cpu_millis(settings.memory_mib),
     }
 }
 
@@ -204,7 +204,7 @@ pub(crate) fn served_plan(spec: &InstanceSpec, served: &Served, network: Network
         boot: false,
         told: Environment::new(),
         extensions: BTreeMap::new(),
-        cpu_millis: cpu_millis(spec.version.settings.memory_mib),
+        cpu_millis: server_cpu_millis(spec.version.settings.memory_mib),
     }
 }
 
@@ -223,7 +223,7 @@ pub(crate) fn component_plan(spec: &InstanceSpec, host: &Host, compiled: &Path, 
         boot: true,
         told: environment::of_component(spec),
         extensions: BTreeMap::new(),
-        cpu_millis: cpu_millis(settings.memory_mib),
+        cpu_millis: server_cpu_millis(settings.memory_mib),
     }
 }
 
@@ -231,6 +231,12 @@ pub(crate) fn component_plan(spec: &InstanceSpec, host: &Host, compiled: &Path, 
 /// Source: the Lambda developer guide, "Configure Lambda function memory".
 pub(crate) fn cpu_millis(memory_mib: u32) -> u32 {
     (memory_mib * 1000).div_ceil(MEMORY_MIB_PER_CORE)
+}
+
+/// The same of a server, which takes several events at a time: at least a core, as where such servers come from.
+/// Source: the Cloud Run documentation, "Configure CPU limits for services" (the default).
+fn server_cpu_millis(memory_mib: u32) -> u32 {
+    cpu_millis(memory_mib).max(1000)
 }
 
 /// What can be booted without a function.

@@ -12,6 +12,7 @@ mod answer;
 mod cloud_events;
 mod connections;
 mod request;
+mod running;
 mod tunnel;
 
 use std::sync::Arc;
@@ -32,6 +33,8 @@ use crate::log_pipe::LogPipe;
 use answer::Answer;
 pub(crate) use connections::{Connections, PORT};
 use request::Exchange;
+use running::Entered;
+pub(crate) use running::Running;
 
 /// How long it takes at most from a connection that broke off until the end of the process is known.
 const END_KNOWN_TIME: Duration = Duration::from_secs(2);
@@ -53,6 +56,7 @@ pub(crate) struct ServerInstance {
     pub(crate) pipes: Vec<Arc<LogPipe>>,
     pub(crate) settings: ServerSettings,
     pub(crate) connections: Connections,
+    pub(crate) running: Running,
     /// Where it is a boot too: the host of components. It ends when this is dropped.
     pub(crate) link: Option<Link>,
     /// Ended with the instance.
@@ -131,14 +135,15 @@ impl ServerInstance {
     /// Runs one event. Dropping the future closes its connection, by which the server sees that nobody waits any more.
     async fn run(&self, event: Event, sink: &mut ResponseSink) -> Ending {
         let exchange = request::of(&event, &self.settings);
+        let mut entered = self.running.enter();
         let reader_gone = sink.reader_gone();
         let answered = tokio::select! {
             // What was answered before the end counts.
             biased;
-            answered = self.answer(exchange, sink) => answered,
+            answered = self.answer(exchange, sink, &mut entered) => answered,
             () = reader_gone => {
                 // What the request began goes on without the client.
-                if let Err(error) = self.settled().await {
+                if let Err(error) = self.settled(&mut entered).await {
                     tracing::debug!(%error, "a server could not be asked whether work goes on");
                 }
                 return Ending::Disconnected;
@@ -162,6 +167,7 @@ impl ServerInstance {
         &self,
         exchange: Exchange,
         sink: &mut ResponseSink,
+        entered: &mut Entered<'_>,
     ) -> Result<Ending, connections::Broken> {
         match exchange {
             Exchange::Http(mut request) => {
@@ -177,13 +183,13 @@ impl ServerInstance {
                 let (response, connection) = self.connections.send(*request).await?;
                 if let Some(sent) = sent.filter(|_| response.status() == StatusCode::SWITCHING_PROTOCOLS) {
                     let ending = tunnel::run(response, sent, sink).await?;
-                    self.settled().await?;
+                    self.settled(entered).await?;
                     return Ok(ending);
                 }
                 let answer = if sink.wants_whole() { Answer::Whole } else { Answer::Streamed };
                 let ending = answer.pass(response, sink).await?;
                 self.connections.give_back(connection);
-                self.settled().await?;
+                self.settled(entered).await?;
                 Ok(ending)
             }
             Exchange::Events(requests) => {
@@ -201,9 +207,10 @@ impl ServerInstance {
         }
     }
 
-    /// Waits until the server says that nothing goes on in it, where it is one that does.
-    async fn settled(&self) -> Result<(), connections::Broken> {
-        if self.settings.settles {
+    /// Waits until the server says that nothing goes on in it, where it is one that does. Only the last of the events that
+    /// run does: nobody freezes the instance before.
+    async fn settled(&self, entered: &mut Entered<'_>) -> Result<(), connections::Broken> {
+        if entered.leave() && self.settings.settles {
             let (response, connection) = self.connections.send(request::settled()).await?;
             answer::drain(response).await?;
             self.connections.give_back(connection);

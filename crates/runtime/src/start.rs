@@ -23,7 +23,7 @@ use crate::instance::{ProcessInstance, extension_lines};
 use crate::link::{self, Link, Reader};
 use crate::log_pipe::{Log, LogPipe};
 use crate::plan::{BOOT_DESCRIPTOR, BOOT_VARIABLE, Plan, Program, invalid_entrypoint};
-use crate::server::{self, Connections, ServerInstance};
+use crate::server::{self, Connections, Running, ServerInstance};
 use crate::stock::Assigned;
 
 /// After the main process has ended: how long what it had sent may take to be received.
@@ -129,6 +129,7 @@ impl Starter<'_> {
             pipes,
             settings,
             connections,
+            running: Running::default(),
             link,
             _tasks: tasks,
             _state: state,

@@ -10,9 +10,10 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout};
+use serde::de::DeserializeOwned;
 
 use crate::error::{Fault, SandboxError};
 use crate::sandbox::Sandbox;
@@ -31,7 +32,14 @@ pub struct Launcher {
 #[derive(Debug)]
 struct Shared {
     socket: OwnedFd,
-    greeting: Mutex<Option<Result<Support, Fault>>>,
+    heard: Mutex<Heard>,
+}
+
+/// What the launcher has said so far by itself.
+#[derive(Debug, Default)]
+struct Heard {
+    ready: Option<Result<(), Fault>>,
+    support: Option<Support>,
 }
 
 /// What sandboxes have beyond what they always have, where the machine can; [`Launcher::support`] tells whether.
@@ -71,10 +79,10 @@ impl Launcher {
     /// What makes this program the launcher: its first argument.
     pub const ARGUMENT: &str = "sandbox-launcher";
 
-    /// As [`Launcher::begin`], and waits for the launcher: blocks for some 50 ms.
+    /// As [`Launcher::begin`], and waits until the launcher has looked at everything: blocks for some 50 ms.
     ///
     /// # Errors
-    /// As [`Launcher::begin`] and [`Launcher::support`].
+    /// As [`Launcher::begin`] and [`Launcher::ready`].
     pub fn start_with(options: &LauncherOptions) -> Result<Self, SandboxError> {
         let launcher = Self::begin(options)?;
         launcher.support()?;
@@ -82,8 +90,8 @@ impl Launcher {
     }
 
     /// Starts the launcher: this program again with the argument [`Launcher::ARGUMENT`], whose `main` must call
-    /// [`Launcher::run`] first of all. It looks at the machine and tries out one sandbox before it makes those that it
-    /// is asked for; [`Launcher::support`] waits for what it found.
+    /// [`Launcher::run`] first of all. It tries out one sandbox, which [`Launcher::ready`] waits for, and what sandboxes
+    /// may have beyond the least, which [`Launcher::support`] waits for, before it makes those that it is asked for.
     ///
     /// # Errors
     /// When the process cannot be started.
@@ -101,7 +109,7 @@ impl Launcher {
         // It ends by itself when the socket closes, and is reaped by whoever reaps this process.
         drop(child);
         packet::set_nonblocking(&near).map_err(|error| system("prepare the launcher's socket", error))?;
-        Ok(Self { shared: Arc::new(Shared { socket: near, greeting: Mutex::default() }) })
+        Ok(Self { shared: Arc::new(Shared { socket: near, heard: Mutex::default() }) })
     }
 
     /// The launcher's whole life; never returns. Only for a process that [`Launcher::begin`] started, before it has
@@ -110,29 +118,25 @@ impl Launcher {
         process::run()
     }
 
-    /// What this machine lets sandboxes have, and warnings about what it does not. Blocks until the launcher has looked.
+    /// Blocks until the launcher has tried out a sandbox.
     ///
     /// # Errors
     /// When the machine does not let this user make sandboxes at all; the text says what forbids it.
-    pub fn support(&self) -> Result<Support, SandboxError> {
-        // Held while waiting, so that one reads the greeting and the others what it said; a panic leaves it unread.
-        let mut greeting = self.shared.greeting.lock().unwrap_or_else(PoisonError::into_inner);
-        let told = match &*greeting {
-            Some(told) => told.clone(),
-            None => greeting.insert(self.hear()?).clone(),
-        };
-        Ok(told?)
+    pub fn ready(&self) -> Result<(), SandboxError> {
+        self.shared.ready(&mut self.shared.heard())
     }
 
-    /// Waits for the first and only thing that the launcher says by itself.
-    fn hear(&self) -> Result<Result<Support, Fault>, SandboxError> {
-        let socket = self.shared.socket.as_fd();
-        let mut polled = [PollFd::new(socket, PollFlags::POLLIN)];
-        let heard = nix::poll::poll(&mut polled, PollTimeout::NONE)
-            .map_err(io::Error::from)
-            .and_then(|_| packet::receive::<Result<Support, Fault>>(socket));
-        let heard = heard.map_err(|error| system("hear from the sandbox launcher", error))?;
-        heard.map(|(greeting, _)| greeting).ok_or(SandboxError::Gone)
+    /// What this machine lets sandboxes have, and warnings about what it does not. Blocks until the launcher has looked.
+    ///
+    /// # Errors
+    /// As [`Launcher::ready`].
+    pub fn support(&self) -> Result<Support, SandboxError> {
+        let mut heard = self.shared.heard();
+        self.shared.ready(&mut heard)?;
+        match &heard.support {
+            Some(support) => Ok(support.clone()),
+            None => Ok(heard.support.insert(self.shared.hear()?).clone()),
+        }
     }
 
     /// Makes a sandbox with nothing running in it. Many may be created at once. Dropping the future abandons the
@@ -169,6 +173,32 @@ impl Launcher {
         };
         // Whatever ended the wait, the next send tells how things stand.
         tokio::task::spawn_blocking(wait).await.map(|_| ()).map_err(|_| SandboxError::Gone)
+    }
+}
+
+impl Shared {
+    /// Held while waiting, so that one reads what the launcher says and the others what it said; a panic leaves it unread.
+    fn heard(&self) -> MutexGuard<'_, Heard> {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn ready(&self, heard: &mut Heard) -> Result<(), SandboxError> {
+        let told = match &heard.ready {
+            Some(told) => told.clone(),
+            None => heard.ready.insert(self.hear()?).clone(),
+        };
+        Ok(told?)
+    }
+
+    /// Waits for the next thing that the launcher says by itself.
+    fn hear<T: DeserializeOwned>(&self) -> Result<T, SandboxError> {
+        let socket = self.socket.as_fd();
+        let mut polled = [PollFd::new(socket, PollFlags::POLLIN)];
+        let heard = nix::poll::poll(&mut polled, PollTimeout::NONE)
+            .map_err(io::Error::from)
+            .and_then(|_| packet::receive::<T>(socket));
+        let heard = heard.map_err(|error| system("hear from the sandbox launcher", error))?;
+        heard.map(|(told, _)| told).ok_or(SandboxError::Gone)
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! | from | to | socket | message |
 //! | --- | --- | --- | --- |
-//! | launcher | server | launcher socket | [`Support`](crate::Support) or a [`Fault`], once |
+//! | launcher | server | launcher socket | whether there are sandboxes (a [`Fault`] where not), then [`Support`](crate::Support) |
 //! | server | launcher | launcher socket | [`SandboxSpec`](crate::SandboxSpec) with the far ends of `control` and `lease` |
 //! | server | launcher | lease | [`LeaseRequest`]; closing it kills the sandbox, and the launcher closes its end when all is gone |
 //! | launcher | supervisor | lifeline | [`Instruction`]; closing it ends the supervisor |

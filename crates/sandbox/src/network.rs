@@ -27,6 +27,8 @@ const READY: usize = 16;
 pub(crate) struct Networks {
     /// The launcher's own.
     home: OwnedFd,
+    /// Until it was tried out.
+    surroundings: Option<Surroundings>,
     outbound: Option<Outbound>,
     loopback_only: Ready,
     connected: Ready,
@@ -78,16 +80,29 @@ impl Surroundings {
 }
 
 impl Networks {
-    /// Also says why there is no way to the world, or what may be in it.
-    pub(crate) fn new(surroundings: Surroundings) -> Result<(Self, Vec<String>), Fault> {
-        let home = current()?;
-        let (outbound, warnings) = match surroundings.wanted.then(|| surroundings.connect(&home)) {
-            None => (None, Vec::new()),
-            Some(Ok((outbound, warnings))) => (Some(outbound), warnings),
-            Some(Err(fault)) => (None, vec![unreachable(fault)]),
-        };
+    /// Loopback only, until [`Networks::open_outbound`].
+    pub(crate) fn new(surroundings: Surroundings) -> Result<Self, Fault> {
         let (loopback_only, connected) = Default::default();
-        Ok((Self { home, outbound, loopback_only, connected }, warnings))
+        Ok(Self {
+            home: current()?,
+            surroundings: Some(surroundings),
+            outbound: None,
+            loopback_only,
+            connected,
+        })
+    }
+
+    /// Opens the way to the world where it is wanted. Says why there is none, or what may be in it.
+    pub(crate) fn open_outbound(&mut self) -> Vec<String> {
+        let wanted = self.surroundings.take().filter(|surroundings| surroundings.wanted);
+        match wanted.map(|surroundings| surroundings.connect(&self.home)) {
+            None => Vec::new(),
+            Some(Ok((outbound, warnings))) => {
+                self.outbound = Some(outbound);
+                warnings
+            }
+            Some(Err(fault)) => vec![unreachable(fault)],
+        }
     }
 
     /// Whether [`Network::Outbound`] is more than loopback.

@@ -132,10 +132,14 @@ async fn open_sqlite(folder: &DataFolder) -> Result<(Pool, Pool), StoreError> {
         .connect_with(write)
         .await
         .map_err(failed)?;
-    migrations::sqlite()
-        .run(&writers)
-        .await
-        .map_err(|error| StoreError::database("bring the database up to date", error))?;
+    let migrated = async {
+        // What a crash undoes is done again; what is acknowledged later takes what was before it to the disk.
+        sqlx::query("PRAGMA synchronous = NORMAL").execute(&writers).await?;
+        migrations::sqlite().run(&writers).await?;
+        sqlx::query("PRAGMA synchronous = FULL").execute(&writers).await
+    };
+    let migrated: Result<_, sqlx::Error> = migrated.await;
+    migrated.map_err(|error| StoreError::database("bring the database up to date", error))?;
     let readers = SqlitePoolOptions::new()
         .max_connections(SQLITE_READERS)
         .test_before_acquire(false)

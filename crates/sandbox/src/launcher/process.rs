@@ -136,27 +136,35 @@ impl Source {
 }
 
 impl LauncherProcess {
-    /// Looks at the machine, tries one sandbox, and tells the server what there is. An error was told, too.
+    /// Tries one sandbox, looks at what else the machine has for them, and tells the server both, one after the other:
+    /// nobody waits for the second before there is a sandbox to make. An error was told, too.
     fn prepare(server: &OwnedFd) -> Result<Self, ()> {
-        let (greeting, launcher) = match Self::set_up(server) {
-            Ok((launcher, support)) => (Ok(support), Ok(launcher)),
-            Err(fault) => (Err(fault), Err(())),
-        };
-        packet::send(server.as_fd(), &greeting, &[]).map_err(|_| ())?;
-        launcher
+        let tell = |told: &Result<(), Fault>| packet::send(server.as_fd(), told, &[]).map_err(|_| ());
+        let options = LauncherOptions::from_arguments(std::env::args_os().skip(2));
+        match Self::set_up(server, options.outbound) {
+            Ok((mut launcher, reasons)) => {
+                tell(&Ok(()))?;
+                let support = launcher.look_further(options.disk, &reasons);
+                packet::send(server.as_fd(), &support, &[]).map_err(|_| ())?;
+                Ok(launcher)
+            }
+            Err(fault) => {
+                tell(&Err(fault))?;
+                Err(())
+            }
+        }
     }
 
-    fn set_up(server: &OwnedFd) -> Result<(Self, Support), Fault> {
+    /// Also gives the reasons for what limits do without.
+    fn set_up(server: &OwnedFd, outbound: bool) -> Result<(Self, Vec<String>), Fault> {
         let server = server.try_clone().attempt(|| "copy the server's socket".into())?;
         // Away from the terminal: its interrupt is for the server, which ends this process in its own time.
         let _ = nix::unistd::setsid();
         raise_descriptor_limit();
         let surroundings = Surroundings::of_this_process().attempt(|| "read /proc/self/cgroup".into())?;
         let (hierarchy, reasons) = surroundings.find();
-        let options = LauncherOptions::from_arguments(std::env::args_os().skip(2));
-        let outside = network::Surroundings::look(options.outbound);
+        let outside = network::Surroundings::look(outbound);
         let identities = Identities::establish()?;
-        let (networks, network_warnings) = Networks::new(outside)?;
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).attempt(|| "make an epoll".into())?;
         let inherited =
             hierarchy.folders().iter().flat_map(|base| cgroup::place::left_beside(base)).collect();
@@ -164,7 +172,7 @@ impl LauncherProcess {
             server,
             epoll,
             hierarchy,
-            networks,
+            networks: Networks::new(outside)?,
             disks: Disks::default(),
             disk_folder: None,
             identities,
@@ -179,10 +187,16 @@ impl LauncherProcess {
         };
         launcher.watch(launcher.server.as_fd(), Source::Server)?;
         let reasons = launcher.try_out(reasons)?;
-        let disk_warning = launcher.choose_disk(options.disk);
-        let mut support = launcher.support(&reasons);
+        Ok((launcher, reasons))
+    }
+
+    /// What sandboxes may have beyond the least.
+    fn look_further(&mut self, disk: Option<PathBuf>, reasons: &[String]) -> Support {
+        let network_warnings = self.networks.open_outbound();
+        let disk_warning = self.choose_disk(disk);
+        let mut support = self.support(reasons);
         support.warnings.extend(network_warnings.into_iter().chain(disk_warning));
-        Ok((launcher, support))
+        support
     }
 
     /// Until the server is gone and everything is cleaned up.

@@ -93,10 +93,11 @@ impl<K: Clone + Ord + std::hash::Hash> PatternIndex<K> {
             *self.uses.entry(access.clone()).or_default() += 1;
         }
         let commonness = |way: &Vec<Access>| -> usize {
-            way.iter().map(|access| self.uses.get(access).copied().unwrap_or(0) + access.breadth()).sum()
+            way.iter().map(|access| self.uses.get(access).copied().unwrap_or(0)).sum()
         };
         let depth = |way: &Vec<Access>| way.iter().map(|access| access.path.len()).min().unwrap_or(0);
-        let under = ways.into_iter().min_by_key(|way| (commonness(way), usize::MAX - depth(way)));
+        let under =
+            ways.into_iter().min_by_key(|way| (commonness(way), breadth(way), usize::MAX - depth(way)));
         match &under {
             Some(way) => way.iter().for_each(|access| self.root.add(access, &key)),
             None => drop(self.unfiled.insert(key.clone())),
@@ -124,10 +125,15 @@ impl<K: Clone + Ord + std::hash::Hash> PatternIndex<K> {
     /// The keys of all patterns that want the event, in order.
     #[must_use]
     pub fn matching(&self, event: &Value) -> Vec<K> {
+        let wanted = |key: &&K| self.patterns.get(*key).is_some_and(|filed| filed.pattern.matches(event));
+        self.candidates(event).into_iter().filter(wanted).cloned().collect()
+    }
+
+    /// Those that are checked in full.
+    pub(super) fn candidates(&self, event: &Value) -> BTreeSet<&K> {
         let mut found: BTreeSet<&K> = self.unfiled.iter().collect();
         self.root.find(event, &mut found);
-        let wanted = |key: &&K| self.patterns.get(*key).is_some_and(|filed| filed.pattern.matches(event));
-        found.into_iter().filter(wanted).cloned().collect()
+        found
     }
 
     /// How many patterns there are.
@@ -144,7 +150,7 @@ impl<K: Clone + Ord + std::hash::Hash> PatternIndex<K> {
 }
 
 impl Access {
-    /// Tests that single out less are taken only where no other is there.
+    /// How little it singles out, for where nothing else tells.
     fn breadth(&self) -> usize {
         match &self.key {
             Key::Prefix(text) | Key::Suffix(text) => 1 << 20 >> text.len().min(16),
@@ -262,13 +268,14 @@ fn ways(node: &Node) -> Vec<Vec<Access>> {
     }
     for nodes in &node.alternatives {
         // One way for each alternative, all together; the one with the deepest path, as rarity is not known yet.
-        let best = |node: &Node| {
-            let of = |way: &Vec<Access>| way.iter().map(Access::breadth).sum::<usize>();
-            ways(node).into_iter().min_by_key(of)
-        };
+        let best = |node: &Node| ways(node).into_iter().min_by_key(|way| breadth(way));
         all.extend(nodes.iter().map(best).collect::<Option<Vec<_>>>().map(|ways| ways.concat()));
     }
     all
+}
+
+fn breadth(way: &[Access]) -> usize {
+    way.iter().map(Access::breadth).sum()
 }
 
 /// All tests of a leaf, where each has a key; nothing where absence passes.

@@ -222,6 +222,27 @@ fn an_index_forgets_what_is_removed() {
     assert!(index.is_empty() && index.matching(&json!({"a": "x"})).is_empty());
 }
 
+#[test]
+fn few_are_checked_of_many_that_differ_in_one_field() {
+    let check = |test: &dyn Fn(usize) -> Value| {
+        let mut index = PatternIndex::default();
+        for key in 0..200 {
+            let wanted =
+                json!({"source": ["shop"], "detail-type": ["sold"], "detail": {"order": [test(key)]}});
+            index.insert(key, pattern(&wanted));
+        }
+        let event = json!({"source": "shop", "detail-type": "sold", "detail": {"order": "7-and-7"}});
+        let checked = index.candidates(&event).len();
+        assert!(checked <= 4, "{checked} of those like {}", test(7));
+        assert!(index.matching(&event).len() <= 1, "{}", test(7));
+    };
+    check(&|number| json!(format!("{number}-and-{number}")));
+    check(&|number| json!({"prefix": format!("{number}-")}));
+    check(&|number| json!({"suffix": format!("-{number}")}));
+    check(&|number| json!({"equals-ignore-case": format!("{number}-AND-{number}")}));
+    check(&|number| json!({"wildcard": format!("{number}-*-{number}")}));
+}
+
 /// Events and patterns over few names and values, so that they meet often.
 fn event() -> impl Strategy<Value = Value> {
     let scalar = prop_oneof![
