@@ -62,6 +62,7 @@ class Boot {
     if (!['1', 'true'].includes(process.env.AWS_LAMBDA_NODEJS_NO_GLOBAL_AWSLAMBDA)) {
       globalThis.awslambda = { streamifyResponse, HttpResponseStream };
     }
+    if (process.env.EBB_INSPECT_PORT) require('node:inspector').open(Number(process.env.EBB_INSPECT_PORT), '127.0.0.1');
     this.initialising = true;
     // Nothing but the function's own work keeps the process alive: an import that can never end ends it.
     this.wire.holdOpen(false);
@@ -85,6 +86,8 @@ class Boot {
   }
 
   invoke(id, metadata, event) {
+    // Longer events are none of custom resources.
+    if (event.length < 65_536 && event.includes('"ResponseURL"')) require('./response_url.cjs').expectAnswer(event);
     const invocation = new Invocation(this, id, metadata);
     this.running.set(id, invocation);
     // Not inside the socket's callback: what the handler throws must look like any exception of its own.

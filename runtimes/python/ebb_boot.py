@@ -35,10 +35,22 @@ def main():
     _set_builtins()
     at_once = int(os.environ.get("AWS_LAMBDA_MAX_CONCURRENCY") or 1)
     log = ebb_logging.install(wire, at_once > 1)
+    if port := os.environ.get("EBB_INSPECT_PORT"):
+        _listen_for_debuggers(int(port))
     handler = _initialise(wire, log, start["handler"])
     handle = _in_threads(wire, log, handler, at_once) if at_once > 1 else _one_by_one(wire, log, handler)
     wire.send(Kind.READY, 0)
     _serve(wire, handle)
+
+
+def _listen_for_debuggers(port):
+    try:
+        import debugpy
+    except ImportError:
+        print("no debugger can attach: debugpy is not among the function's packages; add it to its requirements.txt")
+        return
+    # In this process: an adapter of its own would outlive it.
+    debugpy.listen(("127.0.0.1", port), in_process_debug_adapter=True)
 
 
 def _serve(wire, handle):

@@ -13,7 +13,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use ebb_model::{Digest, FunctionName};
+use ebb_model::{Digest, FunctionName, RateLimit};
 use serde::{Deserialize, Serialize};
 
 use crate::plan::Plan;
@@ -143,6 +143,8 @@ pub struct ToFunction {
     pub stream: bool,
     /// Whether the request is answered at once and run later.
     pub background: bool,
+    /// How many requests it takes.
+    pub rate_limit: Option<RateLimit>,
     /// The path and query that it gets in place of the request's own.
     pub rewritten: Option<(String, String)>,
 }
@@ -254,6 +256,7 @@ impl AppEdge {
                 matched: String::new(),
                 stream: function.stream,
                 background: function.background,
+                rate_limit: function.rate_limit,
                 rewritten: None,
             };
             let patterns = function.front.iter().filter_map(|pattern| Compiled::new(pattern).ok());

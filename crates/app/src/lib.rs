@@ -15,6 +15,7 @@
 
 mod apps;
 mod edge;
+mod parameters;
 mod plan;
 mod project;
 mod routes;
@@ -25,6 +26,7 @@ pub use apps::{App, AppError, Apps, AppsConfig, Deployment, ShownKey, Step, Step
 pub use edge::{
     Action, Condition, Destination, EdgeRequest, InvalidPattern, Part, Pattern, Rule, ToFile, ToFunction,
 };
+pub use parameters::ParameterStore;
 pub use plan::{
     Ignored, InvalidPlan, InvalidTrigger, KeyValue, Plan, PlannedFunction, PlannedKey, PlannedSchedule,
     PlannedTrigger, TriggerSource,

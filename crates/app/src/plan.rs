@@ -5,7 +5,7 @@ mod trigger;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ebb_model::{Digest, FunctionName, InvalidName, ServerSettings};
+use ebb_model::{Digest, FunctionName, InvalidName, RateLimit, ServerSettings};
 use ebb_sources::schedule::{Expression, Grammar};
 use serde::{Deserialize, Serialize};
 
@@ -95,6 +95,9 @@ pub struct PlannedFunction {
     /// Paths that are not its own, though its routes take them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub except: Vec<Pattern>,
+    /// How many requests it takes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate_limit: Option<RateLimit>,
     /// The paths that it stands in front of: it gets their requests before rules, files and other functions do.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub front: Vec<Pattern>,
@@ -102,19 +105,15 @@ pub struct PlannedFunction {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server: Option<ServerSettings>,
     /// How many events an instance takes at a time, where it is no server.
-    #[serde(default = "one_event", skip_serializing_if = "is_one_event")]
+    #[serde(default = "ebb_model::one_event", skip_serializing_if = "is_one_event")]
     pub instance_concurrency: u32,
     /// Its package.
     pub package: Digest,
 }
 
-fn one_event() -> u32 {
-    1
-}
-
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it by reference")]
 fn is_one_event(events: &u32) -> bool {
-    *events == 1
+    *events == ebb_model::one_event()
 }
 
 /// Something that was left out of a package.
@@ -292,6 +291,7 @@ mod tests {
             background: false,
             before_files: false,
             except: Vec::new(),
+            rate_limit: None,
             front: Vec::new(),
             server: None,
             instance_concurrency: 1,

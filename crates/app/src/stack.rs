@@ -4,26 +4,32 @@
 //! the change that runs. Where a step fails the steps before it are undone; where the server dies in between, the next
 //! start undoes them. What a stack no longer has is deleted last.
 //!
-//! Start reading at `run.rs`. What single types of resources are is in `provide/`.
+//! Start reading at `run.rs`, then `step.rs` and `undo.rs`. What single types of resources are is in `provide/`.
 
+mod callbacks;
 mod change_sets;
+mod fetch;
 mod manage;
 mod names;
 mod prepare;
 mod provide;
 mod record;
 mod run;
+mod step;
 mod summary;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+mod undo;
 mod world;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use callbacks::Callbacks;
+use ebb_invoker::Invoker;
 use ebb_invoker::catalog::Catalog;
 use ebb_model::{Clock, Digest};
 use ebb_sources::bucket::Buckets;
@@ -39,6 +45,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 use tokio_util::task::TaskTracker;
 
+use crate::parameters::ParameterStore;
 use crate::template::Fault;
 pub use manage::{Given, Parameters};
 pub(crate) use provide::not_a_runtime;
@@ -52,6 +59,8 @@ pub use summary::{DeclaredParameter, TemplateSummary};
 pub struct StackServices {
     /// Functions, layers.
     pub catalog: Catalog,
+    /// Runs the functions of custom resources.
+    pub invoker: Invoker,
     /// Queues.
     pub queues: Queues,
     /// Event buses and rules.
@@ -68,6 +77,8 @@ pub struct StackServices {
     pub http_apis: HttpApis,
     /// Roles and policies.
     pub iam: Iam,
+    /// Parameters.
+    pub parameters: ParameterStore,
 }
 
 /// What stacks are opened with.
@@ -84,6 +95,8 @@ pub struct StacksConfig {
     pub port: u16,
     /// Where the AWS protocols are served: queue URLs begin so.
     pub api: String,
+    /// Where functions reach them.
+    pub control: String,
 }
 
 /// The handle to all stacks; cheap to clone.
@@ -99,6 +112,9 @@ struct Inner {
     domain: String,
     port: u16,
     api: String,
+    control: String,
+    /// What custom resources have not answered yet.
+    callbacks: Callbacks,
     /// One change at a time: stacks share names, exports and functions.
     changing: Mutex<()>,
     /// One change is begun at a time, so that nobody begins a second of one stack.
@@ -216,6 +232,8 @@ impl Stacks {
                 domain: config.domain,
                 port: config.port,
                 api: config.api,
+                control: config.control,
+                callbacks: Callbacks::default(),
                 changing: Mutex::new(()),
                 beginning: Mutex::new(()),
                 running: TaskTracker::new(),

@@ -6,6 +6,7 @@
 //! Source of all behaviour: CloudFormation user guide, "Template reference" (2026-11).
 
 mod document;
+mod dynamic;
 mod evaluate;
 mod for_each;
 mod graph;
@@ -17,6 +18,7 @@ mod sam;
 mod tests;
 
 pub(crate) use document::{Resource, Template, transforms};
+pub(crate) use dynamic::resolve as resolve_dynamic;
 pub(crate) use evaluate::{Evaluator, Pseudo, World};
 pub(crate) use graph::{in_order, placeholders, references};
 pub use node::Fault;

@@ -13,4 +13,5 @@ pub mod s3;
 pub mod scheduler;
 pub mod sns;
 pub mod sqs;
+pub mod ssm;
 pub mod sts;

@@ -9,13 +9,16 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
+use ebb_app::Stacks;
 use ebb_aws::AwsService;
 use ebb_aws::api::s3::S3Api;
 use ebb_aws::api::sns::TopicLinks;
 use ebb_aws::wire::{Body, full_body};
 use ebb_console::Console;
 use ebb_gateway::Gateway;
-use http::{Request, Response, StatusCode};
+use ebb_sources::topic::Topics;
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -34,6 +37,8 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// The largest upload to ebb's own API: a packed app.
 const UPLOAD_BYTES: usize = 300 * 1024 * 1024;
+/// More than any response of a custom resource may have.
+const RESPONSE_BYTES: usize = 64 * 1024;
 
 /// The gateway, which is made after the api port.
 type LateGateway = Arc<OnceLock<Gateway>>;
@@ -47,12 +52,37 @@ pub(crate) struct ApiPort {
     /// What the links in messages of topics lead to: nobody signs those requests.
     links: TopicLinks,
     console: Console,
+    /// Take the answers of custom resources, which nobody signs.
+    stacks: Stacks,
     gateway: LateGateway,
 }
 
 impl ApiPort {
-    pub(crate) fn new(aws: AwsService, s3: S3Api, links: TopicLinks, console: Console) -> Self {
-        Self { aws, s3, links, console, gateway: LateGateway::default() }
+    pub(crate) fn new(
+        aws: AwsService,
+        s3: S3Api,
+        (topics, stacks): (&Topics, &Stacks),
+        console: Console,
+    ) -> Self {
+        let links = TopicLinks::new(topics.clone());
+        Self { aws, s3, links, console, stacks: stacks.clone(), gateway: LateGateway::default() }
+    }
+
+    /// Takes the answer of a custom resource.
+    async fn custom_resource(&self, request: Request<Incoming>) -> Response<Body> {
+        let path = request.uri().path().to_owned();
+        if request.method() != Method::PUT {
+            return refused(StatusCode::METHOD_NOT_ALLOWED, "responses of custom resources are put");
+        }
+        let body = Limited::new(request.into_body(), RESPONSE_BYTES).collect().await;
+        let answered = match body {
+            Ok(body) => self.stacks.answered(&path, &body.to_bytes()),
+            Err(_) => Err("the response did not arrive"),
+        };
+        match answered {
+            Ok(()) => Response::new(full_body(Bytes::new())),
+            Err(why) => refused(StatusCode::BAD_REQUEST, why),
+        }
     }
 
     /// Lets functions that stand in front of their app ask it for the rest.
@@ -127,6 +157,9 @@ impl ApiPort {
             let for_s3 = self.s3.wants(&parts);
             let request = Request::from_parts(parts, body);
             return if for_s3 { self.s3.handle(request).await } else { self.aws.handle(request).await };
+        }
+        if Stacks::is_answer(request.uri().path()) {
+            return self.custom_resource(request).await;
         }
         if ebb_console::is_open(request.uri().path()) {
             let (parts, _) = request.into_parts();

@@ -9,7 +9,6 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use ebb_app::Stacks;
 use ebb_aws::api::s3::S3Api;
-use ebb_aws::api::sns::TopicLinks;
 use ebb_aws::wire::credentials::KeyRing;
 use ebb_gateway::{Gateway, GatewayApis, GatewayConfig};
 use ebb_invoker::catalog::{Catalog, CatalogConfig};
@@ -153,8 +152,7 @@ impl Platform {
         let aws = wiring::aws(config, &keys, &clock, &store, &invoker, (&sources, &stacks), edge_port);
         let console = wiring::console(config, &store, &invoker, &apps, &engine, edge_port);
         let s3 = S3Api::new(sources.buckets.clone(), keys.clone(), clock.clone(), config.domain.clone());
-        let api_port =
-            ApiPort::new(aws.clone(), s3.clone(), TopicLinks::new(sources.topics.clone()), console);
+        let api_port = ApiPort::new(aws.clone(), s3.clone(), (&sources.topics, &stacks), console);
         control.set(api_port.clone());
         let gateway = Gateway::new(
             GatewayConfig::new(&config.domain, config.region.clone(), config.account.clone())

@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use anyhow::Result;
+use ebb_app::ParameterStore;
 use ebb_invoker::{CarriedResult, Invoker, ResultCarrier};
 use ebb_model::Clock;
 use ebb_sources::bucket::{BucketParts, Buckets};
@@ -34,6 +35,7 @@ pub(crate) struct Sources {
     pub(crate) topics: Topics,
     pub(crate) http_apis: HttpApis,
     pub(crate) iam: Iam,
+    pub(crate) parameters: ParameterStore,
     deliveries: Deliveries,
     follower: Mutex<Follower>,
 }
@@ -98,6 +100,7 @@ impl Sources {
             url: url(api),
         })
         .await?;
+        let parameters = ParameterStore::open(store.clone(), clock.clone()).await?;
         invoker.catalog().set_code_objects(Box::new(buckets.clone()));
         let mappings = Mappings::open(MappingParts {
             store: store.clone(),
@@ -124,9 +127,22 @@ impl Sources {
             Arc::new(topics.clone()),
             Arc::new(http_apis.clone()),
             Arc::new(iam.clone()),
+            Arc::new(parameters.clone()),
         ];
         let follower = Mutex::new(Follower::start(store, followed_from, services));
-        Ok(Self { follower, buses, queues, buckets, mappings, scheduler, topics, http_apis, iam, deliveries })
+        Ok(Self {
+            follower,
+            buses,
+            queues,
+            buckets,
+            mappings,
+            scheduler,
+            topics,
+            http_apis,
+            iam,
+            parameters,
+            deliveries,
+        })
     }
 
     /// Ends what runs by itself; what is accepted stays in the store.

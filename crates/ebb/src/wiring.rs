@@ -14,7 +14,7 @@ use ebb_aws::api::cloudformation::CloudFormation;
 use ebb_aws::api::lambda::{self, EdgeAddress, Lambda};
 use ebb_aws::api::s3::S3Api;
 use ebb_aws::api::{
-    apigatewayv2, cloudformation, ecr, events, execute_api, iam, logs, scheduler, sns, sqs, sts,
+    apigatewayv2, cloudformation, ecr, events, execute_api, iam, logs, scheduler, sns, sqs, ssm, sts,
 };
 use ebb_aws::wire::credentials::KeyRing;
 use ebb_aws::wire::sigv4::Authorization;
@@ -28,7 +28,7 @@ use ebb_invoker::logs::FilterPattern;
 use ebb_invoker::{Boxed, Invoker};
 use ebb_model::{Clock, Digest, FunctionReference, InvokeMode, SystemClock};
 use ebb_runtime::sdk::{self, SdkError};
-use ebb_runtime::{ControlApi, Engine, StockUse};
+use ebb_runtime::{CONTROL_API_PORT, ControlApi, Engine, StockUse};
 use ebb_store::Store;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
@@ -40,7 +40,7 @@ use tokio_util::task::TaskTracker;
 use crate::api_port::ApiPort;
 use crate::config::Config;
 use crate::sources::Sources;
-use crate::stack_calls::StackCalls;
+use crate::stack_calls::{ParameterCalls, StackCalls};
 
 /// The control API of instances. The engine needs it before the services that it leads to exist, which need the
 /// engine: it is set once, when they do.
@@ -104,10 +104,8 @@ pub(crate) fn aws(
             ecr::api(),
             execute_api::api(sources.http_apis.clone()),
             apigatewayv2::api(apis),
-            cloudformation::api(CloudFormation {
-                stacks: Arc::new(StackCalls(stacks.clone())),
-                buckets: sources.buckets.clone(),
-            }),
+            cloudformation::api(CloudFormation { stacks: Arc::new(StackCalls(stacks.clone())) }),
+            ssm::api(Arc::new(ParameterCalls(sources.parameters.clone()))),
         ],
     )
 }
@@ -159,6 +157,7 @@ pub(crate) async fn stacks(
     Stacks::open(StacksConfig {
         services: StackServices {
             catalog: invoker.catalog().clone(),
+            invoker: invoker.clone(),
             queues: sources.queues.clone(),
             buses: sources.buses.clone(),
             scheduler: sources.scheduler.clone(),
@@ -167,12 +166,14 @@ pub(crate) async fn stacks(
             http_apis: sources.http_apis.clone(),
             topics: sources.topics.clone(),
             iam: sources.iam.clone(),
+            parameters: sources.parameters.clone(),
         },
         store: store.clone(),
         clock: clock.clone(),
         domain: config.domain.clone(),
         port: edge.port(),
         api: format!("http://{api}"),
+        control: format!("http://127.0.0.1:{CONTROL_API_PORT}"),
     })
     .await
 }
@@ -304,6 +305,7 @@ fn route_match(to: Destination) -> RouteMatch {
             matched_prefix: to.matched,
             mode: if to.stream { InvokeMode::ResponseStream } else { InvokeMode::Buffered },
             background: to.background,
+            rate_limit: to.rate_limit,
             rewritten: to.rewritten,
         }),
         Destination::File(file) => RouteMatch::File(AppFile {

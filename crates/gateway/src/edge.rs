@@ -6,8 +6,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use ebb_invoker::{Delivery, Tunnel};
 use ebb_model::{
-    FunctionReference, Invocation, InvokeMode, RequestId, Response as FunctionResponse, TraceHeader, Trigger,
-    UrlAuth, UrlCors,
+    FunctionReference, Invocation, InvokeMode, RateLimit, RequestId, Response as FunctionResponse,
+    TraceHeader, Trigger, UrlAuth, UrlCors,
 };
 use ebb_sources::https::HttpsClient;
 use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, UPGRADE};
@@ -22,6 +22,7 @@ use crate::config::GatewayConfig;
 use crate::cors;
 use crate::files;
 use crate::host::{self, Host};
+use crate::http_api::throttle::{Limit, Throttles};
 use crate::http_api::{self, ApiEdge, Found, websocket};
 use crate::payload::{self, EventSource, RouteFields};
 use crate::ports::{
@@ -60,6 +61,8 @@ pub(crate) struct Edge {
     pub(crate) upstream: HttpsClient,
     /// Websites of buckets, where there are buckets.
     pub(crate) websites: Option<Arc<dyn Websites>>,
+    /// What clients may still ask of functions that take so many requests.
+    pub(crate) limits: Throttles,
 }
 
 /// Where a request goes.
@@ -76,6 +79,8 @@ struct Target {
     rewritten: Option<(String, String)>,
     /// Whether the request is answered at once, and its event runs later.
     background: bool,
+    /// How many requests it takes.
+    rate_limit: Option<RateLimit>,
     /// Headers that the answer gets where the function does not set them.
     headers: HeaderMap,
 }
@@ -200,6 +205,7 @@ impl Edge {
                     domain: name,
                     rewritten: None,
                     background: false,
+                    rate_limit: None,
                     headers: HeaderMap::new(),
                 })))
             }
@@ -235,6 +241,7 @@ impl Edge {
                 domain,
                 rewritten: target.rewritten,
                 background: target.background,
+                rate_limit: target.rate_limit,
                 headers,
             }))),
             RouteMatch::File(file) => Ok(Way::File(file, headers)),
@@ -262,6 +269,19 @@ impl Edge {
         response
     }
 
+    /// Whether a function still takes requests, from this client where each has a share of its own.
+    fn check_rate(&self, target: &Target, connection: &Connection) -> Result<(), Refusal> {
+        let Some(RateLimit { requests, seconds, by_client }) = target.rate_limit else { return Ok(()) };
+        let client = if by_client { connection.peer.ip().to_canonical().to_string() } else { String::new() };
+        let burst = f64::from(requests);
+        let limit = Limit { rate: burst / f64::from(seconds.max(1)), burst };
+        match self.limits.take(&format!("{} {client}", target.function.name), limit, self.config.clock.now())
+        {
+            true => Ok(()),
+            false => Err(Refusal::RateLimited),
+        }
+    }
+
     async fn run<B>(
         &self,
         (id, connection): (RequestId, Connection),
@@ -272,6 +292,7 @@ impl Edge {
     where
         B: Body<Data = Bytes> + Unpin,
     {
+        self.check_rate(target, &connection)?;
         let body = request_body::read(body, &parts.headers, &self.config.limits).await?;
         let caller = self.authorize(id, parts, &body, target.auth)?;
         let trace = trace_of(&parts.headers);

@@ -22,7 +22,7 @@ mod rest;
 mod schema;
 mod services;
 mod template;
-mod throttle;
+pub(crate) mod throttle;
 mod upstream;
 mod usage;
 mod validate;

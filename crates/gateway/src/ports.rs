@@ -6,7 +6,7 @@ use bytes::Bytes;
 use ebb_invoker::{Boxed, Delivery, InvokeError, Invoker};
 use ebb_model::{
     AccountId, Function, FunctionReference, FunctionUrl, Invocation, InvokeMode, Outcome, Qualifier,
-    RequestId, ServiceCaller, Version,
+    RateLimit, RequestId, ServiceCaller, Version,
 };
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri};
@@ -142,6 +142,8 @@ pub struct RouteTarget {
     pub mode: InvokeMode,
     /// Whether the request is answered with 202 at once, and its event runs later.
     pub background: bool,
+    /// How many requests it takes.
+    pub rate_limit: Option<RateLimit>,
     /// The path and query that the function gets in place of the request's own.
     pub rewritten: Option<(String, String)>,
 }

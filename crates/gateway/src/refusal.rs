@@ -47,6 +47,9 @@ pub(crate) enum Refusal {
     /// A concurrency limit was reached.
     #[error("throttled")]
     Throttled(ThrottleReason),
+    /// More requests than an app's function takes.
+    #[error("Too Many Requests")]
+    RateLimited,
     /// The function failed, timed out, or answered something that is no response.
     #[error("the function failed")]
     FunctionFailed,
@@ -91,7 +94,7 @@ impl Refusal {
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyTimedOut => StatusCode::REQUEST_TIMEOUT,
             Self::BodyBroken => StatusCode::BAD_REQUEST,
-            Self::Throttled(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::Throttled(_) | Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
             Self::FunctionFailed | Self::Unreachable => StatusCode::BAD_GATEWAY,
             Self::ShuttingDown => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,

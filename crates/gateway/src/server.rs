@@ -23,6 +23,7 @@ use crate::config::GatewayConfig;
 use crate::connection::{self, Tasks};
 use crate::edge::{Connection, Edge, Inside};
 use crate::http_api::ApiEdge;
+use crate::http_api::throttle::Throttles;
 use crate::ports::{AppRoutes, Functions, PageBody, RequestAuthenticator, Websites};
 use crate::sockets::Sockets;
 
@@ -77,7 +78,8 @@ impl Gateway {
         apis: Option<ApiEdge>,
     ) -> Self {
         let (sockets, upstream) = (Sockets::default(), HttpsClient::default());
-        let edge = Edge { config, functions, authenticator, apps, apis, sockets, upstream, websites: None };
+        let (websites, limits) = (None, Throttles::default());
+        let edge = Edge { config, functions, authenticator, apps, apis, sockets, upstream, websites, limits };
         Self { edge: Arc::new(edge) }
     }
 

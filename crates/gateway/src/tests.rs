@@ -96,6 +96,7 @@ impl AppRoutes for Shop {
                 matched_prefix: "/".into(),
                 mode: InvokeMode::Buffered,
                 background,
+                rate_limit: None,
                 rewritten,
             })
         };

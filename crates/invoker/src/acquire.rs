@@ -62,7 +62,7 @@ pub(crate) async fn acquire(shared: &Arc<Shared>, admitted: Admitted) -> Result<
     let Admitted { resolved, permit } = admitted;
     let pool = shared.pools.of(shared, &resolved);
     // An answered invocation gives its place back before its instance is free, so places alone do not bound instances.
-    let most = match resolved.version.settings.is_stateful() {
+    let most = match resolved.version.settings.has_one_instance() {
         true => 1,
         false => resolved.function.reserved_concurrency.unwrap_or(u32::MAX),
     };

@@ -149,11 +149,29 @@ impl Settings {
     /// Whether its instance is always there and goes on when no event runs in it.
     #[must_use]
     pub fn is_awake(&self) -> bool {
-        self.server.as_ref().is_some_and(|server| server.awake)
+        self.server.as_ref().is_some_and(|server| server.awake) || self.inspected().is_some()
+    }
+
+    /// Whether it has one instance at a time, whatever comes: it keeps state, or a debugger looks at it.
+    #[must_use]
+    pub fn has_one_instance(&self) -> bool {
+        self.is_stateful() || self.inspected().is_some()
+    }
+
+    /// The port of the host's loopback address where debuggers reach it.
+    #[must_use]
+    pub fn inspected(&self) -> Option<u16> {
+        self.environment.get(INSPECT_VARIABLE)?.parse().ok()
     }
 }
 
-fn one_event() -> u32 {
+/// Has a debugger listen in a function of Node.js or Python, at the port that is its value, which is also that of the
+/// host's loopback address where it is reached. `ebb dev --inspect` sets it.
+pub const INSPECT_VARIABLE: &str = "EBB_INSPECT_PORT";
+
+/// How many events an instance takes at a time where nothing is said.
+#[must_use]
+pub fn one_event() -> u32 {
     1
 }
 

@@ -13,7 +13,9 @@ mod ids;
 mod invocation;
 pub mod limits;
 mod outcome;
+mod parameter;
 mod policy;
+mod rate_limit;
 mod runtime_name;
 
 pub use arn::{FunctionArn, FunctionReference, InvalidReference, LayerArn, LayerVersionArn};
@@ -21,8 +23,9 @@ pub use clock::{Clock, SystemClock, Timestamp};
 pub use credentials::{AccessKeyId, Credentials, Secret, SecretAccessKey};
 pub use function::{
     Alias, Architecture, Code, EventEncoding, EventInvokeConfig, Function, FunctionState, FunctionUrl,
-    FunctionVersion, InvokeMode, LayerReference, LayerVersion, LogFormat, LogLevel, LoggingSettings,
-    PackageType, ServerSettings, Settings, TracingMode, UpdateState, UrlAuth, UrlCors,
+    FunctionVersion, INSPECT_VARIABLE, InvokeMode, LayerReference, LayerVersion, LogFormat, LogLevel,
+    LoggingSettings, PackageType, ServerSettings, Settings, TracingMode, UpdateState, UrlAuth, UrlCors,
+    one_event,
 };
 pub use ids::{
     AccountId, AliasName, Digest, FunctionName, InvalidName, LayerName, Qualifier, Region, RequestId,
@@ -30,5 +33,7 @@ pub use ids::{
 };
 pub use invocation::{Invocation, TraceHeader, Trigger};
 pub use outcome::{FailureKind, FunctionFailure, Outcome, Report, Response};
+pub use parameter::{NewParameter, Parameter, ParameterError, ParameterKind, ParameterVersion};
 pub use policy::{Grant, LabelTaken, Policy, PolicyDocument, ServiceCaller, Statement, like};
+pub use rate_limit::RateLimit;
 pub use runtime_name::{RuntimeFamily, RuntimeName, UnknownRuntime};

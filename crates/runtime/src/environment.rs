@@ -10,8 +10,8 @@ use ebb_model::{Credentials, LogFormat, LogLevel, RuntimeFamily, TracingMode};
 
 /// Where the Runtime API listens in every instance, and the fixed address that clients read.
 pub(crate) const RUNTIME_API_PORT: u16 = 9001;
-/// Where the control API listens in every instance.
-pub(crate) const CONTROL_API_PORT: u16 = 9002;
+/// Where the control API listens in every instance, on its loopback address.
+pub const CONTROL_API_PORT: u16 = 9002;
 /// Where the code is.
 pub(crate) const TASK_ROOT: &str = "/var/task";
 

@@ -20,6 +20,7 @@ mod components;
 mod core;
 mod engine;
 mod environment;
+mod inspect;
 mod instance;
 mod interpreters;
 mod lifecycle;
@@ -38,5 +39,6 @@ pub mod watchdog;
 
 pub use components::ComponentHost;
 pub use engine::{ControlApi, Engine, EngineConfig, runtimes_report};
+pub use environment::CONTROL_API_PORT;
 pub use interpreters::{RuntimeRow, RuntimeStatus, RuntimesReport};
 pub use stock::{StockLimits, StockUse};

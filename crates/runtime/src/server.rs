@@ -31,7 +31,7 @@ use crate::core::{Core, Ended};
 use crate::link::Link;
 use crate::log_pipe::LogPipe;
 use answer::Answer;
-pub(crate) use connections::{Connections, PORT};
+pub(crate) use connections::{Connections, PORT, connect};
 use request::Exchange;
 use running::Entered;
 pub(crate) use running::Running;

@@ -19,6 +19,7 @@ use crate::api::{ACCEPT_AGAIN, Api, FunctionFacts};
 use crate::core::{Core, Ended, Initialised, Report};
 use crate::engine::ControlApi;
 use crate::environment::{Environment, TASK_ROOT};
+use crate::inspect;
 use crate::instance::{ProcessInstance, extension_lines};
 use crate::link::{self, Link, Reader};
 use crate::log_pipe::{Log, LogPipe};
@@ -167,6 +168,9 @@ impl Starter<'_> {
             tasks: JoinSet::new(),
         };
         building.listen(listeners, facts(spec), Arc::clone(self.control))?;
+        if let Some(port) = spec.version.settings.inspected() {
+            building.tasks.spawn(inspect::forward(port, Arc::clone(&building.sandbox)));
+        }
         Ok(building)
     }
 }

@@ -85,6 +85,7 @@ mod tests {
             background: false,
             before_files: false,
             except: Vec::new(),
+            rate_limit: None,
             front: Vec::new(),
             server: None,
             instance_concurrency: 1,

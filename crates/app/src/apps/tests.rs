@@ -73,6 +73,7 @@ fn plan(app: &str, functions: &[(&str, &str, &str)]) -> (Plan, Vec<Bytes>) {
         background: false,
         before_files: false,
         except: Vec::new(),
+        rate_limit: None,
         front: Vec::new(),
         server: None,
         instance_concurrency: 1,

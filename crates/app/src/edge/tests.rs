@@ -28,6 +28,7 @@ fn function(name: &str, route: &str, before_files: bool) -> PlannedFunction {
         background: false,
         before_files,
         except: Vec::new(),
+        rate_limit: None,
         front: Vec::new(),
         package: Digest::of(b""),
     }

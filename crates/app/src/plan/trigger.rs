@@ -178,6 +178,7 @@ mod tests {
             background: false,
             before_files: false,
             except: Vec::new(),
+            rate_limit: None,
             front: Vec::new(),
             server: Some(ServerSettings { events: EventEncoding::CloudEvents, ..ServerSettings::default() }),
             instance_concurrency: 1,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use ebb_model::ServerSettings;
+use ebb_model::{RateLimit, ServerSettings};
 
 use super::error::ProjectError;
 use super::{MEMORY, Packed, Project, TIMEOUT, deno, wasm, workers};
@@ -74,6 +74,8 @@ pub(super) struct SourceFunction {
     pub(super) before_files: bool,
     /// Paths that are not its own, though its routes take them.
     pub(super) except: Vec<Pattern>,
+    /// How many requests it takes.
+    pub(super) rate_limit: Option<RateLimit>,
     /// The paths that it stands in front of.
     pub(super) front: Vec<Pattern>,
     /// Where it is a server of its own.
@@ -119,6 +121,7 @@ impl SourceFunction {
             background: false,
             before_files: false,
             except: Vec::new(),
+            rate_limit: None,
             front: Vec::new(),
             server: None,
             instance_concurrency: 1,

@@ -181,6 +181,7 @@ fn source_function(
         background: table.background,
         before_files: table.before_files,
         except: Vec::new(),
+        rate_limit: None,
         front: Vec::new(),
         ..SourceFunction::only(&folder)
     })

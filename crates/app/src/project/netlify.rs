@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
+use ebb_model::RateLimit;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -56,6 +57,33 @@ struct Config {
     excluded_path: Several,
     prefer_static: bool,
     schedule: Option<String>,
+    rate_limit: Option<Limited>,
+}
+
+/// How many requests a function takes. Source: the Netlify documentation, "Rate limiting" (2026-11).
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Limited {
+    window_limit: u32,
+    window_size: u32,
+    #[serde(default)]
+    aggregate_by: Several,
+    #[serde(default)]
+    action: Option<String>,
+}
+
+impl Limited {
+    /// More than is taken is refused; that it goes elsewhere is not built.
+    fn limit(&self) -> Result<RateLimit, String> {
+        if self.action.as_deref().is_some_and(|action| action != "rate_limit") {
+            return Err("a rateLimit refuses what is too much in ebb: it has no action `rewrite`".to_owned());
+        }
+        if !(1..=180).contains(&self.window_size) {
+            return Err(format!("windowSize of a rateLimit is 1 to 180 seconds, not {}", self.window_size));
+        }
+        let by_client = self.aggregate_by.list().iter().any(|by| by == "ip");
+        Ok(RateLimit { requests: self.window_limit, seconds: self.window_size, by_client })
+    }
 }
 
 /// One text or several.
@@ -167,6 +195,8 @@ fn add(
     function.before_files = !paths.is_empty() && !config.prefer_static;
     function.except =
         config.excluded_path.list().iter().map(|path| Pattern(path_pattern::of_url_pattern(path))).collect();
+    let limit = config.rate_limit.as_ref().map(Limited::limit).transpose();
+    function.rate_limit = limit.map_err(|why| ProjectError::Route { file: module.to_owned(), why })?;
     function.routes = routes(name, &paths, &methods, schedule.is_some())
         .map_err(|why| ProjectError::Route { file: module.to_owned(), why })?;
     if let Some(schedule) = schedule {

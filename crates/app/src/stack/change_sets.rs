@@ -142,7 +142,7 @@ impl Stacks {
     }
 
     fn changes(&self, stack: &StackRecord, prepared: &Prepared) -> Result<Vec<ResourceChange>, StackError> {
-        let steps = prepared.steps(&stack.resources, &self.exports())?;
+        let steps = prepared.steps(&stack.resources, &self.elsewhere())?;
         let change = |step: ResourceStep| {
             let action = match step.kind {
                 StepKind::Create => "Add",

@@ -192,7 +192,7 @@ impl Stacks {
         input: &StackInput,
         options: &StackOptions,
     ) -> Result<Prepared, StackError> {
-        let prepared = Prepared::new(input, self.pseudo(&stack.name, &stack.id), &self.exports())?;
+        let prepared = Prepared::new(input, self.pseudo(&stack.name, &stack.id), &self.elsewhere())?;
         let has = |name: &str| options.capabilities.iter().any(|own| own == name);
         match prepared.capability() {
             Some("CAPABILITY_IAM") if has("CAPABILITY_IAM") || has("CAPABILITY_NAMED_IAM") => Ok(prepared),
@@ -208,12 +208,12 @@ impl Stacks {
         prepared: &Prepared,
         options: &StackOptions,
     ) -> Result<bool, StackError> {
-        let exports = self.exports();
-        let steps = prepared.steps(&stack.resources, &exports)?;
+        let elsewhere = self.elsewhere();
+        let steps = prepared.steps(&stack.resources, &elsewhere)?;
         if steps.iter().any(|step| step.kind != StepKind::Keep) || options.tags != stack.options.tags {
             return Ok(false);
         }
-        Ok(prepared.outputs(&stack.resources, &exports)? == stack.outputs)
+        Ok(prepared.outputs(&stack.resources, &elsewhere)? == stack.outputs)
     }
 
     /// Journals the beginning of a change, and lets it run.
@@ -238,7 +238,7 @@ impl Stacks {
         self.inner.running.spawn(async move {
             let _turn = stacks.inner.changing.lock().await;
             // Other stacks may have changed what it imports, while it waited for its turn.
-            let prepared = Prepared::new(&input, stacks.pseudo(&stack.name, &stack.id), &stacks.exports());
+            let prepared = Prepared::new(&input, stacks.pseudo(&stack.name, &stack.id), &stacks.elsewhere());
             let done = match prepared {
                 Ok(prepared) => stacks.change(&mut stack, &prepared, input, verb).await,
                 Err(error) => stacks.roll_back(&mut stack, verb, &error.to_string()).await.and(Err(error)),

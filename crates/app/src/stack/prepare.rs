@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 
 use super::provide;
 use super::record::{MadeResource, StackOutput};
-use super::world::{StackWorld, UNKNOWN};
+use super::world::{Elsewhere, StackWorld, UNKNOWN};
 use super::{ResourceStep, StackError, StackInput};
 use crate::apps::StepKind;
 use crate::template::{
@@ -28,23 +28,21 @@ pub(super) struct Prepared {
 
 impl Prepared {
     /// Reads and checks a template.
-    pub(super) fn new(
-        input: &StackInput,
-        pseudo: Pseudo,
-        exports: &BTreeMap<String, String>,
-    ) -> Result<Self, StackError> {
+    pub(super) fn new(input: &StackInput, pseudo: Pseudo, elsewhere: &Elsewhere) -> Result<Self, StackError> {
         let file = input.file.clone();
-        Self::read(input, pseudo, exports).map_err(|fault| StackError::Template { file, fault })
+        Self::read(input, pseudo, elsewhere).map_err(|fault| StackError::Template { file, fault })
     }
 
-    fn read(input: &StackInput, pseudo: Pseudo, exports: &BTreeMap<String, String>) -> Result<Self, Fault> {
+    fn read(input: &StackInput, pseudo: Pseudo, elsewhere: &Elsewhere) -> Result<Self, Fault> {
         let root = template::transformed(&parsed(input)?, &input.parameters, &|logical| {
             input.packages.get(logical).map(ToString::to_string).unwrap_or_default()
         })?;
         let template = Template::read(&root)?;
-        let parameters = resolve_parameters(&template.parameters, &input.parameters, &|_| None)?;
+        let parameters = resolve_parameters(&template.parameters, &input.parameters, &|name| {
+            elsewhere.stored(name, None)
+        })?;
         let nothing = BTreeMap::new();
-        let world = StackWorld { resources: &nothing, exports, pretends: true, skipped: &[] };
+        let world = StackWorld { resources: &nothing, elsewhere, pretends: true, skipped: &[] };
         let evaluator = Evaluator::new(&template, &parameters, &pseudo, &world);
         let mut wanted = Vec::new();
         let mut skipped = Vec::new();
@@ -83,27 +81,30 @@ impl Prepared {
         &self,
         resource: &Resource,
         resources: &BTreeMap<String, MadeResource>,
-        exports: &BTreeMap<String, String>,
+        elsewhere: &Elsewhere,
         pretends: bool,
     ) -> Result<Json, StackError> {
-        let world = StackWorld { resources, exports, pretends, skipped: &self.skipped };
+        let world = StackWorld { resources, elsewhere, pretends, skipped: &self.skipped };
         let evaluator = Evaluator::new(&self.template, &self.parameters, &self.pseudo, &world);
-        let value = evaluator.value(&resource.properties);
-        value.map(|value| value.unwrap_or(Json::Null)).map_err(|fault| self.fault(fault))
+        let value = evaluator.value(&resource.properties).map_err(|fault| self.fault(fault))?;
+        let mut value = value.unwrap_or(Json::Null);
+        template::resolve_dynamic(&mut value, &|name, version| elsewhere.stored(name, version))
+            .map_err(|message| self.fault(Fault::new(line_of(resource, &message), message)))?;
+        Ok(value)
     }
 
     /// The outputs, once all resources are there.
     pub(super) fn outputs(
         &self,
         resources: &BTreeMap<String, MadeResource>,
-        exports: &BTreeMap<String, String>,
+        elsewhere: &Elsewhere,
     ) -> Result<Vec<StackOutput>, StackError> {
         let skipped = |node: &Node| {
             let mut found = std::collections::BTreeSet::new();
             let _ = template::references(&self.template, node, &[], &mut found);
             self.skipped.iter().any(|(logical, _)| found.contains(logical))
         };
-        let world = StackWorld { resources, exports, pretends: false, skipped: &self.skipped };
+        let world = StackWorld { resources, elsewhere, pretends: false, skipped: &self.skipped };
         let evaluator = Evaluator::new(&self.template, &self.parameters, &self.pseudo, &world);
         let mut outputs = Vec::new();
         for output in &self.template.outputs {
@@ -114,8 +115,11 @@ impl Prepared {
             if !holds.map_err(|fault| self.fault(fault))? || skipped(&output.value) {
                 continue;
             }
+            let stored = |name: &str, version| elsewhere.stored(name, version);
             let text = |node: &Node| match evaluator.value(node) {
-                Ok(Some(Json::String(text))) => Ok(text),
+                Ok(Some(mut value @ Json::String(_))) => template::resolve_dynamic(&mut value, &stored)
+                    .map(|()| value.as_str().unwrap_or_default().to_owned())
+                    .map_err(|message| Fault::new(output.line, message)),
                 Ok(Some(value @ (Json::Number(_) | Json::Bool(_)))) => Ok(value.to_string()),
                 Ok(_) => Err(Fault::new(output.line, format!("output {} is no string", output.name))),
                 Err(fault) => Err(fault),
@@ -135,12 +139,12 @@ impl Prepared {
     pub(super) fn steps(
         &self,
         resources: &BTreeMap<String, MadeResource>,
-        exports: &BTreeMap<String, String>,
+        elsewhere: &Elsewhere,
     ) -> Result<Vec<ResourceStep>, StackError> {
         let mut steps = Vec::new();
         for logical in &self.order {
             let Some(resource) = self.template.resource(logical) else { continue };
-            let properties = self.properties(resource, resources, exports, true)?;
+            let properties = self.properties(resource, resources, elsewhere, true)?;
             let (kind, changed) = match resources.get(logical) {
                 None => (StepKind::Create, Vec::new()),
                 Some(made) if made.kind != resource.kind => (StepKind::Update, vec!["Type".to_owned()]),

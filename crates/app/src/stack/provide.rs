@@ -4,12 +4,16 @@
 //! reference" (2026-11).
 
 mod api_parts;
+mod bucket_settings;
+mod custom;
 mod events;
 mod functions;
 mod http_api;
 mod identity;
 mod invocation;
 mod kinds;
+mod nested;
+mod parameters;
 mod properties;
 mod queues;
 mod storage;
@@ -20,10 +24,10 @@ use std::collections::BTreeMap;
 use ebb_model::Digest;
 use serde_json::{Map, Value as Json};
 
-use super::Inner;
-use super::record::MadeResource;
+use super::record::{MadeResource, StackOptions, StackRecord};
+use super::{Inner, Stacks};
 pub(crate) use kinds::not_a_runtime;
-pub(super) use kinds::{check, has_code, is_supported, replaces};
+pub(super) use kinds::{check, has_code, is_custom, is_supported, replaces};
 use properties::Properties;
 
 /// A resource that shall be there.
@@ -33,9 +37,22 @@ pub(super) struct Wanted<'a> {
     pub(super) properties: &'a Json,
     /// The name that it gets where its properties have none.
     pub(super) name: String,
-    pub(super) app: Option<&'a str>,
+    pub(super) owner: &'a Owner,
     pub(super) packages: &'a BTreeMap<String, Digest>,
     pub(super) environment: &'a BTreeMap<String, String>,
+}
+
+/// The stack that has a resource.
+pub(super) struct Owner {
+    pub(super) id: String,
+    pub(super) app: Option<String>,
+    pub(super) options: StackOptions,
+}
+
+impl Owner {
+    pub(super) fn of(stack: &StackRecord) -> Self {
+        Self { id: stack.id.clone(), app: stack.app.clone(), options: stack.options.clone() }
+    }
 }
 
 /// A resource that was made.
@@ -80,15 +97,19 @@ impl<'a> Wanted<'a> {
 pub(super) fn intended(wanted: &Wanted<'_>) -> Made {
     let name = match kinds::name_property(wanted.kind) {
         Some(property) => wanted.named(property),
-        None if wanted.kind == "AWS::Lambda::Permission" => wanted.name.clone(),
+        None if ["AWS::Lambda::Permission", nested::KIND].contains(&wanted.kind) => wanted.name.clone(),
         None => String::new(),
     };
     Made::new(name, [])
 }
 
 /// Makes a resource.
-pub(super) async fn create(inner: &Inner, wanted: &Wanted<'_>) -> Result<Made, Message> {
+pub(super) async fn create(stacks: &Stacks, wanted: &Wanted<'_>) -> Result<Made, Message> {
+    let inner: &Inner = &stacks.inner;
     match wanted.kind {
+        kind if is_custom(kind) => custom::create(inner, wanted).await,
+        nested::KIND => nested::create(stacks, wanted).await,
+        "AWS::SSM::Parameter" => parameters::create(inner, wanted).await,
         "AWS::Lambda::Function" => functions::create(inner, wanted).await,
         "AWS::Lambda::Version" => invocation::create_version(inner, wanted).await,
         "AWS::Lambda::Alias" => invocation::create_alias(inner, wanted).await,
@@ -123,10 +144,11 @@ pub(super) async fn create(inner: &Inner, wanted: &Wanted<'_>) -> Result<Made, M
 
 /// Makes a resource what it shall be.
 pub(super) async fn update(
-    inner: &Inner,
+    stacks: &Stacks,
     before: &MadeResource,
     wanted: &Wanted<'_>,
 ) -> Result<Change, Message> {
+    let inner: &Inner = &stacks.inner;
     let changed = super::run::changed(before, wanted);
     if kinds::replaces(wanted.kind, &changed) {
         return Ok(Change::Replace);
@@ -134,6 +156,9 @@ pub(super) async fn update(
     // Where its properties have no name, it keeps the one that it has.
     let wanted = &Wanted { name: before.physical.clone(), ..*wanted };
     let made = match wanted.kind {
+        kind if is_custom(kind) => custom::update(inner, before, wanted).await?,
+        nested::KIND => nested::update(stacks, before, wanted).await?,
+        "AWS::SSM::Parameter" => parameters::update(inner, before, wanted).await?,
         "AWS::Lambda::Function" => functions::update(inner, before, wanted).await?,
         "AWS::Lambda::Alias" => invocation::update_alias(inner, before, wanted).await?,
         "AWS::Lambda::Permission" => {
@@ -170,11 +195,20 @@ pub(super) async fn update(
 }
 
 /// Deletes a resource; one that is not there is as good as deleted.
-pub(super) async fn delete(inner: &Inner, made: &MadeResource) -> Result<(), Message> {
+pub(super) async fn delete(
+    stacks: &Stacks,
+    owner: &Owner,
+    logical: &str,
+    made: &MadeResource,
+) -> Result<(), Message> {
     if made.physical.is_empty() {
         return Ok(());
     }
+    let inner: &Inner = &stacks.inner;
     match made.kind.as_str() {
+        kind if is_custom(kind) => custom::delete(inner, owner, logical, made).await,
+        nested::KIND => nested::delete(stacks, made).await,
+        "AWS::SSM::Parameter" => parameters::delete(inner, made).await,
         "AWS::Lambda::Function" => functions::delete(inner, made).await,
         "AWS::Lambda::Version" => invocation::delete_version(inner, made).await,
         "AWS::Lambda::Alias" => invocation::delete_alias(inner, made).await,

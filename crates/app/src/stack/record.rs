@@ -68,6 +68,9 @@ pub struct StackRecord {
     /// When it was deleted.
     #[serde(default)]
     pub deleted: Option<Timestamp>,
+    /// The id of the stack that it is a resource of.
+    #[serde(default)]
+    pub parent: Option<String>,
 }
 
 /// What a caller says of a stack besides its template and parameters.

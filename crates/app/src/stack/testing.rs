@@ -17,6 +17,7 @@ use ebb_sources::topic::{TopicParts, Topics};
 use ebb_store::Store;
 
 use super::{StackServices, Stacks, StacksConfig};
+use crate::parameters::ParameterStore;
 
 /// Opens the services and the stacks of a store.
 pub(crate) async fn stacks(store: &Store, catalog: &Catalog, scheduler: Scheduler) -> Stacks {
@@ -47,9 +48,11 @@ pub(crate) async fn stacks(store: &Store, catalog: &Catalog, scheduler: Schedule
     let (store_, clock_, account_, _) = parts();
     let iam = IamParts { store: store_, clock: clock_, account: account_ };
     let (store_, clock_, ..) = parts();
-    let mappings = MappingParts { store: store_, clock: clock_, invoker, queues: queues.clone() };
+    let mappings =
+        MappingParts { store: store_, clock: clock_, invoker: invoker.clone(), queues: queues.clone() };
     let services = StackServices {
         catalog: catalog.clone(),
+        invoker: invoker.clone(),
         queues,
         buses: EventBuses::open(buses).await.unwrap(),
         scheduler,
@@ -58,6 +61,7 @@ pub(crate) async fn stacks(store: &Store, catalog: &Catalog, scheduler: Schedule
         mappings: Mappings::open(mappings).await.unwrap(),
         http_apis: HttpApis::open(http_apis).await.unwrap(),
         iam: Iam::open(iam).await.unwrap(),
+        parameters: ParameterStore::open(store.clone(), clock.clone()).await.unwrap(),
     };
     Stacks::open(StacksConfig {
         services,
@@ -66,6 +70,7 @@ pub(crate) async fn stacks(store: &Store, catalog: &Catalog, scheduler: Schedule
         domain: "localhost".to_owned(),
         port: 8440,
         api: "http://127.0.0.1:9440".to_owned(),
+        control: "http://127.0.0.1:9002".to_owned(),
     })
     .await
     .unwrap()

@@ -1,16 +1,35 @@
 //! What values of a template refer to: the resources of its stack, and the exports of others.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::Value as Json;
+
+use ebb_model::Parameter;
+use ebb_sources::registry::Documents;
 
 use super::record::MadeResource;
 use crate::template::World;
 
+/// What templates refer to outside of their stack.
+pub(super) struct Elsewhere {
+    /// The exports of all stacks.
+    pub(super) exports: BTreeMap<String, String>,
+    /// The parameter store.
+    pub(super) parameters: Arc<Documents<Parameter>>,
+}
+
+impl Elsewhere {
+    /// A value of the parameter store.
+    pub(super) fn stored(&self, name: &str, version: Option<u64>) -> Option<String> {
+        self.parameters.get(name)?.version(version).map(|version| version.value.clone())
+    }
+}
+
 /// A stack's resources, and everybody's exports.
 pub(super) struct StackWorld<'a> {
     pub(super) resources: &'a BTreeMap<String, MadeResource>,
-    pub(super) exports: &'a BTreeMap<String, String>,
+    pub(super) elsewhere: &'a Elsewhere,
     /// Whether what is not there yet has values that only stand for them: for looking ahead.
     pub(super) pretends: bool,
     /// Resources that were left out, with their types: a name stands for each.
@@ -46,6 +65,6 @@ impl World for StackWorld<'_> {
     }
 
     fn import(&self, export: &str) -> Option<Json> {
-        self.exports.get(export).map(|value| Json::String(value.clone()))
+        self.elsewhere.exports.get(export).map(|value| Json::String(value.clone()))
     }
 }

@@ -61,10 +61,7 @@ impl<'a> Evaluator<'a> {
             Value::Null => Json::Null,
             Value::Bool(value) => Json::Bool(*value),
             Value::Number(number) => Json::Number(number.clone()),
-            Value::String(text) => {
-                refuse_dynamic(text, node.line)?;
-                Json::String(text.clone())
-            }
+            Value::String(text) => Json::String(text.clone()),
             Value::List(items) => {
                 let mut values = Vec::new();
                 for item in items {
@@ -156,16 +153,5 @@ impl<'a> Evaluator<'a> {
             None => format!("{logical} is not there"),
         };
         Fault::new(line, message)
-    }
-}
-
-/// Secrets and parameters of other services that CloudFormation would look up.
-fn refuse_dynamic(text: &str, line: u32) -> Result<(), Fault> {
-    match text.find("{{resolve:") {
-        Some(at) => {
-            let shown: String = text[at..].chars().take(60).collect();
-            Err(Fault::new(line, format!("dynamic references are not built yet in ebb: {shown}")))
-        }
-        None => Ok(()),
     }
 }

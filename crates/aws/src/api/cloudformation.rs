@@ -11,7 +11,6 @@ mod templates;
 
 use std::sync::Arc;
 
-use ebb_sources::bucket::Buckets;
 use http::{Response, StatusCode};
 use serde_json::{Map, Value};
 
@@ -37,8 +36,6 @@ const PAGE: usize = 100;
 pub struct CloudFormation {
     /// The stacks.
     pub stacks: Arc<dyn StackPort>,
-    /// Where templates may be.
-    pub buckets: Buckets,
 }
 
 /// The service. Operations that are not built answer with an error that names them.

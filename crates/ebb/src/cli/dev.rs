@@ -1,6 +1,7 @@
 //! `ebb dev`: a server (if none runs), a deploy, another on every save, and the logs.
 
 mod child;
+mod inspect;
 mod watch;
 
 use std::collections::BTreeMap;
@@ -34,6 +35,10 @@ pub(crate) struct DevArgs {
     /// Environment variables for every function, as NAME=value lines
     #[arg(long, value_name = "FILE")]
     env_file: Option<PathBuf>,
+    /// Let debuggers attach: to the first function at this port of 127.0.0.1, to the others at those after it [default
+    /// port: 9229]
+    #[arg(long, value_name = "PORT", num_args = 0..=1, default_missing_value = "9229", require_equals = true)]
+    inspect: Option<u16>,
     #[command(flatten)]
     serve: ServeArgs,
 }
@@ -67,6 +72,7 @@ async fn develop(
     let mut watch = Watch::start(&project.folder)?;
     let mut session = Session {
         env_file: args.env_file.as_deref(),
+        inspect: args.inspect,
         folder: &args.folder,
         name: args.name.as_deref(),
         client: client.clone(),
@@ -136,6 +142,7 @@ async fn server(
 /// One project, deployed again and again.
 struct Session<'a> {
     env_file: Option<&'a Path>,
+    inspect: Option<u16>,
     folder: &'a Path,
     name: Option<&'a str>,
     client: Client,
@@ -150,14 +157,22 @@ impl Session<'_> {
         let begun = Instant::now();
         let progress = self.output.progress();
         let mut packed = deploy::pack(&self.project, self.packed.clone(), &progress).await?;
-        if self.packed.is_empty() {
+        let first = self.packed.is_empty();
+        if first {
             progress.end();
             sdk::offer(self.output, &packed, &self.client, false).await?;
         }
         self.packed = packed.by_function();
         deploy::add_environment(&mut packed, self.env_file)?;
+        let debuggers = match self.inspect {
+            Some(port) => inspect::prepare(&mut packed.plan, port)?,
+            None => Vec::new(),
+        };
         progress.say("deploying");
         let deployment = deploy::send(&self.client, &packed, false).await?;
+        if first {
+            debuggers.iter().for_each(|debugger| self.output.note(&debugger.to_string()));
+        }
         Ok((deployment, begun))
     }
 

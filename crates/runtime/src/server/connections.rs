@@ -43,6 +43,18 @@ impl Broken {
     }
 }
 
+/// Connects to a port inside of a sandbox; fails where nothing listens.
+pub(crate) async fn connect(sandbox: &Sandbox, port: u16) -> io::Result<TcpStream> {
+    let stream = sandbox.connect(port).await.map_err(io::Error::other)?;
+    let stream = TcpStream::from_std(stream)?;
+    stream.writable().await?;
+    match stream.take_error()? {
+        Some(error) => Err(error),
+        // A refused connection may look writable with its error taken already.
+        None => stream.peer_addr().map(|_| stream),
+    }
+}
+
 /// One connection. Dropping it closes it.
 pub(crate) struct Connection {
     sender: SendRequest<Full<Bytes>>,
@@ -62,14 +74,7 @@ impl Connections {
 
     /// Connects; fails where nothing listens.
     pub(crate) async fn open(&self) -> io::Result<TcpStream> {
-        let stream = self.sandbox.connect(PORT).await.map_err(io::Error::other)?;
-        let stream = TcpStream::from_std(stream)?;
-        stream.writable().await?;
-        match stream.take_error()? {
-            Some(error) => Err(error),
-            // A refused connection may look writable with its error taken already.
-            None => stream.peer_addr().map(|_| stream),
-        }
+        connect(&self.sandbox, PORT).await
     }
 
     /// Sends a request, over an idle connection where there is one that is fresh, and waits for the response's head.

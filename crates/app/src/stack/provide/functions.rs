@@ -25,7 +25,7 @@ pub(super) async fn create(inner: &Inner, wanted: &Wanted<'_>) -> Result<Made, M
         package_type: wanted.properties().text("PackageType"),
         tags: wanted.properties().tags(),
         publish: false,
-        app: wanted.app.map(str::to_owned),
+        app: wanted.owner.app.clone(),
     };
     let (function, version) = catalog.create(new).await.map_err(said)?;
     let target = Target { name: function.name.clone(), qualifier: None };
@@ -156,21 +156,27 @@ async fn code(inner: &Inner, wanted: &Wanted<'_>, property: &str) -> Result<Code
     }
 }
 
-/// A zip with the one file that a template holds itself.
+/// What code in templates finds beside itself. Source: CloudFormation user guide, "cfn-response module" (2026-11).
+const NODE_RESPONSE: &str = include_str!("../../../../../runtimes/adapters/node/cfn-response.js");
+const PYTHON_RESPONSE: &str = include_str!("../../../../../runtimes/adapters/python/cfnresponse.py");
+
+/// A zip with the one file that a template holds itself, and the module that answers for custom resources.
 fn inline(text: &str, own: &Properties<'_>) -> Result<Bytes, Message> {
     let runtime = own.text("Runtime").unwrap_or_default();
-    let file = if runtime.starts_with("python") {
-        "index.py"
+    let (file, beside) = if runtime.starts_with("python") {
+        ("index.py", ("cfnresponse.py", PYTHON_RESPONSE))
     } else if runtime.starts_with("nodejs") {
-        "index.js"
+        ("index.js", ("cfn-response.js", NODE_RESPONSE))
     } else {
         return Err(format!("ZipFile holds code for nodejs and python, not for {runtime}"));
     };
     let mut writer = ZipWriter::new(std::io::Cursor::new(Vec::new()));
     let options =
         SimpleFileOptions::default().last_modified_time(zip::DateTime::default()).unix_permissions(0o644);
-    let written = writer.start_file(file, options).and_then(|()| Ok(writer.write_all(text.as_bytes())?));
-    written.map_err(said)?;
+    for (file, text) in [(file, text), beside] {
+        let written = writer.start_file(file, options).and_then(|()| Ok(writer.write_all(text.as_bytes())?));
+        written.map_err(said)?;
+    }
     Ok(writer.finish().map_err(said)?.into_inner().into())
 }
 

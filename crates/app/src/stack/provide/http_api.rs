@@ -21,7 +21,7 @@ pub(super) fn gone<T>(result: Result<T, HttpApiError>) -> Result<(), Message> {
 
 /// HTTP APIs of an app are asked before its REST APIs, which have no default route.
 fn place(wanted: &Wanted<'_>, order: u32) -> Option<AppPlace> {
-    wanted.app.map(|app| AppPlace { app: app.to_owned(), order })
+    wanted.owner.app.clone().map(|app| AppPlace { app, order })
 }
 
 fn http_document(wanted: &Wanted<'_>) -> Result<HttpApi, Message> {

@@ -25,9 +25,16 @@ struct Kind {
 }
 
 const FUNCTION: &str = "AWS::Lambda::Function";
+const CUSTOM: &str = "AWS::CloudFormation::CustomResource";
+
+/// Whether a function of the template's own makes it.
+pub(in super::super) fn is_custom(kind: &str) -> bool {
+    kind == CUSTOM || kind.starts_with("Custom::")
+}
 
 fn find(name: &str) -> Option<&'static Kind> {
     let all = [functions::FUNCTIONS, services::SERVICES, apis::APIS];
+    let name = if is_custom(name) { CUSTOM } else { name };
     all.into_iter().flatten().find(|kind| kind.name == name)
 }
 
@@ -56,7 +63,7 @@ pub(in super::super) fn check(kind: &str, logical: &str, properties: &Json) -> R
     let own = Properties::of(properties);
     let is_known =
         |name: &String| known.required.contains(&name.as_str()) || known.optional.contains(&name.as_str());
-    if let Some(unknown) = own.keys().find(|name| !is_known(name)) {
+    if let Some(unknown) = own.keys().find(|name| !is_known(name) && !is_custom(kind)) {
         return Err(format!("{logical}: {kind} has no property {unknown} in ebb"));
     }
     if let Some(missing) = known.required.iter().find(|name| own.get(name).is_none()) {
@@ -95,6 +102,12 @@ pub(super) fn stored(inner: &Inner, wanted: &Wanted<'_>) -> Made {
             let name = wanted.named("InstanceProfileName");
             let arn = format!("arn:aws:iam::{account}:instance-profile{path}{name}");
             Made::new(name, [("Arn", arn)])
+        }
+        "AWS::ECR::Repository" => {
+            let (name, region) = (wanted.named("RepositoryName"), inner.services.catalog.region());
+            let arn = format!("arn:aws:ecr:{region}:{account}:repository/{name}");
+            let uri = format!("{account}.dkr.ecr.{region}.amazonaws.com/{name}");
+            Made::new(name, [("Arn", arn), ("RepositoryUri", uri)])
         }
         _ => Made::new(wanted.name.clone(), []),
     }

@@ -6,6 +6,7 @@ use serde_json::Value as Json;
 
 use super::super::Inner;
 use super::super::record::MadeResource;
+use super::bucket_settings::Settings;
 use super::{Made, Message, Properties, Wanted, said};
 
 fn gone_bucket<T>(result: Result<T, BucketError>) -> Result<(), Message> {
@@ -41,14 +42,15 @@ pub(super) async fn configure_bucket(
         Some("Suspended") => Some(Versioning::Suspended),
         _ => None,
     };
-    let configured = buckets.configure(name, |bucket| {
+    let settings = Settings::of(&own)?;
+    let configured = buckets.set_lifecycle(name, settings.rules(), |bucket| {
+        settings.apply(bucket);
         bucket.tags.clone_from(&tags);
         bucket.versioning = match (versioning, bucket.versioning) {
             (Some(wanted), _) => wanted,
             (None, Versioning::Never) => Versioning::Never,
             (None, Versioning::Enabled | Versioning::Suspended) => Versioning::Suspended,
         };
-        Ok(())
     });
     configured.await.map_err(said)?;
     let notifications = own.inner("NotificationConfiguration");

@@ -46,6 +46,9 @@ pub trait StackPort: Send + Sync + 'static {
         keep_failed: bool,
     ) -> Boxed<'_, Result<(), StackPortError>>;
 
+    /// The template in a bucket that a URL names.
+    fn template_at(&self, url: String) -> Boxed<'_, Result<String, StackPortError>>;
+
     /// What a template declares.
     fn summary(&self, template: &str) -> Result<TemplateSummary, StackPortError>;
 
@@ -149,6 +152,8 @@ pub struct Stack {
     pub updated: Option<Timestamp>,
     /// When it was deleted.
     pub deleted: Option<Timestamp>,
+    /// The id of the stack that it is nested in.
+    pub parent: Option<String>,
 }
 
 /// What a stack is made of.

@@ -2,17 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use futures_util::TryStreamExt as _;
 use serde::Deserialize;
 
 use super::port::{OnFailure, Options, StackRequest};
 use super::{CloudFormation, invalid};
 use crate::wire::{AwsError, form_list};
 
-/// The longest template in a request, and the longest in a bucket, in bytes. Source: CloudFormation user guide,
-/// "Understand CloudFormation quotas".
+/// The longest template in a request, in bytes. Source: CloudFormation user guide, "Understand CloudFormation quotas".
 const BODY: usize = 51_200;
-const OBJECT: u64 = 1_048_576;
 
 /// The members that requests about stacks and change sets share.
 #[derive(Debug, Default, Deserialize)]
@@ -107,67 +104,9 @@ impl Wanted {
                  length less than or equal to {BODY}"
             ))),
             (Some(body), None) => Ok(Some(body.clone())),
-            (None, Some(url)) => fetched(state, url).await.map(Some),
+            (None, Some(url)) => Ok(Some(state.stacks.template_at(url.clone()).await?)),
             (None, None) if truth(self.use_previous_template.as_deref()) => Ok(None),
             (None, None) => Err(invalid("Either Template URL or Template Body must be specified.")),
-        }
-    }
-}
-
-/// The template in a bucket that a URL names.
-async fn fetched(state: &CloudFormation, url: &str) -> Result<String, AwsError> {
-    let (bucket, key) =
-        place(url).ok_or_else(|| invalid(format!("TemplateURL must be a supported URL: {url}")))?;
-    let refused = |error: &dyn std::fmt::Display| {
-        invalid(format!("S3 error: {error} (ebb reads templates from its own buckets: {bucket}/{key})"))
-    };
-    let object = state.buckets.object(&bucket, &key, None).await.map_err(|error| refused(&error))?;
-    let size: u64 = object.parts.iter().map(|part| part.size).sum();
-    if size > OBJECT {
-        return Err(invalid(format!("Template may not exceed {OBJECT} bytes in size.")));
-    }
-    let pieces: Vec<bytes::Bytes> =
-        state.buckets.bytes(&object, 0..size).try_collect().await.map_err(AwsError::internal)?;
-    String::from_utf8(pieces.concat()).map_err(|_| invalid("Template format error: it is no text"))
-}
-
-/// The bucket and key of a URL: in the path (`https://host/bucket/key`), or the bucket in the host
-/// (`https://bucket.s3.region.amazonaws.com/key`).
-fn place(url: &str) -> Option<(String, String)> {
-    if let Some(rest) = url.strip_prefix("s3://") {
-        let (bucket, key) = rest.split_once('/')?;
-        return Some((bucket.to_owned(), key.to_owned()));
-    }
-    let (_, rest) = url.split_once("://")?;
-    let (host, path) = rest.split_once('/')?;
-    let path = path.split('?').next().unwrap_or(path);
-    let decoded = |text: &str| percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned();
-    match host.find(".s3.").or_else(|| host.find(".s3-")) {
-        Some(at) => Some((host[..at].to_owned(), decoded(path))),
-        None => {
-            let (bucket, key) = path.split_once('/')?;
-            Some((bucket.to_owned(), decoded(key)))
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn urls_name_buckets_in_path_or_host() {
-        let of = |bucket: &str, key: &str| Some((bucket.to_owned(), key.to_owned()));
-        for (url, expected) in [
-            ("https://s3.us-east-1.amazonaws.com/b/a/t.yaml", of("b", "a/t.yaml")),
-            ("http://127.0.0.1:9440/b/t%20x.json?versionId=1", of("b", "t x.json")),
-            ("https://b.s3.us-east-1.amazonaws.com/a/t.yaml", of("b", "a/t.yaml")),
-            ("https://b.s3.amazonaws.com/t", of("b", "t")),
-            ("s3://b/k/t", of("b", "k/t")),
-            ("nonsense", None),
-            ("https://host", None),
-        ] {
-            assert_eq!(place(url), expected, "{url}");
         }
     }
 }

@@ -84,6 +84,8 @@ fn show_stack(stack: &Stack) -> Value {
         "RoleARN": stack.options.role_arn,
         "Tags": pairs(&stack.options.tags, "Key", "Value"),
         "EnableTerminationProtection": stack.options.termination_protection,
+        "ParentId": stack.parent,
+        "RootId": stack.parent,
         "DriftInformation": { "StackDriftStatus": "NOT_CHECKED" },
     }))
 }

@@ -216,6 +216,46 @@ pub(super) const SERVICES: &[Kind] = &[
         replacing: &["InstanceProfileName"],
         named: Some("InstanceProfileName"),
     },
+    Kind {
+        name: "AWS::SSM::Parameter",
+        required: &["Type", "Value"],
+        optional: &["AllowedPattern", "DataType", "Description", "Name", "Policies", "Tags", "Tier"],
+        replacing: &["Name"],
+        named: Some("Name"),
+    },
+    // Kept for the tools that make one before they know whether they need it; there are no images.
+    Kind {
+        name: "AWS::ECR::Repository",
+        required: &[],
+        optional: &[
+            "EmptyOnDelete",
+            "EncryptionConfiguration",
+            "ImageScanningConfiguration",
+            "ImageTagMutability",
+            "ImageTagMutabilityExclusionFilters",
+            "LifecyclePolicy",
+            "RepositoryName",
+            "RepositoryPolicyText",
+            "Tags",
+        ],
+        replacing: &["RepositoryName"],
+        named: Some("RepositoryName"),
+    },
+    Kind {
+        name: "AWS::CloudFormation::Stack",
+        required: &["TemplateURL"],
+        optional: &["NotificationARNs", "Parameters", "Tags", "TimeoutInMinutes"],
+        replacing: &[],
+        named: None,
+    },
+    // What else it has is for its function.
+    Kind {
+        name: "AWS::CloudFormation::CustomResource",
+        required: &["ServiceToken"],
+        optional: &["ServiceTimeout"],
+        replacing: &[],
+        named: None,
+    },
     // It only tells which tool made the template.
     Kind { name: "AWS::CDK::Metadata", required: &[], optional: &["Analytics"], replacing: &[], named: None },
     Kind {
