@@ -1,11 +1,16 @@
 """ebb's own verbs, run as a person or a script runs them."""
+import concurrent.futures
+import contextlib
 import json
+import os
 import shutil
+import socket
 import subprocess
 import time
 
 import pytest
 import requests
+import websocket
 
 from conftest import EXAMPLES, eventually
 
@@ -126,6 +131,87 @@ def test_dev_serves_redeploys_on_save_and_streams_logs(own_server, tmp_path):
         dev.terminate()
         assert dev.wait(25) is not None
     eventually(lambda: not reachable(where["api"]))
+
+
+def free_port():
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+@contextlib.contextmanager
+def developing(own_server, folder, *args):
+    """`ebb dev` with a server of its own: gives its edge and its log."""
+    path = own_server.folder / "dev.log"
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "EBB_"))}
+    command = [own_server.binary, "dev", folder, "--data", own_server.data, "--api", "127.0.0.1:0", "--edge", "127.0.0.1:0", *args]
+    with open(path, "w") as log:
+        dev = subprocess.Popen(command, stdout=log, stderr=log, env={**environment, "HOME": str(own_server.folder)})
+        try:
+            where = eventually(lambda: (own_server.data / "endpoints.json").exists() and
+                               json.loads((own_server.data / "endpoints.json").read_text()), within=30)
+            yield where["edge"], path.read_text
+        finally:
+            dev.terminate()
+            assert dev.wait(25) is not None
+
+
+def test_a_debugger_of_node_attaches_before_the_first_request(own_server, tmp_path):
+    folder, port = tmp_path / "looked", free_port()
+    folder.mkdir()
+    (folder / "index.mjs").write_text("globalThis.seen = 0;\nexport const handler = async () => { globalThis.seen += 1; return 'seen ' + globalThis.seen; };\n")
+    with developing(own_server, folder, f"--inspect={port}") as (edge, log):
+        eventually(lambda: f"debugger of looked (Node.js): 127.0.0.1:{port}" in log(), within=30)
+        [target] = eventually(lambda: listed(port), within=30)
+        debugger = websocket.create_connection(target["webSocketDebuggerUrl"], timeout=20, suppress_origin=True)
+
+        def asked(method, **params):
+            debugger.send(json.dumps({"id": 1, "method": method, "params": params}))
+            while True:
+                answer = json.loads(debugger.recv())
+                if answer.get("id") == 1:
+                    return answer["result"]
+        value = lambda: asked("Runtime.evaluate", expression="globalThis.seen")["result"].get("value")
+        eventually(lambda: value() == 0)
+        asked("Debugger.enable")
+        found = asked("Debugger.setBreakpointByUrl", lineNumber=1, urlRegex=".*index.mjs", columnNumber=37)
+        assert found["locations"]
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(requests.get, edge, headers={"Host": "looked.localhost"}, timeout=30)
+            while json.loads(debugger.recv()).get("method") != "Debugger.paused":
+                pass
+            assert value() == 0 and not waiting.done()
+            asked("Debugger.resume")
+            assert waiting.result().json() == "seen 1"
+        assert value() == 1
+        debugger.close()
+
+
+def listed(port):
+    try:
+        return requests.get(f"http://127.0.0.1:{port}/json/list", timeout=2).json()
+    except requests.RequestException:
+        return None
+
+
+def test_a_debugger_of_python_attaches_where_the_function_has_debugpy(own_server, tmp_path):
+    folder, port = tmp_path / "peered", free_port()
+    folder.mkdir()
+    (folder / "app.py").write_text("def handler(event, context):\n    return 'fine'\n")
+    with developing(own_server, folder, f"--inspect={port}") as (edge, log):
+        eventually(lambda: "debugpy is not among the function's packages" in log(), within=30)
+        assert requests.get(edge, headers={"Host": "peered.localhost"}).json() == "fine"
+        (folder / "requirements.txt").write_text("debugpy\n")
+
+        def greeted():
+            message = json.dumps({"seq": 1, "type": "request", "command": "initialize", "arguments": {"adapterID": "test"}})
+            try:
+                with socket.create_connection(("127.0.0.1", port), timeout=3) as one:
+                    one.sendall(f"Content-Length: {len(message)}\r\n\r\n{message}".encode())
+                    return b"Content-Length" in one.recv(4096)
+            except OSError:
+                return False
+        eventually(greeted, within=60)
 
 
 def reachable(url):

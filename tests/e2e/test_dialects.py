@@ -144,3 +144,25 @@ def test_netlify_redirect_files_and_background_work(deploy, server):
     schedules = server.client("scheduler").list_schedules(GroupName="ebb-app-netlify-files")["Schedules"]
     assert len(schedules) == 1
     assert get("/.netlify/functions/nightly").status_code == 404, "only the clock invokes it"
+
+
+def test_netlify_limits_streams_and_texts(deploy, server):
+    get = deploy("limits", {
+        "package.json": '{"dependencies": {"@netlify/functions": "*"}}',
+        "netlify/functions/few.mjs": """
+            export default async () => new Response('few');
+            export const config = { path: '/few', rateLimit: { windowLimit: 2, windowSize: 120, aggregateBy: ['ip', 'domain'] } };
+            """,
+        "netlify/functions/flow.js": """
+            const { Readable } = require('stream');
+            const { stream } = require('@netlify/functions');
+            exports.handler = stream(async () => ({ statusCode: 201, headers: { 'x-a': 'b' }, body: Readable.from(['a', 'b']) }));
+            """,
+        "netlify/functions/text.js": "exports.handler = async (e) => ({ statusCode: 200, body: JSON.stringify([e.body, e.isBase64Encoded]) })",
+    })
+    assert [get("/few").status_code for _ in range(4)] == [200, 200, 429, 429]
+    flow = get("/.netlify/functions/flow")
+    assert (flow.status_code, flow.text, flow.headers["x-a"]) == (201, "ab", "b")
+    text = lambda data, **headers: get("/.netlify/functions/text", "POST", data=data, headers=headers).json()
+    assert text(b"hello") == ["hello", False] and text(b"\xff") == ["/w==", True]
+    assert text(b"x", **{"content-type": "image/png"}) == ["eA==", True]

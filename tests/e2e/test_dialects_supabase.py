@@ -136,3 +136,29 @@ def test_a_program_of_deno(deploy):
             """,
     })
     assert get("/").text == "ab"
+
+
+def test_a_program_of_deno_keeps_its_store_and_runs_by_the_clock(deploy, server):
+    get = deploy("kept", {
+        "deno.json": "{}",
+        "main.ts": """
+            const kv = await Deno.openKv();
+            Deno.cron('clean up', '*/5 * * * *', async () => { await kv.atomic().sum(['n'], 100n).commit(); });
+            Deno.serve(async () => {
+              await kv.atomic().sum(['n'], 1n).commit();
+              return new Response(`${(await kv.get(['n'])).value} first`);
+            });
+            """,
+    })
+    assert [get("/").text for _ in range(2)] == ["1 first", "2 first"]
+    [schedule] = [one for one in server.client("scheduler").list_schedules()["Schedules"] if one["GroupName"] == "ebb-app-kept"]
+    full = server.client("scheduler").get_schedule(Name=schedule["Name"], GroupName=schedule["GroupName"])
+    assert full["ScheduleExpression"] == "cron(*/5 * * * ? *)"
+    answer = server.lam.invoke(FunctionName="kept", Payload=full["Target"]["Input"])
+    assert "FunctionError" not in answer, answer["Payload"].read()
+    assert get("/").text == "103 first"
+    main = get.folder / "main.ts"
+    main.write_text(main.read_text().replace("first", "second"))
+    assert server.cli("deploy", get.folder, "--name", "kept", "--yes").returncode == 0
+    eventually(lambda: get("/").text.endswith(" second"))
+    assert int(get("/").text.split()[0]) > 104

@@ -114,3 +114,57 @@ def test_rewrites_lead_to_other_hosts(deploy, web):
         assert seen["headers"]["x-forwarded-for"] == "127.0.0.1" and passed.headers["x-upstream"] == "yes"
         assert get("/there/missing").status_code == 200 and get("/there/").status_code == 200
     assert vercel("/api/own").text == "own" and netlify("/").text == "home"
+
+
+def test_the_older_form_of_rules_and_builds(deploy, server, tmp_path):
+    files = {
+        "package.json": '{"dependencies": {"express": "^4"}}',
+        "vercel.json": """{"version": 2, "fluid": true,
+            "builds": [{"src": "index.js", "use": "@vercel/node"}, {"src": "static/**", "use": "@vercel/static"}],
+            "routes": [
+              {"src": "/t/.*", "headers": {"x-t": "1"}, "continue": true},
+              {"src": "/go/(.*)", "status": 301, "headers": {"Location": "/there/$1"}},
+              {"src": "/u/(?<id>[0-9]+)", "dest": "index.js?id=$id", "methods": ["GET"]},
+              {"handle": "filesystem"},
+              {"src": "/gone", "status": 410},
+              {"src": "/(.*)", "dest": "/index.js"}]}""",
+        "index.js": """
+            const app = require('express')();
+            app.get('/u/:own', (req, res) => res.json({ own: req.params.own, id: req.query.id }));
+            app.use((req, res) => res.status(404).send('app ' + req.path));
+            module.exports = app;
+            """,
+        "static/page.txt": "a file",
+    }
+    get = deploy("older", files)
+    assert get("/u/12").json() == {"own": "12", "id": "12"}
+    gone = get("/go/a/b")
+    assert (gone.status_code, gone.headers["location"]) == (301, "/there/a/b")
+    assert get("/page.txt").text == "a file" and get("/gone").status_code == 410
+    assert get("/t/x").text == "app /t/x" and get("/t/x").headers["x-t"] == "1"
+    (get.folder / "vercel.json").write_text('{"routes": [], "rewrites": [{"source": "/a", "destination": "/b"}]}')
+    refused = server.cli("deploy", get.folder, "--name", "older", "--yes")
+    assert refused.returncode == 1 and "`routes` cannot be present" in refused.stderr
+
+
+def test_requests_say_what_the_edge_knows(deploy):
+    get = deploy("told", {"api/h.js": "export default (req, res) => res.json(req.headers)"})
+    headers = get("/api/h", headers={"x-forwarded-for": "192.0.2.7"}).json()
+    assert headers["x-forwarded-host"] == headers["x-vercel-deployment-url"] == "told.localhost"
+    assert headers["x-real-ip"] and headers["x-vercel-id"].count("::") == 1
+
+
+def test_what_is_computed_once_is_kept(deploy):
+    get = deploy("cached", {
+        "package.json": '{"private": true, "dependencies": {"next": "*"}}',
+        "app/api/n/route.js": """
+            import { revalidateTag, unstable_cache } from 'next/cache';
+            let calls = 0;
+            const count = unstable_cache(async (by) => (calls += by), ['n'], { tags: ['n'] });
+            export const GET = async () => Response.json(await count(1));
+            export function DELETE() { revalidateTag('n', 'max'); return new Response(null, { status: 204 }); }
+            """,
+    })
+    assert [get("/api/n").json() for _ in range(2)] == [1, 1]
+    get("/api/n", "DELETE")
+    assert get("/api/n").json() == 2

@@ -109,3 +109,33 @@ Resources:
     (tmp_path / "template.yaml").write_text(template % "makefile")
     refused = server.cli("deploy", tmp_path, "--name", "sam-ts", "--yes")
     assert refused.returncode != 0 and "BuildMethod makefile" in refused.stderr and "sam build" in refused.stderr
+
+
+def test_what_a_template_says_of_its_buckets(server, tmp_path):
+    (tmp_path / "template.yaml").write_text("""
+Resources:
+  Site:
+    Type: AWS::S3::Bucket
+    Properties:
+      BucketName: said-of-buckets
+      CorsConfiguration: {CorsRules: [{AllowedMethods: [GET], AllowedOrigins: ['*'], AllowedHeaders: ['*'], MaxAge: 60}]}
+      LifecycleConfiguration: {Rules: [{Id: old, Status: Enabled, ExpirationInDays: 3, Prefix: tmp/}]}
+      WebsiteConfiguration: {IndexDocument: index.html, ErrorDocument: lost.html}
+      PublicAccessBlockConfiguration: {BlockPublicAcls: true}
+      BucketEncryption: {ServerSideEncryptionConfiguration: [{ServerSideEncryptionByDefault: {SSEAlgorithm: AES256}}]}
+      OwnershipControls: {Rules: [{ObjectOwnership: BucketOwnerEnforced}]}
+""")
+    s3, one = server.client("s3"), {"Bucket": "said-of-buckets"}
+    assert server.cli("deploy", tmp_path, "--name", "said", "--yes").returncode == 0
+    try:
+        assert s3.get_bucket_cors(**one)["CORSRules"] == [
+            {"AllowedHeaders": ["*"], "AllowedMethods": ["GET"], "AllowedOrigins": ["*"], "MaxAgeSeconds": 60}]
+        [rule] = s3.get_bucket_lifecycle_configuration(**one)["Rules"]
+        assert (rule["ID"], rule["Expiration"], rule["Filter"]) == ("old", {"Days": 3}, {"Prefix": "tmp/"})
+        assert s3.get_bucket_website(**one)["ErrorDocument"] == {"Key": "lost.html"}
+        assert s3.get_public_access_block(**one)["PublicAccessBlockConfiguration"]["BlockPublicAcls"]
+        [rule] = s3.get_bucket_encryption(**one)["ServerSideEncryptionConfiguration"]["Rules"]
+        assert rule["ApplyServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
+        assert s3.get_bucket_ownership_controls(**one)["OwnershipControls"]["Rules"] == [{"ObjectOwnership": "BucketOwnerEnforced"}]
+    finally:
+        server.cli("rm", "said", "--yes")

@@ -645,3 +645,21 @@ def test_an_older_esbuild_of_the_project_bundles(worker, server, tmp_path):
     subprocess.run(["npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix", tmp_path, "esbuild@0.17.19"], check=True)
     get = worker({"wrangler.toml": wrangler(), "index.js": "export default { fetch: () => new Response('old tools') };"})
     assert get("/").text == "old tools"
+
+
+def test_a_minified_worker_is_still_modules(worker):
+    objects = """
+        minify = true
+        [durable_objects]
+        bindings = [{ name = "COUNTS", class_name = "Counter" }]
+        [[migrations]]
+        tag = "v1"
+        new_sqlite_classes = ["Counter"]
+        """
+    get = worker({"wrangler.toml": wrangler(objects), "index.js": """
+        import { DurableObject } from 'cloudflare:workers';
+        globalThis.never = () => addEventListener("fetch", () => {});
+        export class Counter extends DurableObject { async add() { return 1; } }
+        export default { fetch: async (request, env) => new Response('n' + await env.COUNTS.get(env.COUNTS.idFromName('a')).add()) };
+        """})
+    assert get("/").text == "n1"

@@ -1,10 +1,10 @@
 // Runs a program of Deno: whatever it serves, it serves on the platform's port; a module that exports `fetch` by default
-// is served too. Of functions of Supabase it is the gateway that verifies tokens, and the runtime that work goes on in
+// is served too. Its key-value store is kept by the platform, whose clock also runs what it has run by `Deno.cron`. Of functions of Supabase it is the gateway that verifies tokens, and the runtime that work goes on in
 // after an answer.
 //
 //   deno run serve.js MODULE
 //
-// Sources: the Deno manual, "Deno.serve" and "deno serve"; the Supabase documentation, "Edge Functions", "Authorization
+// Sources: the Deno manual, "Deno.serve", "deno serve", "Key-Value Database" and "Scheduling"; the Supabase documentation, "Edge Functions", "Authorization
 // headers" and "Background tasks" (2026-11).
 
 import { verify } from './token.js';
@@ -42,6 +42,16 @@ Deno.serve = (...args) => {
   });
 };
 
+const openKv = Deno.openKv;
+provide('openKv', (path = '/var/state/kv.sqlite3') => openKv.call(Deno, path));
+
+/// What runs by the clock, by name.
+const crons = new Map();
+provide('cron', (name, _schedule, ...rest) => {
+  crons.set(name, rest.find((one) => typeof one === 'function'));
+  return new Promise(() => {});
+});
+
 const module = await import(new URL(Deno.args[0], `file://${Deno.cwd()}/`).href);
 const exported = module.default;
 if (!served && typeof exported?.fetch === 'function') Deno.serve((request, info) => exported.fetch(request, info));
@@ -53,12 +63,25 @@ async function answer(request, info, handler) {
     while (going.size > 0) await Promise.all(going);
     return new Response(null, { status: 204 });
   }
+  if (request.headers.has('ebb-event')) {
+    const { ebb, name } = await request.clone().json().catch(() => ({}));
+    if (ebb === 'cron') {
+      if (!crons.has(name)) throw new Error(`there is no Deno.cron of the name ${name}`);
+      await crons.get(name)();
+      return new Response(null, { status: 204 });
+    }
+  }
   // A preflight has no token. Source: the platform's own gateway.
   if (verifies && request.method !== 'OPTIONS') {
     const refused = await verify(request.headers.get('authorization'), secret);
     if (refused !== null) return Response.json({ code: 401, message: refused, msg: refused }, { status: 401 });
   }
   return handler(request, info);
+}
+
+/// Puts something of ours in the place of what Deno has, and may not let anyone assign to.
+function provide(name, value) {
+  Object.defineProperty(Deno, name, { value, configurable: true, enumerable: true, writable: true });
 }
 
 function failed(error) {

@@ -1,9 +1,13 @@
 // Functions of Netlify, of both kinds. Source: the Netlify documentation, "Functions API reference", "Lambda-compatible
 // functions", "Background functions" and "Scheduled functions" (2026-11).
 
+import { once } from 'node:events';
 import { bodyOf, formatCookie, methodOf, parseCookies, requestOf, requests, sentPath, serve, urlOf } from './web.mjs';
 import { compilePath, matchPath } from './netlify_paths.mjs';
 import { nextRun } from './cron.mjs';
+
+/// Marks handlers that write to a stream.
+const STREAMING = Symbol.for('aws.lambda.runtime.handler.streaming');
 
 globalThis.Netlify ??= {
   env: {
@@ -117,6 +121,7 @@ async function legacy(handler, scope) {
   const headers = { ...event.headers };
   if (event.cookies?.length) headers.cookie = event.cookies.join('; ');
   const bytes = bodyOf(event);
+  const binary = bytes !== undefined && isBinary(headers['content-type'], bytes);
   const classic = {
     rawUrl: urlOf(event),
     rawQuery: event.rawQueryString,
@@ -126,12 +131,24 @@ async function legacy(handler, scope) {
     multiValueHeaders: Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, [value]])),
     queryStringParameters: Object.fromEntries(Object.entries(many).map(([name, values]) => [name, values.join(', ')])),
     multiValueQueryStringParameters: many,
-    body: bytes === undefined ? null : event.isBase64Encoded ? bytes.toString('base64') : bytes.toString(),
-    isBase64Encoded: bytes !== undefined && event.isBase64Encoded,
+    body: bytes === undefined ? null : bytes.toString(binary ? 'base64' : 'utf8'),
+    isBase64Encoded: binary,
   };
   const context = { ...scope.context, clientContext: {}, callbackWaitsForEmptyEventLoop: true };
+  if (handler[STREAMING] !== undefined) {
+    // What `stream` of @netlify/functions makes of a handler writes its answer itself.
+    await handler(classic, scope.stream, context);
+    if (!scope.stream.writableFinished) await once(scope.stream, 'finish');
+    return undefined;
+  }
   const result = await called(handler, classic, context);
   return responseOf(result);
+}
+
+/// Whether a body is given to functions in base64: by its type, as the platform tells, and where it is no text.
+function isBinary(type, bytes) {
+  if (/image|audio|video|application\/(pdf|zip|octet-stream)/i.test(type ?? '')) return true;
+  return !Buffer.from(bytes.toString()).equals(bytes);
 }
 
 /// Calls a handler that answers by what it returns or by its callback.

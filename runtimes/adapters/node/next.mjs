@@ -1,7 +1,7 @@
 // Route handlers, API routes and middleware of Next.js. Source: the Next.js documentation, "route.js", "API Routes" and
 // "Middleware" (2026-11).
 
-import { bodyOf, methodOf, requestOf, serve, urlOf } from './web.mjs';
+import { bodyOf, methodOf, requestOf, serve, tellOfClient, urlOf } from './web.mjs';
 import { addHelpers, answer } from './node_http.mjs';
 import { byRank, compile, match } from './routes.mjs';
 import { NextRequest, matches, overridden } from './next_server.mjs';
@@ -14,6 +14,7 @@ export function next({ routes, middleware }) {
   const table = routes.map((route) => ({ ...route, ...compile(route.path) })).sort(byRank);
   return serve(async (scope) => {
     const { event } = scope;
+    tellOfClient(event);
     scope.cookies = [];
     let request = requestOf(event, { Type: NextRequest, path: event.rawPath });
     let added;

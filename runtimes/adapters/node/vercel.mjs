@@ -1,7 +1,7 @@
 // Functions of Vercel's `api` folder. Source: the Vercel documentation, "Node.js runtime" and "Functions API reference"
 // (2026-11).
 
-import { bodyOf, methodOf, requestOf, requests, sentPath, serve } from './web.mjs';
+import { bodyOf, methodOf, requestOf, requests, sentPath, serve, tellOfClient } from './web.mjs';
 import { addHelpers, answer } from './node_http.mjs';
 import { compile, match } from './routes.mjs';
 
@@ -20,6 +20,7 @@ export function vercel({ path, load }) {
   const pattern = compile(path);
   let loading;
   return serve(async (scope) => {
+    tellOfClient(scope.event);
     const module = await (loading ??= load());
     const own = module.default?.__esModule ? module.default : module;
     const params = match(pattern, scope.event.rawPath) ?? {};

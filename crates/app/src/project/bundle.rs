@@ -22,6 +22,7 @@ const ADAPTERS: &[(&str, &str)] = &[
     ("next_server.mjs", include_str!("../../../../runtimes/adapters/node/next_server.mjs")),
     ("next_headers.mjs", include_str!("../../../../runtimes/adapters/node/next_headers.mjs")),
     ("next_navigation.mjs", include_str!("../../../../runtimes/adapters/node/next_navigation.mjs")),
+    ("next_cache.mjs", include_str!("../../../../runtimes/adapters/node/next_cache.mjs")),
     ("aws.mjs", include_str!("../../../../runtimes/workerd/aws.js")),
     ("vercel_middleware.mjs", include_str!("../../../../runtimes/adapters/node/vercel_middleware.mjs")),
     ("vercel.mjs", include_str!("../../../../runtimes/adapters/node/vercel.mjs")),
@@ -35,6 +36,7 @@ const IN_PLACE_OF: &[(&str, &str)] = &[
     ("next/server", "next_server.mjs"),
     ("next/headers", "next_headers.mjs"),
     ("next/navigation", "next_navigation.mjs"),
+    ("next/cache", "next_cache.mjs"),
 ];
 
 /// What every bundle begins with: CommonJS inside of it may ask for Node's own modules.

@@ -3,6 +3,7 @@
 //! Source: the Deno manual, "deno run", "Import maps", "The DENO_DIR cache" and "Environment variables" (2026-11).
 
 mod imports;
+mod used;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -52,7 +53,7 @@ const START: &str = "name=$1; shift; mkdir -p /tmp/deno\n\
     [ -f .ebb/deno/locks/$name.lock ] && cp .ebb/deno/locks/$name.lock /tmp/deno/deno.lock\n\
     for part in npm remote; do [ -d .ebb/deno/cache/$part ] && ln -sfn /var/task/.ebb/deno/cache/$part /tmp/deno/$part; done\n\
     export DENO_DIR=/tmp/deno DENO_NO_UPDATE_CHECK=1 DENO_SERVE_ADDRESS=tcp:0.0.0.0:$PORT NO_COLOR=1\n\
-    exec deno run --allow-all --no-prompt --quiet --node-modules-dir=none --lock=/tmp/deno/deno.lock \"$@\"\n";
+    exec deno run --allow-all --unstable-kv --no-prompt --quiet --node-modules-dir=none --lock=/tmp/deno/deno.lock \"$@\"\n";
 
 /// A program, as it is packed: all programs of a project are in one package.
 #[derive(Debug, Clone, PartialEq)]
@@ -95,7 +96,12 @@ impl Package {
             source: Source::Deno(Box::new(self.clone())),
             runtime: Some(RUNTIME.to_owned()),
             handler: Some(handler),
-            server: Some(ServerSettings { settles: true, ..ServerSettings::default() }),
+            // One instance at a time has the folder that a database of Deno's own is in.
+            server: Some(ServerSettings {
+                settles: true,
+                stateful: used::key_value(&self.folder),
+                ..ServerSettings::default()
+            }),
             ..server::function(&self.folder, "")
         }
     }
@@ -193,7 +199,12 @@ pub(super) fn describe(folder: &Path, marker: &Path) -> Result<Description, Proj
     let package = Package { folder: folder.to_owned(), programs: vec![program], generated: BTreeMap::new() };
     let mut function = package.function(&package.programs[0]);
     function.environment = environment(folder)?;
-    Ok(Description { functions: vec![function], ..Description::default() })
+    let mut description = Description::default();
+    for cron in used::crons(folder) {
+        cron.add(&function.name, &mut description);
+    }
+    description.functions.push(function);
+    Ok(description)
 }
 
 /// The `deno.json` of a folder, as a path in it.

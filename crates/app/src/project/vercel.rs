@@ -2,6 +2,8 @@
 //!
 //! Source: the Vercel documentation, "Functions", "Runtimes" and "Project Configuration" (2026-11).
 
+mod legacy;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -25,7 +27,8 @@ struct File {
     rewrites: Vec<Value>,
     redirects: Vec<Value>,
     headers: Vec<Value>,
-    routes: Option<Value>,
+    routes: Option<Vec<legacy::Route>>,
+    builds: Vec<legacy::Build>,
     crons: Vec<Cron>,
     functions: BTreeMap<String, Limits>,
     env: BTreeMap<String, String>,
@@ -46,6 +49,14 @@ struct Limits {
     memory: Option<u32>,
     max_duration: Option<u32>,
     runtime: Option<String>,
+}
+
+impl File {
+    /// Whether it has rules of the newer form.
+    fn has_rules(&self) -> bool {
+        let lists = [&self.rewrites, &self.redirects, &self.headers];
+        lists.iter().any(|list| !list.is_empty()) || self.clean_urls || self.trailing_slash.is_some()
+    }
 }
 
 /// Timeout of a function that does not say, in seconds.
@@ -216,10 +227,8 @@ pub(super) fn read_file(folder: &Path, description: &mut Description) -> Result<
     let wrong = |message: String| ProjectError::Manifest { path: path.clone(), message };
     let text = fs::read_to_string(&path).map_err(|source| ProjectError::io("read", &path, source))?;
     let file: File = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
-    if file.routes.is_some() {
-        return Err(wrong(
-            "`routes` is the older form: write `rewrites`, `redirects` and `headers`".to_owned(),
-        ));
+    for build in &file.builds {
+        build.add(folder, description)?;
     }
     description.name = description.name.take().or(file.name.clone());
     if let Some(output) = &file.output_directory {
@@ -241,7 +250,11 @@ pub(super) fn read_file(folder: &Path, description: &mut Description) -> Result<
         function.environment.entry("NODE_ENV".to_owned()).or_insert_with(|| "production".to_owned());
         apply_limits(function, &file.functions, folder);
     }
-    add_rules(&file, description).map_err(wrong)?;
+    match &file.routes {
+        Some(_) if file.has_rules() => return Err(wrong(legacy::MIXED.to_owned())),
+        Some(routes) => legacy::add_rules(routes, description).map_err(wrong)?,
+        None => add_rules(&file, description).map_err(wrong)?,
+    }
     for cron in &file.crons {
         add_cron(cron, description).map_err(wrong)?;
     }

@@ -37,6 +37,12 @@ impl Output {
         self.add_node(logical, line, Node::from_json(line, resource));
     }
 
+    /// Lets templates refer to a resource that was made of another: `!Ref Function.Alias`. Source: the SAM developer guide,
+    /// "Referencing generated resources" (2026-11).
+    fn generated(&mut self, of: &str, property: &str, logical: &str) {
+        self.renamed.push((format!("{of}.{property}"), logical.to_owned()));
+    }
+
     fn add_node(&mut self, logical: &str, line: u32, value: Node) {
         self.resources.push(Entry { key: logical.to_owned(), line, value });
     }

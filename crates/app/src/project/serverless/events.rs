@@ -26,7 +26,8 @@ pub(super) fn translate(
         "websocket" => one.websocket(resources),
         "s3" => one.s3(resources),
         "schedule" => one.schedule(),
-        "eventBridge" => one.event_bridge(),
+        // The older name of rules of the default bus, whose pattern is its `event`.
+        "eventBridge" | "cloudwatchEvent" => one.event_bridge(),
         _ => Err(Fault::new(line, format!("{function}: events of type {kind} are not built yet in ebb"))),
     }
 }
@@ -215,8 +216,12 @@ impl Event<'_> {
     }
 
     fn event_bridge(&self) -> Result<Vec<Json>, Fault> {
-        let mut properties =
-            self.renamed(&[("pattern", "Pattern"), ("eventBus", "EventBusName"), ("inputPath", "InputPath")]);
+        let mut properties = self.renamed(&[
+            ("pattern", "Pattern"),
+            ("event", "Pattern"),
+            ("eventBus", "EventBusName"),
+            ("inputPath", "InputPath"),
+        ]);
         if let Some(node) = self.given.get("input") {
             properties.insert("Input".to_owned(), node.to_json().to_string().into());
         }

@@ -187,7 +187,20 @@ impl Modules {
 fn listens(bundled: &str) -> bool {
     let listens =
         bundled.contains("addEventListener(\"fetch\"") || bundled.contains("addEventListener('fetch'");
-    listens && !bundled.lines().any(|line| line.starts_with("export ") || line.starts_with("export{"))
+    listens && !exports(bundled)
+}
+
+/// Whether a bundle has an `export` where a statement may begin: what is minified has it in the middle of a line.
+fn exports(bundled: &str) -> bool {
+    bundled.match_indices("export").any(|(at, word)| {
+        let before = bundled[..at].trim_end_matches([' ', '\t']).chars().next_back();
+        let after = bundled[at + word.len()..].trim_start();
+        let begins = before.is_none_or(|before| ";}\n".contains(before));
+        begins
+            && ["{", "default", "class", "const", "function", "async"]
+                .iter()
+                .any(|one| after.starts_with(one))
+    })
 }
 
 fn arguments(worker: &Wrangler) -> Vec<String> {
@@ -266,6 +279,10 @@ mod tests {
         assert!(listens("addEventListener(\"fetch\", (event) => {});\n"));
         assert!(!listens("addEventListener(\"fetch\", f);\nexport {\n  a as default\n};\n"));
         assert!(!listens("export default { fetch() {} };\n"));
+        assert!(!listens(
+            "var a=()=>addEventListener(\"fetch\",b);class C{}export{C as Counter,d as default};"
+        ));
+        assert!(listens("/* exporting { */ addEventListener('fetch', (event) => {});"));
     }
 
     #[test]

@@ -185,6 +185,7 @@ fn http_resources(entry: &Entry, routes: &[&Route], output: &mut Output) -> Resu
         }
     }
     output.add(&logical, entry.line, json!({ "Type": "AWS::ApiGatewayV2::Stage", "Properties": stage }));
+    output.generated(&entry.key, "Stage", &logical);
     Ok(())
 }
 
@@ -232,5 +233,7 @@ fn rest_resources(entry: &Entry, routes: &[&Route], output: &mut Output) -> Resu
     }
     let logical = format!("{}{stage}Stage", entry.key);
     output.add(&logical, entry.line, json!({ "Type": "AWS::ApiGateway::Stage", "Properties": staged }));
+    output.generated(&entry.key, "Stage", &logical);
+    output.generated(&entry.key, "Deployment", &deployment);
     auth.plan(&stage, &logical, output)
 }

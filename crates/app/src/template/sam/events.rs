@@ -106,19 +106,50 @@ impl Event<'_> {
 
     fn sns(&self, output: &mut Output) -> Result<(), Fault> {
         let topic = self.required("Topic")?;
-        if self.get("SqsSubscription").is_some_and(|given| given != false) {
-            return Err(Fault::new(
-                self.line,
-                format!("{}: SqsSubscription is not built yet in ebb", self.id),
-            ));
-        }
         let mut properties = self.some(&["FilterPolicy", "FilterPolicyScope", "Region", "RedrivePolicy"]);
-        properties.insert("Protocol".to_owned(), "lambda".into());
-        properties.insert("Endpoint".to_owned(), self.target.arn.clone());
         properties.insert("TopicArn".to_owned(), topic.clone());
+        let (protocol, endpoint) = match self.get("SqsSubscription") {
+            None | Some(Json::Bool(false)) => {
+                self.allow(output, "", "sns.amazonaws.com", ("SourceArn", topic));
+                ("lambda", self.target.arn.clone())
+            }
+            Some(given) => ("sqs", self.through_queue(output, &given, &topic)),
+        };
+        properties.insert("Protocol".to_owned(), protocol.into());
+        properties.insert("Endpoint".to_owned(), endpoint);
         self.add(output, &self.id, "AWS::SNS::Subscription", properties);
-        self.allow(output, "", "sns.amazonaws.com", ("SourceArn", topic));
         Ok(())
+    }
+
+    /// A queue between a topic and the function: the one that the event names, else one of its own. Gives its ARN.
+    fn through_queue(&self, output: &mut Output, given: &Json, topic: &Json) -> Json {
+        let said = |name: &str| given.get(name).cloned();
+        let (arn, url) = match (said("QueueArn"), said("QueueUrl")) {
+            (Some(arn), Some(url)) => (arn, url),
+            _ => {
+                let queue = format!("{}Queue", self.id);
+                self.add(output, &queue, "AWS::SQS::Queue", Map::new());
+                (arn_of(&queue), reference(&queue))
+            }
+        };
+        let policy = json!({
+            "Queues": [url],
+            "PolicyDocument": { "Version": "2012-10-17", "Statement": [{
+                "Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": arn,
+                "Condition": { "ArnEquals": { "aws:SourceArn": topic } },
+            }] },
+        });
+        let name = said("QueuePolicyLogicalId").and_then(|name| name.as_str().map(str::to_owned));
+        let name = name.unwrap_or_else(|| format!("{}QueuePolicy", self.id));
+        self.add(output, &name, "AWS::SQS::QueuePolicy", policy.as_object().cloned().unwrap_or_default());
+        let mapping = json!({
+            "FunctionName": self.target.name, "EventSourceArn": arn,
+            "BatchSize": said("BatchSize").unwrap_or_else(|| 10.into()),
+            "Enabled": said("Enabled").unwrap_or(Json::Bool(true)),
+        });
+        let (name, mapping) = (format!("{}EventSourceMapping", self.id), mapping.as_object().cloned());
+        self.add(output, &name, "AWS::Lambda::EventSourceMapping", mapping.unwrap_or_default());
+        arn
     }
 
     fn s3(&self, output: &mut Output) -> Result<(), Fault> {

@@ -256,6 +256,8 @@ fn published(
         pointing["ProvisionedConcurrencyConfig"] = node.to_json();
     }
     output.add(&name, line, json!({ "Type": "AWS::Lambda::Alias", "Properties": pointing }));
+    output.generated(logical, "Version", &version);
+    output.generated(logical, "Alias", &name);
     Some(name)
 }
 

@@ -53,6 +53,24 @@ fn each_event_makes_what_triggers_the_function() {
         "{Type: SNS, Properties: {Topic: t}}",
         &[("FE", "AWS::SNS::Subscription"), ("FEPermission", "AWS::Lambda::Permission")],
     );
+    let root = check(
+        "{Type: SNS, Properties: {Topic: t, SqsSubscription: true}}",
+        &[
+            ("FE", "AWS::SNS::Subscription"),
+            ("FEQueue", "AWS::SQS::Queue"),
+            ("FEQueuePolicy", "AWS::SQS::QueuePolicy"),
+            ("FEEventSourceMapping", "AWS::Lambda::EventSourceMapping"),
+        ],
+    );
+    assert_eq!(root["Resources"]["FE"]["Properties"]["Endpoint"], json!({"Fn::GetAtt": ["FEQueue", "Arn"]}));
+    check(
+        "{Type: SNS, Properties: {Topic: t, SqsSubscription: {QueueArn: a, QueueUrl: u, QueuePolicyLogicalId: P}}}",
+        &[
+            ("FE", "AWS::SNS::Subscription"),
+            ("P", "AWS::SQS::QueuePolicy"),
+            ("FEEventSourceMapping", "AWS::Lambda::EventSourceMapping"),
+        ],
+    );
     for event in [
         "{Type: Schedule, Properties: {Schedule: rate(1 day)}}",
         "{Type: EventBridgeRule, Properties: {Pattern: {source: [a]}}}",
@@ -188,4 +206,21 @@ fn layers_are_new_resources_for_new_content() {
     };
     let (first, second) = (of("1"), of("2"));
     assert!(first.starts_with('L') && first.len() == 11 && first != second, "{first} {second}");
+}
+
+#[test]
+fn what_was_made_of_a_function_can_be_referred_to() {
+    let root = parse(
+        "
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  F: {Type: AWS::Serverless::Function, Properties: {AutoPublishAlias: live, InlineCode: x, Handler: index.h, Runtime: nodejs20.x}}
+  Q: {Type: AWS::SQS::Queue, Properties: {QueueName: !Ref F.Alias, Tags: [{Key: v, Value: !Sub '${F.Version}'}]}}
+",
+    );
+    let root = transform(root.unwrap(), &|_| String::new()).unwrap().to_json();
+    let own = &root["Resources"]["Q"]["Properties"];
+    assert_eq!(own["QueueName"], json!({ "Ref": "FAliaslive" }));
+    let version = own["Tags"][0]["Value"]["Fn::Sub"].as_str().unwrap();
+    assert!(version.starts_with("${FVersion"), "{version}");
 }
