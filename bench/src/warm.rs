@@ -83,8 +83,11 @@ impl<F: Fn(Kind) -> Vec<Address>> Warm<F> {
         };
         let node = Peer::several(self.cores, || packages.functions_framework_node()).await;
         add(NODE, "Google's framework", node, Target::AtLeast(1.3)).await?;
-        let offline = packages.serverless_offline().await.map(|peer| vec![peer]);
-        add(NODE, "`serverless-offline`", offline, Target::AtLeast(8.0)).await?;
+        // It runs a function's events beside each other in one process, as shared instances do.
+        for kind in [NODE, NODE_SHARED] {
+            let offline = packages.serverless_offline().await.map(|peer| vec![peer]);
+            add(kind, "`serverless-offline`", offline, Target::AtLeast(8.0)).await?;
+        }
         let python = packages.functions_framework_python().await.map(|peer| vec![peer]);
         add(PYTHON, "Google's framework", python, Target::AtLeast(2.0)).await?;
         let cargo_lambda = packages.cargo_lambda().await.map(|peer| vec![peer]);
