@@ -236,3 +236,40 @@ def test_an_app_in_typescript_is_built_with_its_development_dependencies(deploy)
     })
     assert get("/api/hello?name=ada").json() == {"name": "ada"}
     assert not (get.folder / "node_modules").exists(), "what is installed stays out of the project"
+
+
+NODE_INPUTS = """
+    const { app, input, output } = require('@azure/functions');
+    const read = input.storageBlob({ path: 'asked-blobs/{query.name}', connection: 'AzureWebJobsStorage' });
+    const write = output.storageBlob({ path: 'asked-blobs/{headers.x-name}', connection: 'AzureWebJobsStorage' });
+    app.http('read', { authLevel: 'anonymous', extraInputs: [read], handler: async (r, c) => ({ body: c.extraInputs.get(read) }) });
+    app.http('write', { methods: ['POST'], authLevel: 'anonymous', extraOutputs: [write],
+      handler: async (r, c) => { c.extraOutputs.set(write, await r.text()); return { status: 201 }; } });
+    """
+PYTHON_INPUTS = """
+    import azure.functions as func
+    app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
+    @app.route(route='read')
+    @app.blob_input(arg_name='blob', path='asked-blobs/{query.name}', connection='AzureWebJobsStorage')
+    def read(req: func.HttpRequest, blob: func.InputStream) -> func.HttpResponse:
+        return func.HttpResponse(blob.read())
+    @app.route(route='write', methods=['POST'])
+    @app.blob_output(arg_name='blob', path='asked-blobs/{headers.x-name}', connection='AzureWebJobsStorage')
+    def write(req: func.HttpRequest, blob: func.Out[bytes]) -> func.HttpResponse:
+        blob.set(req.get_body())
+        return func.HttpResponse(status_code=201)
+    """
+
+
+@pytest.mark.parametrize("language", ["node", "python"])
+def test_bindings_name_what_the_request_says(deploy, server, language):
+    files, install = {"host.json": '{"version": "2.0"}'}, ()
+    if language == "node":
+        files |= {"package.json": '{"main": "app.js"}', "app.js": NODE_INPUTS}
+        install = ["@azure/functions"]
+    else:
+        files |= {"requirements.txt": "azure-functions\n", "function_app.py": PYTHON_INPUTS}
+    server.client("s3").create_bucket(Bucket="asked-blobs")
+    get = deploy(f"asked-{language}", files, install=install)
+    assert get("/api/write", "POST", data="what was said", headers={"x-name": "a.txt"}).status_code == 201
+    assert get("/api/read?name=a.txt").text == "what was said"

@@ -83,9 +83,10 @@ async function run({ entry, trigger }, id, request, url, params, body) {
     params,
     body: body?.length ? { bytes: body } : undefined,
   };
-  const inputs = { [trigger.name]: { http: rpc }, ...(await readInputs(entry, { ...params, query: rpc.query }, body)) };
+  const known = { ...params, query: Object.fromEntries(url.searchParams), headers: rpc.headers };
+  const inputs = { [trigger.name]: { http: rpc }, ...(await readInputs(entry, known, body)) };
   const { outputs, returned } = await invoke(entry, { id, inputs, triggerMetadata: metadata });
-  const named = await fillOutputs(entry, { outputs, returned }, params);
+  const named = await fillOutputs(entry, { outputs, returned }, known);
   return named?.http;
 }
 

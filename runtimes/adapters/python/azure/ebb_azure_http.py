@@ -89,7 +89,7 @@ class Handler(BaseHTTPRequestHandler):
             method=self.command, url=f"{scheme}://{host}{self.path}", headers=dict(self.headers.items()),
             params=query, route_params=parameters, body=body,
         )
-        known = {**_members(body), **query, **parameters}
+        known = {**_members(body), **query, **parameters, "query": query, "headers": dict(self.headers)}
         inputs = {function.trigger["name"]: request, **bindings.read_inputs(function, known)}
         returned, outputs = app.invoke(function, inputs)
         return self._answer(bindings.fill_outputs(function, returned, outputs, known))
