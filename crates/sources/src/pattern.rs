@@ -72,7 +72,7 @@ impl Pattern {
     /// [`InvalidPattern`] says what is wrong, and where.
     pub fn parse(text: &str) -> Result<Self, InvalidPattern> {
         let value = serde_json::from_str(text)
-            .map_err(|error| InvalidPattern { reason: format!("it is not JSON: {error}") })?;
+            .map_err(|error| InvalidPattern { reason: format!("Invalid JSON: {error}") })?;
         Self::from_value(&value)
     }
 
@@ -117,7 +117,7 @@ impl Node {
 
     fn holds_in(&self, object: Option<&Map<String, Value>>, event: &Value) -> bool {
         let field = |(name, field): &(String, Field)| {
-            let value = object.and_then(|object| object.get(name));
+            let value = object.and_then(|object| member(object, name));
             match field {
                 Field::Node(node) => node.holds(value, event),
                 Field::Leaf(leaf) => leaf.holds(value, event),
@@ -195,6 +195,13 @@ fn any_scalar<'a>(value: &'a Value, wanted: &mut impl FnMut(&'a Value) -> bool) 
     }
 }
 
+/// The member of this name. Dots in a name are those between the names of a path, too. Source: Amazon EventBridge user
+/// guide, "Considerations when creating event patterns" (2026-11).
+fn member<'a>(object: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
+    let below = |(at, _): (usize, &str)| member(object.get(&name[..at])?.as_object()?, &name[at + 1..]);
+    object.get(name).or_else(|| name.match_indices('.').find_map(below))
+}
+
 /// Whether the event has a leaf at this path, in whichever element of its arrays.
 fn is_present(value: &Value, path: &[String]) -> bool {
     match (value, path) {
@@ -202,7 +209,7 @@ fn is_present(value: &Value, path: &[String]) -> bool {
         (Value::Object(_), []) => false,
         (_, []) => true,
         (Value::Object(object), [name, rest @ ..]) => {
-            object.get(name).is_some_and(|value| is_present(value, rest))
+            member(object, name).is_some_and(|value| is_present(value, rest))
         }
         _ => false,
     }

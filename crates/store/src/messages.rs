@@ -88,7 +88,7 @@ pub struct Receive {
     pub limit: u32,
     /// How long they are invisible then.
     pub invisible: Duration,
-    /// Whether the order within groups holds: none of a group is given while one of it is invisible.
+    /// Whether the order within groups holds: none of a group is given while one before it is invisible.
     pub fifo: bool,
     /// What was sent before is deleted instead.
     pub not_before: Timestamp,
@@ -347,7 +347,7 @@ const NEXT: &str = "SELECT MIN(visible) FROM messages WHERE queue = $1";
 const NEXT_IN_ORDER: &str = "SELECT COALESCE(
     (SELECT visible FROM messages AS m WHERE queue = $1 AND grp IS NOT NULL AND visible <= $2
         AND NOT EXISTS (SELECT 1 FROM messages AS held WHERE held.queue = m.queue AND held.grp = m.grp
-            AND held.visible > $2 AND (held.receives > 0 OR held.id < m.id))
+            AND held.visible > $2 AND held.id < m.id)
         ORDER BY id LIMIT 1),
     (SELECT MIN(visible) FROM messages WHERE queue = $1 AND visible > $2))";
 

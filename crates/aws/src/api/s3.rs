@@ -25,6 +25,7 @@ mod objects;
 mod reports;
 mod restore;
 mod settings;
+mod signatures;
 mod uploads;
 mod website;
 
@@ -50,6 +51,7 @@ use errors::About;
 pub struct S3Api {
     buckets: Buckets,
     domain: String,
+    clock: Arc<dyn Clock>,
     service: S3Service,
     /// The same without signatures and permissions, for what was found to be signed and allowed.
     trusted: S3Service,
@@ -61,12 +63,12 @@ impl S3Api {
     pub fn new(buckets: Buckets, keys: KeyRing, clock: Arc<dyn Clock>, domain: String) -> Self {
         let mut builder = S3ServiceBuilder::new(Adapter { buckets: buckets.clone() });
         builder.set_auth(Auth { keys: keys.clone() });
-        builder.set_access(Access { buckets: buckets.clone(), keys, clock });
+        builder.set_access(Access { buckets: buckets.clone(), keys, clock: Arc::clone(&clock) });
         builder.set_host(Hosts { domain: domain.clone() });
         let mut trusted = S3ServiceBuilder::new(Adapter { buckets: buckets.clone() });
         trusted.set_access(Trusting);
         trusted.set_host(Hosts { domain: domain.clone() });
-        Self { buckets, domain, service: builder.build(), trusted: trusted.build() }
+        Self { buckets, domain, clock, service: builder.build(), trusted: trusted.build() }
     }
 
     /// Whether a request is for this service: it is signed for it, or names a bucket by its host, or is not signed at
@@ -101,14 +103,18 @@ impl S3Api {
     /// Answers one request; never fails.
     pub async fn handle(&self, request: Request<Incoming>) -> Response<Body> {
         let (mut parts, body) = request.into_parts();
+        let about = |parts: &Parts| About::of(parts, &self.domain, Arc::clone(&self.clock));
+        if let Some(answer) = signatures::refuse(&parts) {
+            return about(&parts).tell(answer).await;
+        }
         take_headers_of_query(&mut parts);
         let without_range = without_range(&parts);
         let method = parts.method.clone();
         if let Some(answer) = settings::preflight(&self.buckets, &self.domain, &parts) {
-            return About::of(&parts, &self.domain).tell(answer).await;
+            return about(&parts).tell(answer).await;
         }
         let origin = settings::allowed_origin(&self.buckets, &self.domain, &parts);
-        let about = About::of(&parts, &self.domain);
+        let about = about(&parts);
         let request = Request::from_parts(parts, s3s::Body::from(body));
         let called = match (self.service.call(request).await, without_range) {
             // A range that makes no sense is as good as none. The request was found to be signed and allowed by then.
@@ -137,7 +143,7 @@ impl S3Api {
 /// Headers that are signed within the query of a presigned URL count as headers.
 fn take_headers_of_query(parts: &mut Parts) {
     let query = QueryString::parse(parts.uri.query().unwrap_or_default());
-    if query.get("X-Amz-Signature").is_none() {
+    if !signatures::is_presigned(&query) {
         return;
     }
     const OF_SIGNATURES: [&str; 7] =

@@ -10,7 +10,7 @@ mod verify;
 
 pub use authorization::{Authorization, Placement};
 pub use sign::{presign, sign};
-pub use verify::{SignatureError, SignedRequest, verify};
+pub use verify::{Explained, SignatureError, SignedRequest, explain, verify};
 
 use ebb_model::Timestamp;
 use hmac::{Hmac, Mac};
@@ -58,12 +58,19 @@ fn amz_date(time: Timestamp) -> String {
     time.format("%Y%m%dT%H%M%SZ")
 }
 
+/// What is signed of a canonical request.
+fn text_to_sign(date: &str, scope: SigningScope<'_>, canonical_request: &str) -> String {
+    let day = date.get(..8).unwrap_or(date);
+    let SigningScope { region, service } = scope;
+    let hash = sha256_hex(canonical_request.as_bytes());
+    format!("{ALGORITHM}\n{date}\n{day}/{region}/{service}/aws4_request\n{hash}")
+}
+
 /// The signature over a canonical request.
 fn signature(secret: &str, date: &str, scope: SigningScope<'_>, canonical_request: &str) -> String {
     let day = date.get(..8).unwrap_or(date);
     let SigningScope { region, service } = scope;
-    let hash = sha256_hex(canonical_request.as_bytes());
-    let text = format!("{ALGORITHM}\n{date}\n{day}/{region}/{service}/aws4_request\n{hash}");
+    let text = text_to_sign(date, scope, canonical_request);
     let key = hmac_sha256(format!("AWS4{secret}").as_bytes(), day.as_bytes());
     let key = hmac_sha256(&key, region.as_bytes());
     let key = hmac_sha256(&key, service.as_bytes());

@@ -278,8 +278,12 @@ fn breadth(way: &[Access]) -> usize {
     way.iter().map(Access::breadth).sum()
 }
 
-/// All tests of a leaf, where each has a key; nothing where absence passes.
+/// All tests of a leaf, where each has a key; nothing where absence passes, or where an event may have the leaf at more
+/// than one path.
 fn leaf_way(leaf: &Leaf) -> Option<Vec<Access>> {
+    if leaf.path.iter().any(|name| name.contains('.')) {
+        return None;
+    }
     let access = |test: &Test| Some(Access { path: leaf.path.clone(), key: key(test)? });
     leaf.tests.iter().map(access).collect()
 }

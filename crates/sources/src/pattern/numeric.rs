@@ -25,26 +25,25 @@ impl Range {
     pub(super) fn parse(list: &[serde_json::Value]) -> Result<Self, String> {
         let mut range = Self { low: None, high: None };
         if list.is_empty() {
-            return Err("a numeric match needs an operator and a number".to_owned());
+            return Err("Invalid member in numeric match: ]".to_owned());
         }
         if list.len() > 4 {
-            return Err("too many elements in a numeric match".to_owned());
+            return Err("Too many elements in numeric expression".to_owned());
         }
         for pair in list.chunks(2) {
             let (operator, value) = match pair {
                 [operator, value] => (operator, value),
-                [operator, ..] => return Err(format!("a number must follow {operator}")),
+                [operator, ..] => return Err(must_be_numeric(operator)),
                 [] => break,
             };
-            let operator = operator.as_str().ok_or_else(|| format!("{operator} is no numeric operator"))?;
-            let value =
-                value.as_number().ok_or_else(|| format!("the value of {operator} must be numeric"))?;
+            let operator = operator.as_str().ok_or_else(|| format!("Invalid member in numeric match: {operator}"))?;
+            let value = value.as_number().ok_or_else(|| must_be_numeric(&operator.into()))?;
             within_limits(value)?;
             range.add(operator, value, list.len())?;
         }
         match (&range.low, &range.high) {
             (Some(low), Some(high)) if list.len() > 2 && compare(&low.value, &high.value).is_ge() => {
-                Err("bottom must be less than top".to_owned())
+                Err("Bottom must be less than top".to_owned())
             }
             _ => Ok(range),
         }
@@ -53,12 +52,12 @@ impl Range {
     fn add(&mut self, operator: &str, value: &Number, length: usize) -> Result<(), String> {
         let bound = |inclusive| Some(Bound { value: value.clone(), inclusive });
         match operator {
-            "=" if length > 2 => return Err("too many terms in a numeric match with =".to_owned()),
+            "=" if length > 2 => return Err("Too many elements in numeric expression".to_owned()),
             "=" => (self.low, self.high) = (bound(true), bound(true)),
             ">" | ">=" if self.low.is_none() => self.low = bound(operator == ">="),
             "<" | "<=" if self.high.is_none() => self.high = bound(operator == "<="),
-            ">" | ">=" | "<" | "<=" => return Err(format!("a second bound with {operator}")),
-            _ => return Err(format!("unrecognized numeric range operator: {operator}")),
+            ">" | ">=" | "<" | "<=" => return Err(format!("Bad numeric range operator: {operator}")),
+            _ => return Err(format!("Unrecognized numeric range operator: {operator}")),
         }
         Ok(())
     }
@@ -76,10 +75,14 @@ impl Range {
     }
 }
 
+fn must_be_numeric(operator: &serde_json::Value) -> String {
+    format!("Value of {} must be numeric", operator.as_str().unwrap_or_default())
+}
+
 fn within_limits(number: &Number) -> Result<(), String> {
     match number.as_f64() {
         Some(value) if value.abs() <= LIMIT => Ok(()),
-        _ => Err(format!("value must be between -5.0E9 and 5.0E9, inclusive, and {number} is not")),
+        _ => Err(format!("Value must be between -5.0E9 and 5.0E9, inclusive, and {number} is not")),
     }
 }
 

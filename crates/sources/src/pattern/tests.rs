@@ -161,41 +161,82 @@ fn one_alternative_suffices() {
 }
 
 #[test]
+fn dots_in_names_are_those_of_paths() {
+    let cases = [
+        (json!({"a.b": ["x"]}), json!({"a": {"b": "x"}}), true),
+        (json!({"a.b": ["x"]}), json!({"a.b": "x"}), true),
+        (json!({"a.b.c": ["x"]}), json!({"a.b": {"c": "x"}}), true),
+        (json!({"a.b": {"c": ["x"]}}), json!({"a": {"b": {"c": ["y", "x"]}}}), true),
+        (json!({"a.b": ["x"]}), json!({"a": {"b": "y"}}), false),
+        (json!({"a.b": [{"exists": false}]}), json!({"a": {"b": "y"}}), false),
+        (json!({"a.b": [{"exists": false}]}), json!({"a": {"c": "y"}}), true),
+    ];
+    for (text, event, expected) in cases {
+        let mut index = PatternIndex::default();
+        index.insert(0, pattern(&text));
+        assert_eq!(pattern(&text).matches(&event), expected, "{text} {event}");
+        assert_eq!(!index.matching(&event).is_empty(), expected, "{text} {event}");
+    }
+}
+
+#[test]
 fn what_is_wrong_is_said_with_its_place() {
     let cases = [
-        ("[1]", "it is not an object"),
-        ("{}", "empty objects are not allowed"),
-        (r#"{"a": "x"}"#, r#""a" must be an object or an array (at a)"#),
-        (r#"{"a": {"b": []}}"#, "empty arrays are not allowed (at a.b)"),
-        (r#"{"a": [["x"]]}"#, "an array within an array is not allowed (at a)"),
-        (r#"{"a": [{"nope": 1}]}"#, "unrecognized match type nope (at a)"),
-        (r#"{"a": [{"prefix": "x", "suffix": "y"}]}"#, "only one key allowed in match expression (at a)"),
-        (r#"{"a": [{"prefix": 1}]}"#, "prefix match pattern must be a string (at a)"),
-        (r#"{"a": [{"exists": "x"}]}"#, "exists match pattern must be either true or false (at a)"),
-        (r#"{"a": [{"numeric": []}]}"#, "a numeric match needs an operator and a number (at a)"),
-        (r#"{"a": [{"numeric": ["<", 1, ">"]}]}"#, r#"a number must follow ">" (at a)"#),
-        (r#"{"a": [{"numeric": [">", 5, "<", 5]}]}"#, "bottom must be less than top (at a)"),
-        (r#"{"a": [{"numeric": ["!", 5]}]}"#, "unrecognized numeric range operator: ! (at a)"),
+        ("[1]", "Filter is not an object"),
+        ("{}", "Empty objects are not allowed"),
+        (r#"{"a": "x"}"#, "\"a\" must be an object or an array\n at a"),
+        (r#"{"a": {"b": []}}"#, "Empty arrays are not allowed\n at a.b"),
+        (r#"{"a": [["x"]]}"#, "Match value must be String, number, true, false, or null\n at a"),
+        (r#"{"a": [{"nope": 1}]}"#, "Unrecognized match type nope\n at a"),
+        (r#"{"a": [{"prefix": "x", "suffix": "y"}]}"#, "Only one key allowed in match expression\n at a"),
+        (r#"{"a": [{"prefix": 1}]}"#, "prefix match pattern must be a string\n at a"),
+        (r#"{"a": [{"exists": "x"}]}"#, "exists match pattern must be either true or false.\n at a"),
+        (r#"{"a": [{"numeric": 1}]}"#, "Value of numeric must be an array.\n at a"),
+        (r#"{"a": [{"numeric": []}]}"#, "Invalid member in numeric match: ]\n at a"),
+        (r#"{"a": [{"numeric": ["<", 1, ">"]}]}"#, "Value of > must be numeric\n at a"),
+        (r#"{"a": [{"numeric": [">", 1, ">", 2]}]}"#, "Bad numeric range operator: >\n at a"),
+        (r#"{"a": [{"numeric": [">", 5, "<", 5]}]}"#, "Bottom must be less than top\n at a"),
+        (r#"{"a": [{"numeric": ["!", 5]}]}"#, "Unrecognized numeric range operator: !\n at a"),
         (
             r#"{"a": [{"numeric": ["<", 6000000000]}]}"#,
-            "value must be between -5.0E9 and 5.0E9, inclusive, and 6000000000 is not (at a)",
+            "Value must be between -5.0E9 and 5.0E9, inclusive, and 6000000000 is not\n at a",
         ),
-        (r#"{"a": [{"cidr": "10.0.0.0/33"}]}"#, "malformed CIDR: 10.0.0.0/33 (at a)"),
-        (r#"{"a": [{"wildcard": "a**"}]}"#, "consecutive wildcard characters at position 1 (at a)"),
-        (r#"{"a": [{"wildcard": "a\\b"}]}"#, "invalid escape character at position 1 (at a)"),
+        (r#"{"a": [{"cidr": 1}]}"#, "prefix match pattern must be a string\n at a"),
+        (r#"{"a": [{"cidr": "x"}]}"#, "Malformed CIDR, one '/' required\n at a"),
+        (r#"{"a": [{"cidr": "x/y"}]}"#, "Malformed CIDR, mask bits must be an integer\n at a"),
+        (r#"{"a": [{"cidr": "x/8"}]}"#, "Nonstandard IP address: x\n at a"),
+        (r#"{"a": [{"cidr": "10.0.0.0/33"}]}"#, "Malformed CIDR, mask bits must be at most 32\n at a"),
+        (r#"{"a": [{"wildcard": "a**"}]}"#, "Consecutive wildcard characters at pos 2\n at a"),
+        (r#"{"a": [{"wildcard": "a\\b"}]}"#, "Invalid escape character at pos 1\n at a"),
+        (
+            r#"{"a": [{"anything-but": ["x", null]}]}"#,
+            "Inside anything but list, start|null|boolean is not supported.\n at a",
+        ),
         (
             r#"{"a": [{"anything-but": ["x", 1]}]}"#,
-            "an anything-but list holds either strings or numbers (at a)",
+            "Inside anything but list, either all values are number or string, mixed type is not supported\n at a",
         ),
         (
             r#"{"a": [{"anything-but": null}]}"#,
-            "value of anything-but must be an array or a single string or number (at a)",
+            "Value of anything-but must be an array or single string/number value.\n at a",
         ),
+        (
+            r#"{"a": [{"anything-but": {"prefix": {"equals-ignore-case": "x"}}}]}"#,
+            "Value of anything-but must be an array or single string/number value.\n at a",
+        ),
+        (r#"{"a": [{"anything-but": {"suffix": ""}}]}"#, "Null prefix/suffix not allowed\n at a"),
+        (r#"{"a": [{"anything-but": {"suffix": [1]}}]}"#, "prefix/suffix match pattern must be a string\n at a"),
+        (r#"{"a": [{"anything-but": {"wildcard": 1}}]}"#, "wildcard match pattern must be a string\n at a"),
+        (
+            r#"{"a": [{"anything-but": {"equals-ignore-case": 1}}]}"#,
+            "Inside anything-but/equals-ignore-case list, number|start|null|boolean is not supported.\n at a",
+        ),
+        (r#"{"a": [{"anything-but": {"exists": true}}]}"#, "Unsupported anything-but pattern: exists\n at a"),
     ];
     for (text, reason) in cases {
         assert_eq!(Pattern::parse(text).expect_err(text).to_string(), reason, "{text}");
     }
-    assert!(Pattern::parse("{").is_err_and(|error| error.to_string().starts_with("it is not JSON")));
+    assert!(Pattern::parse("{").is_err_and(|error| error.to_string().starts_with("Invalid JSON")));
 }
 
 #[test]

@@ -15,7 +15,7 @@ impl Wildcard {
         while let Some((at, character)) = characters.next() {
             let gap = character == '*';
             if gap && after_gap {
-                return Err(format!("consecutive wildcard characters at position {}", at - 1));
+                return Err(format!("Consecutive wildcard characters at pos {at}"));
             }
             after_gap = gap;
             if gap {
@@ -25,7 +25,7 @@ impl Wildcard {
             let literal = match character {
                 '\\' => match characters.next() {
                     Some((_, escaped @ ('*' | '\\'))) => escaped,
-                    _ => return Err(format!("invalid escape character at position {at}")),
+                    _ => return Err(format!("Invalid escape character at pos {at}")),
                 },
                 literal => literal,
             };

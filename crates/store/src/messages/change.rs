@@ -139,21 +139,21 @@ async fn send(
     Ok(sent)
 }
 
-// The first that are visible; in order of groups, only those whose group nobody holds and none of whose
-// predecessors waits.
+// The first that are visible; in order of groups, only those none of whose predecessors is held or waits. A group that
+// was given goes to the end of the line: what becomes visible again comes after what was visible before (recorded 2025).
 const CANDIDATES: &str = "SELECT id, receives, sent, CAST(LENGTH(body) AS BIGINT) FROM messages
     WHERE queue = $1 AND visible <= $2 ORDER BY visible, id LIMIT $3";
 const CANDIDATES_IN_ORDER: &str =
     "SELECT id, receives, sent, CAST(LENGTH(body) AS BIGINT), grp FROM messages AS m
     WHERE queue = $1 AND grp IS NOT NULL AND visible <= $2 AND NOT EXISTS (
         SELECT 1 FROM messages AS held WHERE held.queue = m.queue AND held.grp = m.grp AND held.visible > $2
-            AND (held.receives > 0 OR held.id < m.id))
-    ORDER BY id LIMIT $3";
+            AND held.id < m.id)
+    ORDER BY visible, id LIMIT $3";
 const CANDIDATES_OF_GROUP: &str =
     "SELECT id, receives, sent, CAST(LENGTH(body) AS BIGINT), grp FROM messages AS m
     WHERE queue = $1 AND grp = $4 AND visible <= $2 AND NOT EXISTS (
         SELECT 1 FROM messages AS held WHERE held.queue = m.queue AND held.grp = m.grp AND held.visible > $2
-            AND (held.receives > 0 OR held.id < m.id))
+            AND held.id < m.id)
     ORDER BY id LIMIT $3";
 const CANDIDATES_SHARED: &str = "SELECT id, receives, sent, CAST(LENGTH(body) AS BIGINT) FROM messages
     WHERE queue = $1 AND visible <= $2 ORDER BY visible, id LIMIT $3 FOR UPDATE SKIP LOCKED";
@@ -246,11 +246,11 @@ async fn by_group(
     let mut ordered = Vec::with_capacity(candidates.len());
     if i64::try_from(candidates.len()).is_ok_and(|all| all < wanted) {
         // These are all that there are.
-        let mut numbered: Vec<(usize, Row)> = Vec::with_capacity(candidates.len());
+        let mut numbered: Vec<((usize, i64), Row)> = Vec::with_capacity(candidates.len());
         for (row, group) in candidates.into_iter().zip(&of) {
-            numbered.push((groups.iter().position(|other| *other == group).unwrap_or(0), row));
+            numbered.push(((groups.iter().position(|other| *other == group).unwrap_or(0), row.int(0)?), row));
         }
-        numbered.sort_by_key(|(group, _)| *group);
+        numbered.sort_by_key(|(place, _)| *place);
         ordered.extend(numbered.into_iter().map(|(_, row)| row));
         return Ok(ordered);
     }

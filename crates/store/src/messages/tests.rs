@@ -112,6 +112,29 @@ async fn as_many_of_a_group_as_there_are_come_before_the_next_group() {
 }
 
 #[tokio::test]
+async fn what_is_visible_again_is_given_while_later_ones_of_its_group_are_held() {
+    each_database(async |store| {
+        let fifo = |limit| Receive { fifo: true, ..receive(limit) };
+        send(store, vec![in_group("a1", "a"), in_group("a2", "a"), in_group("b1", "b")]).await;
+        let first = got(store, fifo(2)).await;
+        assert_eq!(shown(&first), ["a1#1", "a2#1"]);
+        let set = async |index: usize, seconds| {
+            let changes = vec![(receipt(&first[index]), Duration::from_secs(seconds))];
+            store.messages().set_visibility(QUEUE, changes, WhileHeld).await.unwrap()[0]
+        };
+        store.clock.advance(1000);
+        assert_eq!(set(0, 0).await, ReceiptUse::Done);
+        // The group that waited comes first, and what is held stays so.
+        assert_eq!(shown(&got(store, fifo(10)).await), ["b1#1", "a1#2"]);
+        assert_eq!(set(1, 0).await, ReceiptUse::Done);
+        assert!(got(store, fifo(10)).await.is_empty(), "a1 comes before a2 and is held");
+        store.clock.advance(30_000);
+        assert_eq!(shown(&got(store, fifo(10)).await), ["a1#3", "a2#2", "b1#2"]);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_receipt_counts_while_the_message_is_held_or_until_it_is_received_again() {
     each_database(async |store| {
         send(store, vec![message("a"), message("b")]).await;
@@ -141,7 +164,7 @@ async fn a_receipt_counts_while_the_message_is_held_or_until_it_is_received_agai
 }
 
 #[tokio::test]
-async fn groups_keep_their_order_and_are_held_as_a_whole() {
+async fn groups_keep_their_order_and_wait_for_what_is_held() {
     each_database(async |store| {
         let fifo = |limit| Receive { fifo: true, ..receive(limit) };
         send(store, vec![in_group("a1", "a"), in_group("b1", "b"), in_group("a2", "a"), in_group("a3", "a")])
@@ -156,7 +179,7 @@ async fn groups_keep_their_order_and_are_held_as_a_whole() {
         store.messages().set_visibility(QUEUE, changes, WhileHeld).await.unwrap();
         assert!(got(store, fifo(10)).await.is_empty(), "a2 is still held");
         store.clock.advance(30_000);
-        assert_eq!(shown(&got(store, fifo(10)).await), ["b1#2", "a2#2", "a3#2"]);
+        assert_eq!(shown(&got(store, fifo(10)).await), ["a2#2", "a3#2", "b1#2"]);
     })
     .await;
 }

@@ -1,5 +1,7 @@
 //! What errors tell besides their code and message: which bucket, key, version or upload they are about.
 
+use std::sync::Arc;
+
 use http::header::{ALLOW, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderName, HeaderValue, SERVER};
 use http::request::Parts;
 use http::{Response, StatusCode, Uri};
@@ -7,9 +9,10 @@ use http_body_util::BodyExt as _;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use s3s::{S3Error, S3Response};
 
-use ebb_model::RequestId;
+use ebb_model::{Clock, RequestId};
 
 use super::access::virtual_bucket;
+use super::signatures::Signed;
 use crate::wire::{Body, QueryString, full_body};
 
 /// The header that carries further elements of an error as far as here, as a form: it goes no further.
@@ -46,12 +49,14 @@ pub(super) struct About {
     method: String,
     /// Whether it asks for the attributes of an object.
     asks_attributes: bool,
+    signed: Option<Signed>,
+    clock: Arc<dyn Clock>,
     /// The id of the request, and another that the service has besides.
     ids: (String, String),
 }
 
 impl About {
-    pub(super) fn of(parts: &Parts, domain: &str) -> Self {
+    pub(super) fn of(parts: &Parts, domain: &str, clock: Arc<dyn Clock>) -> Self {
         let host =
             parts.headers.get(http::header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
         let path = path(&parts.uri);
@@ -72,6 +77,8 @@ impl About {
             upload: parameter("uploadId"),
             method: parts.method.to_string(),
             asks_attributes: query.get("attributes").is_some(),
+            signed: Signed::of(parts, host, domain),
+            clock,
             ids,
         }
     }
@@ -117,7 +124,7 @@ impl About {
         } else {
             default_message(code).map(|message| element("Message", message)).unwrap_or_default()
         };
-        more.push_str(&self.more(code));
+        more.push_str(&self.more(code, &text));
         more.extend(details.iter().map(|(name, value)| element(name, value)));
         if !text.contains("<RequestId>") {
             more.push_str(&element("RequestId", &self.ids.0));
@@ -158,8 +165,12 @@ impl About {
         Response::from_parts(parts, full_body(text))
     }
 
-    fn more(&self, code: &str) -> String {
+    fn more(&self, code: &str, text: &str) -> String {
         match code {
+            "SignatureDoesNotMatch" => self.signed.as_ref().map(Signed::explained).unwrap_or_default(),
+            "AccessDenied" if text.contains("<Message>Request has expired<") => {
+                self.signed.as_ref().map(|signed| signed.expired(&*self.clock)).unwrap_or_default()
+            }
             "NoSuchKey" => element("Key", &self.key),
             "NoSuchVersion" => {
                 let version = self.version.as_deref().unwrap_or_default();
@@ -236,7 +247,7 @@ fn path(uri: &Uri) -> String {
     percent_encoding::percent_decode_str(path).decode_utf8_lossy().into_owned()
 }
 
-fn element(name: &str, value: &str) -> String {
+pub(super) fn element(name: &str, value: &str) -> String {
     format!("<{name}>{}</{name}>", escaped(value))
 }
 

@@ -8,7 +8,7 @@ use subtle::ConstantTimeEq as _;
 
 use super::authorization::{Authorization, Placement};
 use super::canonical::{Parts, canonical_request};
-use super::{UNSIGNED_PAYLOAD, amz_date, sha256_hex, signature};
+use super::{UNSIGNED_PAYLOAD, amz_date, sha256_hex, signature, text_to_sign};
 
 /// How far a client's clock may be off.
 const SKEW: Duration = Duration::from_secs(5 * 60);
@@ -82,6 +82,33 @@ pub fn verify(
     let expected = signature(secret, &authorization.date, authorization.scope(), &canonical);
     let equal: bool = expected.as_bytes().ct_eq(authorization.signature.as_bytes()).into();
     if equal { Ok(()) } else { Err(SignatureError::Mismatch) }
+}
+
+/// What a signature should have been made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Explained {
+    /// The canonical form of the request.
+    pub canonical_request: String,
+    /// What is signed of it.
+    pub text: String,
+}
+
+/// Tells what the signature of a request whose payload is not at hand should have been made of.
+#[must_use]
+pub fn explain(
+    method: &str,
+    path: &str,
+    query: &str,
+    headers: &HeaderMap,
+    authorization: &Authorization,
+) -> Explained {
+    let declared = headers.get("x-amz-content-sha256").and_then(|value| value.to_str().ok());
+    let signed_headers = &authorization.signed_headers;
+    let payload_hash = declared.unwrap_or(UNSIGNED_PAYLOAD);
+    let parts = Parts { method, path, query, headers, authority: None, signed_headers, payload_hash };
+    let canonical_request = canonical_request(parts, authorization.scope().service);
+    let text = text_to_sign(&authorization.date, authorization.scope(), &canonical_request);
+    Explained { canonical_request, text }
 }
 
 /// The hash that the signature covers. A declared one must be that of the body.
