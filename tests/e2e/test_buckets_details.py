@@ -243,3 +243,71 @@ def test_copies_that_go_only_where_nothing_else_is(s3, bucket):
     assert refused(copy, key="new", IfNoneMatch="*")["Code"] == "PreconditionFailed"
     assert refused(copy, key="new", IfMatch='"other"')["Code"] == "PreconditionFailed"
     copy("new", IfMatch=etag)
+
+
+def test_presigned_urls_that_are_not_right_tell_why(server, s3, bucket):
+    new = server.client("s3", config=Config(signature_version="s3v4"))
+    url = new.generate_presigned_url("put_object", Params={"Bucket": bucket, "Key": "k", "ContentType": "a/b"})
+    lacking = requests.put(url, data=b"x")
+    assert lacking.status_code == 403 and "<CanonicalRequest>PUT\n" in lacking.text, lacking.text
+    assert "<StringToSign>AWS4-HMAC-SHA256" in lacking.text and "<SignatureProvided>" in lacking.text
+    typed = {"Content-Type": "a/b"}
+    other = requests.put(url, data=b"x", headers={**typed, "x-amz-meta-b": "2"})
+    assert "<HeadersNotSigned>x-amz-meta-b</HeadersNotSigned>" in other.text
+    assert requests.put(url, data=b"x", headers=typed).status_code == 200
+    halved = requests.get(url.split("&X-Amz-Signature")[0])
+    assert halved.status_code == 400 and "AuthorizationQueryParametersError" in halved.text
+    old = server.client("s3", config=Config(signature_version="s3"))
+    url = old.generate_presigned_url("put_object", Params={"Bucket": bucket, "Key": "o", "Metadata": {"a": "1"}})
+    assert requests.put(url, data=b"x").status_code == 200, "the older signature covers headers of the query"
+    assert s3.head_object(Bucket=bucket, Key="o")["Metadata"] == {"a": "1"}
+
+
+def test_what_is_told_of_objects_and_buckets(server, s3, bucket):
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x", Metadata={"text": "=?UTF-8?Q?=C3=A4_b?="})
+    told = s3.head_object(Bucket=bucket, Key="k")
+    assert told["Metadata"] == {"text": "=?UTF-8?Q?=C3=A4_b?="}
+    listed = s3.list_objects_v2(Bucket=bucket)
+    assert listed["Contents"][0]["LastModified"].microsecond == 0
+    assert listed["ResponseMetadata"]["HTTPHeaders"]["x-amz-bucket-region"] == "us-east-1"
+    # A date in the future is no condition.
+    future = told["LastModified"].replace(year=told["LastModified"].year + 1)
+    assert s3.head_object(Bucket=bucket, Key="k", IfModifiedSince=future)["ContentLength"] == 1
+    ownership = s3.get_bucket_ownership_controls(Bucket=bucket)["OwnershipControls"]
+    assert ownership == {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
+    s3.delete_bucket_ownership_controls(Bucket=bucket)
+    missing = refused(s3.get_bucket_ownership_controls, Bucket=bucket)
+    assert missing["Code"] == "OwnershipControlsNotFoundError"
+    old = f"b-{uuid.uuid4().hex[:8]}"
+    server.client("s3", region_name="eu-west-1").create_bucket(
+        Bucket=old, CreateBucketConfiguration={"LocationConstraint": "EU"})
+    assert s3.get_bucket_location(Bucket=old)["LocationConstraint"] == "EU"
+
+
+def test_tags_may_have_some_characters(s3, bucket):
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+
+    def put(*tags):
+        tag_set = {"TagSet": [{"Key": key, "Value": value} for key, value in tags]}
+        return refused(s3.put_object_tagging, Bucket=bucket, Key="k", Tagging=tag_set)
+    key = put(("a,b", "1"))
+    assert (key["Code"], key["TagKey"], key["Message"]) == ("InvalidTag", "a,b", "The TagKey you have provided is invalid")
+    value = put(("a", "1,2"))
+    assert (value["Message"], value["TagValue"]) == ("The TagValue you have provided is invalid", "1,2")
+    assert put(("a", "1"), ("a", "2"))["Message"] == "Cannot provide multiple Tags with the same key"
+    header = refused(s3.put_object, Bucket=bucket, Key="l", Body=b"x", Tagging="a=1&a=2")
+    assert (header["Code"], header["ArgumentName"]) == ("InvalidArgument", "x-amz-tagging")
+
+
+def test_an_upload_does_not_overwrite_what_came_after_it_began(s3, bucket):
+    etag = s3.put_object(Bucket=bucket, Key="k", Body=b"x")["ETag"]
+    where, parts = upload(s3, bucket, [b"part"])
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+    chosen = {"MultipartUpload": {"Parts": parts}}
+    raced = refused(s3.complete_multipart_upload, **where, **chosen, IfMatch=etag)
+    assert (raced["Code"], raced["Condition"], raced["Key"]) == ("ConditionalRequestConflict", "If-Match", "k")
+    s3.delete_object(Bucket=bucket, Key="k")
+    raced = refused(s3.complete_multipart_upload, **where, **chosen, IfNoneMatch="*")
+    assert (raced["Code"], raced["Condition"]) == ("ConditionalRequestConflict", "If-None-Match")
+    where, parts = upload(s3, bucket, [b"part"])
+    s3.complete_multipart_upload(**where, MultipartUpload={"Parts": parts}, IfNoneMatch="*")

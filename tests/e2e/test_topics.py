@@ -197,3 +197,31 @@ def test_a_throttle_policy_delays_and_loses_nothing(sns, endpoint):
         sns.publish(TopicArn=topic, Message=str(n))
     eventually(lambda: len(posted) == 13)
     assert sorted(int(json.loads(body)["Message"]) for _, body in posted[1:]) == list(range(12))
+
+
+def test_a_trace_goes_on_through_topics_and_the_bus(server, sns, sqs, queue):
+    trace = "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Parent=9a9197af755a6419;Sampled=1"
+    url, arn = queue()
+    topic = sns.create_topic(Name=fresh())["TopicArn"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+    events, rule = server.client("events"), fresh("r")
+    events.put_rule(Name=rule, EventPattern=json.dumps({"source": [rule]}))
+    events.put_targets(Rule=rule, Targets=[{"Id": "1", "Arn": arn}])
+
+    def add(request, **_):
+        request.headers["X-Amzn-Trace-Id"] = trace
+    sns.meta.events.register("before-send.sns.Publish", add)
+    events.meta.events.register("before-send.events.PutEvents", add)
+
+    def received():
+        got = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=10, MessageSystemAttributeNames=["AWSTraceHeader"])
+        [message] = got["Messages"]
+        sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        return message["Attributes"]["AWSTraceHeader"]
+    try:
+        sns.publish(TopicArn=topic, Message="m")
+        assert received() == trace
+        events.put_events(Entries=[{"Source": rule, "DetailType": "d", "Detail": "{}"}])
+        assert received() == trace
+    finally:
+        sns.meta.events.unregister("before-send.sns.Publish", add)

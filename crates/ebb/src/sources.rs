@@ -14,6 +14,7 @@ use ebb_sources::delivery::{
 };
 use ebb_sources::http_api::{HttpApis, HttpApisParts};
 use ebb_sources::iam::{Iam, IamParts};
+use ebb_sources::log_settings::LogSettings;
 use ebb_sources::mapping::{MappingParts, Mappings};
 use ebb_sources::queue::{QueueParts, QueueTarget, Queues};
 use ebb_sources::registry::{Follow, Follower};
@@ -36,6 +37,7 @@ pub(crate) struct Sources {
     pub(crate) http_apis: HttpApis,
     pub(crate) iam: Iam,
     pub(crate) parameters: ParameterStore,
+    pub(crate) log_settings: LogSettings,
     deliveries: Deliveries,
     follower: Mutex<Follower>,
 }
@@ -85,6 +87,7 @@ impl Sources {
             account: config.account.clone(),
         })
         .await?;
+        let log_settings = LogSettings::open(store.clone(), clock.clone()).await?;
         let buckets = Buckets::open(BucketParts {
             store: store.clone(),
             clock: clock.clone(),
@@ -128,6 +131,7 @@ impl Sources {
             Arc::new(http_apis.clone()),
             Arc::new(iam.clone()),
             Arc::new(parameters.clone()),
+            Arc::new(log_settings.clone()),
         ];
         let follower = Mutex::new(Follower::start(store, followed_from, services));
         Ok(Self {
@@ -141,6 +145,7 @@ impl Sources {
             http_apis,
             iam,
             parameters,
+            log_settings,
             deliveries,
         })
     }

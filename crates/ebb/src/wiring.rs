@@ -94,7 +94,7 @@ pub(crate) fn aws(
         clock.clone(),
         vec![
             lambda::api(state),
-            logs::api(store.logs().clone()),
+            logs::api(logs::Logs { store: store.logs().clone(), settings: sources.log_settings.clone() }),
             sts::api(keys.clone()),
             events::api(sources.buses.clone()),
             sqs::api(sources.queues.clone()),

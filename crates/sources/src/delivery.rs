@@ -83,6 +83,9 @@ pub struct Message {
     /// What only one kind of target understands, as that kind documents it.
     #[serde(default)]
     pub extra: Option<serde_json::Value>,
+    /// The trace that it belongs to, as `X-Amzn-Trace-Id` has it.
+    #[serde(default)]
+    pub trace: Option<String>,
 }
 
 /// A message attribute.

@@ -13,6 +13,7 @@ pub mod http_api;
 mod http_client;
 pub mod https;
 pub mod iam;
+pub mod log_settings;
 pub mod mapping;
 pub mod pattern;
 pub mod queue;

@@ -1,27 +1,46 @@
 //! CloudWatch Logs: what functions print. JSON 1.1, target `Logs_20140328`; shapes are those of the public model
 //! (`logs/2014-03-28/service-2.json`, 2026-11).
 //!
-//! `groups.rs` has groups and streams, `put.rs` and `events.rs` what is in them. Everything else is in the store.
+//! `groups.rs` has groups and streams, `put.rs` and `events.rs` what is in them; `metric_filters.rs` and `policies.rs`
+//! what is only kept. Everything else is in the store.
 
 mod events;
 mod groups;
+mod metric_filters;
+mod policies;
 mod put;
 #[cfg(test)]
 mod tests;
 mod token;
 
+use ebb_sources::log_settings::{LogSettingError, LogSettings};
 use ebb_store::logs::{LogError, LogStore, Subject};
 use http::{Response, StatusCode};
 
 use crate::wire::{Api, AwsError, Body, json_response};
 
+/// What is said of a long name.
+const TOO_LONG: &str = "Invalid LogGroup or LogStream, both must have length less than or equal to 512.";
+/// The longest page of things that are described, and the one where none is asked.
+const PAGE: usize = 50;
+
+/// What the operations need.
+#[derive(Debug, Clone)]
+pub struct Logs {
+    /// Groups, streams and events.
+    pub store: LogStore,
+    /// What is kept besides.
+    pub settings: LogSettings,
+}
+
 /// The service. Operations that are not built answer with an error that names them.
 #[must_use]
-pub fn api(logs: LogStore) -> Api {
+pub fn api(logs: Logs) -> Api {
     Api::json("logs", "application/x-amz-json-1.1", "Logs_20140328", "ServiceUnavailableException", logs)
         .operation("CreateLogGroup", groups::create_group)
         .operation("DeleteLogGroup", groups::delete_group)
         .operation("DescribeLogGroups", groups::describe_groups)
+        .operation("ListLogGroups", groups::list_groups)
         .operation("CreateLogStream", groups::create_stream)
         .operation("DeleteLogStream", groups::delete_stream)
         .operation("DescribeLogStreams", groups::describe_streams)
@@ -37,7 +56,21 @@ pub fn api(logs: LogStore) -> Api {
         .operation("GetLogEvents", events::get)
         .operation("FilterLogEvents", events::filter)
         .operation("TestMetricFilter", events::test_filter)
+        .operation("PutMetricFilter", metric_filters::put)
+        .operation("DescribeMetricFilters", metric_filters::describe)
+        .operation("DeleteMetricFilter", metric_filters::delete)
+        .operation("PutResourcePolicy", policies::put)
+        .operation("DescribeResourcePolicies", policies::describe)
+        .operation("DeleteResourcePolicy", policies::delete)
         .build()
+}
+
+fn setting_error(error: LogSettingError) -> AwsError {
+    match error {
+        LogSettingError::Missing(_) => AwsError::client("ResourceNotFoundException", error.to_string()),
+        LogSettingError::Limit => AwsError::client("LimitExceededException", error.to_string()),
+        LogSettingError::Store(error) => AwsError::internal(error),
+    }
 }
 
 fn log_error(error: LogError) -> AwsError {
@@ -57,6 +90,41 @@ fn missing(subject: Subject) -> AwsError {
 
 fn invalid(message: impl Into<String>) -> AwsError {
     AwsError::client("InvalidParameterException", message)
+}
+
+/// Checks the length of a text.
+fn check_length(value: &str, name: &str, most: usize) -> Result<(), AwsError> {
+    if value.chars().count() <= most {
+        return Ok(());
+    }
+    Err(invalid(format!(
+        "1 validation error detected: Value '{value}' at '{name}' failed to satisfy constraint: Member must have length \
+         less than or equal to {most}"
+    )))
+}
+
+/// The page of `all` that a request asks for, and the token of the next.
+fn page<T>(
+    all: Vec<T>,
+    limit: Option<usize>,
+    token: Option<&str>,
+) -> Result<(Vec<T>, Option<String>), AwsError> {
+    let limit = limit.unwrap_or(PAGE);
+    check_limit(limit, PAGE)?;
+    let start: usize = match token {
+        Some(token) => token.parse().map_err(|_| invalid("The specified nextToken is invalid."))?,
+        None => 0,
+    };
+    let next = (start + limit < all.len()).then(|| (start + limit).to_string());
+    Ok((all.into_iter().skip(start).take(limit).collect(), next))
+}
+
+/// An answer, with the token of the next page where there is one.
+fn with_token(mut answer: serde_json::Value, next: Option<String>) -> serde_json::Value {
+    if let Some(next) = next {
+        answer["nextToken"] = next.into();
+    }
+    answer
 }
 
 /// Checks the length of a page.

@@ -131,7 +131,12 @@ impl S3Api {
                 response
             }
         };
+        let region = about.bucket_read().and_then(|name| self.buckets.bucket(name).ok());
+        let region = region.map(|bucket| bucket.region(self.buckets.region()).to_owned());
         let mut response = about.tell(response).await;
+        if let Some(region) = region.and_then(|region| HeaderValue::from_str(&region).ok()) {
+            response.headers_mut().entry("x-amz-bucket-region").or_insert(region);
+        }
         response.headers_mut().extend(origin);
         if method == Method::HEAD {
             *response.body_mut() = crate::wire::empty_body();

@@ -67,7 +67,7 @@ pub(crate) async fn call(
                 detail_type: value("DetailType"),
                 detail: value("Detail"),
                 resources: resources.unwrap_or_default(),
-                time: None,
+                ..NewEvent::default()
             };
             Ok(match services.buses.publish(&[event]).await {
                 Ok(answers) => {

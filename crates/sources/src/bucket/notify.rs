@@ -266,8 +266,25 @@ fn bus_event(bucket: &Bucket, happening: &Happening) -> Option<(&'static str, Va
         }
         "ObjectTagging" if reason == "Put" => "Object Tags Added",
         "ObjectTagging" => "Object Tags Deleted",
+        "ObjectAcl" => "Object ACL Updated",
+        "ObjectRestore" => {
+            detail["source-storage-class"] =
+                object.settings.get("storage-class").map_or("STANDARD", String::as_str).into();
+            shown["size"] = object.size.into();
+            if reason == "Completed" {
+                let until = object.settings.get("restored-until").and_then(|until| until.parse().ok());
+                detail["restore-expiry-time"] =
+                    until.map(|until| Timestamp(until).format("%Y-%m-%dT%H:%M:%SZ")).into();
+            }
+            if reason == "Post" { "Object Restore Initiated" } else { "Object Restore Completed" }
+        }
         _ => return None,
     };
+    // What only changes what is said of an object has no place in the order of its versions.
+    if let ("ObjectTagging" | "ObjectAcl" | "ObjectRestore", Some(shown)) = (kind, shown.as_object_mut()) {
+        shown.remove("sequencer");
+        shown.insert("etag".to_owned(), object.etag.as_str().into());
+    }
     detail["object"] = shown;
     Some((detail_type, detail))
 }

@@ -38,6 +38,9 @@ pub struct Upload {
     /// What holds the object.
     #[serde(default)]
     pub lock: ObjectLock,
+    /// Whether there was an object of this key when it was begun.
+    #[serde(default)]
+    pub over: bool,
 }
 
 /// A part that was uploaded. Kept in the store: fields may be added with a default, never changed.
@@ -71,7 +74,9 @@ impl Buckets {
     /// [`BucketError::NoSuchBucket`], [`BucketError::KeyTooLong`].
     pub async fn begin_upload(&self, bucket: &str, new: NewObject) -> Result<Upload, BucketError> {
         self.bucket(bucket)?;
+        let over = self.object(bucket, &new.key, None).await.is_ok();
         let upload = Upload {
+            over,
             id: RequestId::random().uuid().simple().to_string(),
             key: new.key,
             begun: self.inner.clock.now(),
@@ -189,9 +194,27 @@ impl Buckets {
             settings: upload.settings.clone(),
             lock: upload.lock,
         };
+        self.check_races(bucket, upload, condition).await?;
         let object = self.put_kept(bucket, new, condition).await?;
         self.forget_upload(bucket, upload, &uploaded, &unused).await?;
         Ok(object)
+    }
+
+    /// A condition that holds does not count where the object was changed since the upload was begun. Source: S3 user
+    /// guide, "How to prevent object overwrites with conditional writes" (2026-11); recorded 2026.
+    async fn check_races(
+        &self,
+        bucket: &str,
+        upload: &Upload,
+        condition: &Condition,
+    ) -> Result<(), BucketError> {
+        let there = self.object(bucket, &upload.key, None).await;
+        let raced = match (condition, there) {
+            (Condition::Etag(etag), Ok(there)) => there.etag == *etag && there.modified > upload.begun,
+            (Condition::Absent, Err(_)) => upload.over,
+            _ => false,
+        };
+        if raced { Err(BucketError::Conflict) } else { Ok(()) }
     }
 
     /// As [`Buckets::put`], of bytes that stay where it fails: the upload may be completed again.

@@ -20,6 +20,8 @@ pub struct NewEvent {
     pub resources: Vec<String>,
     /// When it happened; now where absent.
     pub time: Option<Timestamp>,
+    /// The trace that it belongs to, as `X-Amzn-Trace-Id` has it.
+    pub trace: Option<String>,
 }
 
 /// Why an event was not accepted.
@@ -37,6 +39,7 @@ pub(super) struct Event {
     pub(super) id: String,
     pub(super) text: String,
     pub(super) document: Value,
+    pub(super) trace: Option<String>,
 }
 
 /// The envelope, in the order of the documentation.
@@ -103,7 +106,7 @@ impl NewEvent {
         let envelope = Envelope { detail: compacted, ..envelope };
         let text = serde_json::to_string(&envelope).map_err(|_| malformed())?;
         let document = serde_json::from_str(&text).map_err(|_| malformed())?;
-        Ok(Event { id: acceptance.id.to_owned(), text, document })
+        Ok(Event { id: acceptance.id.to_owned(), text, document, trace: self.trace.clone() })
     }
 
     /// Bytes that count towards the limit of a request. Source: EventBridge user guide, "Calculating PutEvents event

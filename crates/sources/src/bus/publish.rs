@@ -82,7 +82,13 @@ impl EventBuses {
     ///
     /// # Errors
     /// What is wrong with it, for people; whether it may work later.
-    pub(super) async fn take_over(&self, bus: &str, text: &str, hops: u64) -> Result<(), (String, bool)> {
+    pub(super) async fn take_over(
+        &self,
+        bus: &str,
+        text: &str,
+        hops: u64,
+        trace: Option<String>,
+    ) -> Result<(), (String, bool)> {
         if hops >= HOPS {
             return Err((format!("the event passed through {HOPS} buses and goes no further"), false));
         }
@@ -92,7 +98,13 @@ impl EventBuses {
         let document: Value = serde_json::from_str(text).map_err(|error| (error.to_string(), false))?;
         let id = document["id"].as_str().unwrap_or_default().to_owned();
         let mut consequences = Consequences::default();
-        self.pass_on(bus, &Event { id, text: text.to_owned(), document }, hops, None, &mut consequences);
+        self.pass_on(
+            bus,
+            &Event { id, text: text.to_owned(), document, trace },
+            hops,
+            None,
+            &mut consequences,
+        );
         self.commit(consequences).await.map_err(|error| (error.to_string(), true))
     }
 
@@ -178,6 +190,7 @@ impl EventBuses {
                 body: target.input.of(&event.document, &event.text, &reserved),
                 group: target.message_group.clone(),
                 extra: Some(Value::Object(extra)),
+                trace: event.trace.clone(),
                 ..Message::default()
             };
             let from = Sender::Service(self.caller(rule_arn.clone()));
@@ -214,6 +227,6 @@ impl EventBuses {
             "resources": [self.rule_arn(rule)],
             "detail": {},
         });
-        Event { id, text: document.to_string(), document }
+        Event { id, text: document.to_string(), document, trace: None }
     }
 }

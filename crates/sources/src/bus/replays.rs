@@ -238,7 +238,7 @@ impl EventBuses {
         let Ok(mut document) = serde_json::from_slice::<Value>(body) else { return };
         document["replay-name"] = replay.name.clone().into();
         let id = document["id"].as_str().unwrap_or_default().to_owned();
-        let event = Event { id, text: document.to_string(), document };
+        let event = Event { id, text: document.to_string(), document, trace: None };
         let only = (!replay.rules.is_empty()).then_some(replay.rules.as_slice());
         self.pass_on(&replay.bus, &event, 0, only, consequences);
     }

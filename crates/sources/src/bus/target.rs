@@ -36,7 +36,7 @@ impl BusTarget {
         }
         let hops = delivery.message.extra.as_ref().and_then(|extra| extra["hops"].as_u64()).unwrap_or(0);
         let text = self.envelope(delivery)?;
-        let taken = self.buses.take_over(bus_name(target), &text, hops).await;
+        let taken = self.buses.take_over(bus_name(target), &text, hops, delivery.message.trace.clone()).await;
         taken.map_err(|(message, may_retry)| match may_retry {
             true => Undelivered::for_now("INTERNAL_FAILURE", message),
             false => Undelivered::refused("RESOURCE_NOT_FOUND", message),

@@ -252,7 +252,7 @@ async fn rules_and_buses_are_refused_as_documented() {
     buses.create_bus("b", BusChange::default(), BTreeMap::new()).await.expect("a bus");
     for (new, message) in [
         (rule(None, None, None), "Parameter(s) EventPattern or ScheduleExpression must be specified."),
-        (rule(Some("{}"), None, None), "Event pattern is not valid. Reason: empty objects are not allowed"),
+        (rule(Some("{}"), None, None), "Event pattern is not valid. Reason: Empty objects are not allowed"),
         (rule(Some(r#"{"a": [1]}"#), None, Some("none")), "Event bus none does not exist."),
         (
             rule(None, Some("rate(1 hour)"), Some("b")),

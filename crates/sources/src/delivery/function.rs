@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use ebb_invoker::{Boxed, InvokeError, Invoker};
-use ebb_model::{FunctionReference, Invocation, Trigger};
+use ebb_model::{FunctionReference, Invocation, TraceHeader, Trigger};
 
 use super::{Delivery, Sender, Target, Undelivered};
 
@@ -28,8 +28,9 @@ impl FunctionTarget {
                 .map_err(|error| Undelivered::refused("NO_PERMISSIONS", error.to_string()))?;
         }
         let payload = Bytes::copy_from_slice(delivery.message.body.as_bytes());
-        let invocation =
-            Invocation { id: delivery.id, ..Invocation::new(function, payload, Trigger::Asynchronous) };
+        let invocation = Invocation::new(function, payload, Trigger::Asynchronous);
+        let trace = delivery.message.trace.clone().map_or(invocation.trace, TraceHeader);
+        let invocation = Invocation { id: delivery.id, trace, ..invocation };
         self.invoker.accept(invocation).await.map(drop).map_err(|error| {
             let message = error.to_string();
             match error {

@@ -12,12 +12,15 @@ pub(super) struct Cidr {
 impl Cidr {
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let (network, prefix) = text.split_once('/').ok_or("Malformed CIDR, one '/' required")?;
-        let prefix =
-            prefix.parse().map_err(|_| "Malformed CIDR, mask bits must be an integer".to_owned())?;
+        let prefix = prefix.parse().map_err(|_| "Malformed CIDR, mask bits must be an integer".to_owned())?;
         let network: IpAddr = network.parse().map_err(|_| format!("Nonstandard IP address: {network}"))?;
         let cidr = Self { network, prefix };
         let (_, width) = bits(network);
-        if prefix <= width { Ok(cidr) } else { Err(format!("Malformed CIDR, mask bits must be at most {width}")) }
+        if prefix <= width {
+            Ok(cidr)
+        } else {
+            Err(format!("Malformed CIDR, mask bits must be at most {width}"))
+        }
     }
 
     pub(super) fn contains(self, address: IpAddr) -> bool {

@@ -36,7 +36,8 @@ impl Range {
                 [operator, ..] => return Err(must_be_numeric(operator)),
                 [] => break,
             };
-            let operator = operator.as_str().ok_or_else(|| format!("Invalid member in numeric match: {operator}"))?;
+            let operator =
+                operator.as_str().ok_or_else(|| format!("Invalid member in numeric match: {operator}"))?;
             let value = value.as_number().ok_or_else(|| must_be_numeric(&operator.into()))?;
             within_limits(value)?;
             range.add(operator, value, list.len())?;

@@ -153,9 +153,10 @@ fn not_test(name: &str, value: &Value) -> Result<TextTest, String> {
         ("prefix" | "suffix" | "wildcard" | "equals-ignore-case", Value::String(_)) => text_test(name, value),
         ("prefix" | "suffix", Value::Object(_)) => Err(NO_VALUE_OF_ANYTHING_BUT.to_owned()),
         ("prefix" | "suffix", _) => Err("prefix/suffix match pattern must be a string".to_owned()),
-        ("equals-ignore-case", _) => Err(
-            "Inside anything-but/equals-ignore-case list, number|start|null|boolean is not supported.".to_owned(),
-        ),
+        ("equals-ignore-case", _) => {
+            Err("Inside anything-but/equals-ignore-case list, number|start|null|boolean is not supported."
+                .to_owned())
+        }
         ("wildcard", _) => text_test(name, value),
         _ => Err(format!("Unsupported anything-but pattern: {name}")),
     }

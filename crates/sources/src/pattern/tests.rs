@@ -225,7 +225,10 @@ fn what_is_wrong_is_said_with_its_place() {
             "Value of anything-but must be an array or single string/number value.\n at a",
         ),
         (r#"{"a": [{"anything-but": {"suffix": ""}}]}"#, "Null prefix/suffix not allowed\n at a"),
-        (r#"{"a": [{"anything-but": {"suffix": [1]}}]}"#, "prefix/suffix match pattern must be a string\n at a"),
+        (
+            r#"{"a": [{"anything-but": {"suffix": [1]}}]}"#,
+            "prefix/suffix match pattern must be a string\n at a",
+        ),
         (r#"{"a": [{"anything-but": {"wildcard": 1}}]}"#, "wildcard match pattern must be a string\n at a"),
         (
             r#"{"a": [{"anything-but": {"equals-ignore-case": 1}}]}"#,

@@ -15,7 +15,8 @@ pub struct ReceiptHandle(String);
 
 impl ReceiptHandle {
     pub(super) fn new(queue: &Queue, receipt: Receipt) -> Self {
-        let text = format!("{MARK} {} {} {}", queue.uid, receipt.id, receipt.receives);
+        // Of one length, so that none begins another.
+        let text = format!("{MARK} {} {} {:06}", queue.uid, receipt.id, receipt.receives);
         Self(URL_SAFE_NO_PAD.encode(text))
     }
 

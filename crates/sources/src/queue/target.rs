@@ -35,11 +35,15 @@ impl QueueTarget {
             let (data_type, value) = (attribute.data_type.clone(), attribute.value.clone());
             (name.clone(), MessageAttribute { data_type, value })
         };
+        let trace = message.trace.clone().map(|value| {
+            ("AWSTraceHeader".to_owned(), MessageAttribute { data_type: "String".to_owned(), value })
+        });
         let fifo = queue.is_fifo();
         let content_based = queue.attributes.content_based_deduplication();
         let message = QueueMessage {
             body: message.body.clone(),
             attributes: message.attributes.iter().map(attribute).collect(),
+            system_attributes: trace.into_iter().collect(),
             // A dead letter comes with its group; one that had none gets its own.
             group: message.group.clone().or_else(|| fifo.then(|| delivery.id.to_string())),
             // The same for every attempt, so that a second one is no second message.

@@ -29,6 +29,8 @@ pub struct TopicMessage {
     pub group: Option<String>,
     /// What tells that it was published already, in FIFO topics.
     pub deduplication: Option<String>,
+    /// The trace that it belongs to, as `X-Amzn-Trace-Id` has it.
+    pub trace: Option<String>,
 }
 
 /// What became of a message that was published.
@@ -53,6 +55,8 @@ pub(super) struct Accepted {
     pub(super) group: Option<String>,
     pub(super) deduplication: Option<String>,
     pub(super) at: Timestamp,
+    #[serde(default)]
+    pub(super) trace: Option<String>,
     #[serde(skip)]
     pub(super) sequence: Option<String>,
     /// Whether it is delivered once more, from the archive.
@@ -100,6 +104,7 @@ impl TopicMessage {
         let (subject, attributes) = (self.subject, self.attributes);
         let (group, deduplication) = (self.group, self.deduplication);
         Ok(Accepted {
+            trace: self.trace,
             id,
             texts,
             text,

@@ -136,6 +136,7 @@ impl Topics {
             group: message.group.clone(),
             deduplication: self.deduplication(topic, message),
             extra,
+            trace: message.trace.clone(),
             ..Message::default()
         };
         let from = Sender::Service(self.caller(topic));

@@ -48,6 +48,7 @@ impl TopicTarget {
                 .filter(|_| fifo)
                 .or_else(|| if content_based { None } else { id() }),
             structure: None,
+            trace: message.trace.clone(),
         };
         let accepted = self.topics.accept(&topic, message);
         let accepted =

@@ -376,6 +376,7 @@ async fn others_publish_where_the_policy_lets_them() {
 
 fn accepted(attributes: &[(&str, &str, &str)], text: &str) -> Accepted {
     Accepted {
+        trace: None,
         id: String::new(),
         texts: BTreeMap::new(),
         text: text.to_owned(),

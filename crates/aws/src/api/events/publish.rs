@@ -25,6 +25,7 @@ struct Entry {
     detail_type: Option<String>,
     detail: Option<String>,
     event_bus_name: Option<String>,
+    trace_header: Option<String>,
 }
 
 pub(super) async fn put(buses: EventBuses, call: Call) -> Result<Response<Body>, AwsError> {
@@ -40,6 +41,7 @@ pub(super) async fn put(buses: EventBuses, call: Call) -> Result<Response<Body>,
         detail: entry.detail,
         resources: entry.resources,
         time: entry.time.map(time),
+        trace: entry.trace_header.or_else(|| call.context.header("x-amzn-trace-id").map(str::to_owned)),
     };
     let events: Vec<NewEvent> = entries.into_iter().map(new).collect();
     let answers = buses.publish(&events).await?;

@@ -2,12 +2,12 @@
 
 use ebb_invoker::logs::FilterPattern;
 use ebb_model::Timestamp;
-use ebb_store::logs::{Direction, LogStore, Position, ReadRequest, StreamChoice};
+use ebb_store::logs::{Direction, Position, ReadRequest, StreamChoice};
 use http::{Response, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{check_limit, group_name, invalid, log_error, required, token};
+use super::{Logs, check_limit, group_name, invalid, log_error, required, token};
 use crate::wire::{AwsError, Body, Call, json_response};
 
 /// The most events in a page. Source: the API reference, `GetLogEvents`.
@@ -63,7 +63,7 @@ impl Request {
 }
 
 /// One stream. At the end of it the token that was sent comes back, as documented.
-pub(super) async fn get(logs: LogStore, call: Call) -> Result<Response<Body>, AwsError> {
+pub(super) async fn get(Logs { store: logs, .. }: Logs, call: Call) -> Result<Response<Body>, AwsError> {
     let request: Request = call.json()?;
     let stream = required(request.log_stream_name.clone(), "logStreamName")?;
     let read = request.read(StreamChoice::Named(vec![stream]), false)?;
@@ -92,7 +92,7 @@ pub(super) async fn get(logs: LogStore, call: Call) -> Result<Response<Body>, Aw
 }
 
 /// Many streams of a group, merged by time.
-pub(super) async fn filter(logs: LogStore, call: Call) -> Result<Response<Body>, AwsError> {
+pub(super) async fn filter(Logs { store: logs, .. }: Logs, call: Call) -> Result<Response<Body>, AwsError> {
     let mut request: Request = call.json()?;
     let streams = match (request.log_stream_names.take(), request.log_stream_name_prefix.take()) {
         (Some(_), Some(_)) => {
@@ -125,7 +125,7 @@ pub(super) async fn filter(logs: LogStore, call: Call) -> Result<Response<Body>,
 }
 
 /// Which of some messages a pattern matches. Values are not extracted.
-pub(super) async fn test_filter(_: LogStore, call: Call) -> Result<Response<Body>, AwsError> {
+pub(super) async fn test_filter(_: Logs, call: Call) -> Result<Response<Body>, AwsError> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Request {

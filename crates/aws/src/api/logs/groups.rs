@@ -7,7 +7,9 @@ use http::{Response, StatusCode};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{check_limit, done, group_name, invalid, log_error, of_arn, required};
+use super::{
+    Logs, TOO_LONG, done, group_name, invalid, log_error, of_arn, page, required, setting_error, with_token,
+};
 use crate::wire::{AwsError, Body, Call, RequestContext, json_response};
 
 /// Days that a retention policy may name. Source: the API reference, `PutRetentionPolicy`.
@@ -15,10 +17,6 @@ const RETENTION_DAYS: [u32; 23] = [
     1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
     4383,
 ];
-/// What is said of a long name.
-const TOO_LONG: &str = "Invalid LogGroup or LogStream, both must have length less than or equal to 512.";
-/// The longest page, and the one where none is asked.
-const PAGE: usize = 50;
 
 /// What these operations take, each its own part of it.
 #[derive(Deserialize)]
@@ -71,20 +69,15 @@ impl Request {
         }
     }
 
-    /// The page of `all` that is asked for, and the token of the next.
     fn page<T>(&self, all: Vec<T>) -> Result<(Vec<T>, Option<String>), AwsError> {
-        let limit = self.limit.unwrap_or(PAGE);
-        check_limit(limit, PAGE)?;
-        let start: usize = match &self.next_token {
-            Some(token) => token.parse().map_err(|_| invalid("The specified nextToken is invalid."))?,
-            None => 0,
-        };
-        let next = (start + limit < all.len()).then(|| (start + limit).to_string());
-        Ok((all.into_iter().skip(start).take(limit).collect(), next))
+        page(all, self.limit, self.next_token.as_deref())
     }
 }
 
-pub(super) async fn create_group(logs: LogStore, call: Call) -> Result<Response<Body>, AwsError> {
+pub(super) async fn create_group(
+    Logs { store: logs, .. }: Logs,
+    call: Call,
+) -> Result<Response<Body>, AwsError> {
     let request: Request = call.json()?;
     let name = request.group()?;
     let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '/' | '.' | '#');
@@ -101,19 +94,21 @@ pub(super) async fn create_group(logs: LogStore, call: Call) -> Result<Response<
     done()
 }
 
-pub(super) async fn delete_group(logs: LogStore, call: Call) -> Result<Response<Body>, AwsError> {
-    logs.delete_group(&call.json::<Request>()?.group()?).await.map_err(log_error)?;
+pub(super) async fn delete_group(logs: Logs, call: Call) -> Result<Response<Body>, AwsError> {
+    let group = call.json::<Request>()?.group()?;
+    logs.store.delete_group(&group).await.map_err(log_error)?;
+    logs.settings.forget_group(&group).await.map_err(setting_error)?;
     done()
 }
 
-pub(super) async fn describe_groups(logs: LogStore, call: Call) -> Result<Response<Body>, AwsError> {
+pub(super) async fn describe_groups(logs: Logs, call: Call) -> Result<Response<Body>, AwsError> {
     let request: Request = call.json()?;
     if request.log_group_name_prefix.is_some() && request.log_group_name_pattern.is_some() {
         return Err(invalid(
             "LogGroup name prefix and LogGroup name pattern are mutually exclusive parameters.",
         ));
     }
-    let mut groups = logs.groups().await.map_err(log_error)?;
+    let mut groups = logs.store.groups().await.map_err(log_error)?;
     if let Some(prefix) = &request.log_group_name_prefix {
         groups.retain(|group| group.name.starts_with(prefix.as_str()));
     }
@@ -121,16 +116,43 @@ pub(super) async fn describe_groups(logs: LogStore, call: Call) -> Result<Respon
         groups.retain(|group| group.name.contains(pattern.as_str()));
     }
     let (page, next) = request.page(groups)?;
-    let shown: Vec<_> = page.iter().map(|group| show_group(group, &call.context)).collect();
+    let filters = |group: &GroupInfo| logs.settings.metric_filters(Some(&group.name)).len();
+    let shown: Vec<_> = page.iter().map(|group| show_group(group, filters(group), &call.context)).collect();
     json_response(StatusCode::OK, &with_token(json!({ "logGroups": shown }), next))
 }
 
-fn show_group(group: &GroupInfo, context: &RequestContext) -> serde_json::Value {
-    let arn = format!("arn:aws:logs:{}:{}:log-group:{}", context.region, context.account, group.name);
+/// The names of groups and no more. The pattern is a part of a name, or what one begins with.
+pub(super) async fn list_groups(logs: Logs, call: Call) -> Result<Response<Body>, AwsError> {
+    let request: Request = call.json()?;
+    let mut groups = logs.store.groups().await.map_err(log_error)?;
+    if let Some(pattern) = &request.log_group_name_pattern {
+        let wanted = |name: &str| match pattern.strip_prefix('^') {
+            Some(prefix) => name.starts_with(prefix),
+            None => name.contains(pattern.as_str()),
+        };
+        groups.retain(|group| wanted(&group.name));
+    }
+    let (page, next) = request.page(groups)?;
+    let show = |group: &GroupInfo| {
+        json!({
+            "logGroupName": group.name, "logGroupArn": group_arn(&group.name, &call.context),
+            "logGroupClass": "STANDARD",
+        })
+    };
+    let shown: Vec<_> = page.iter().map(show).collect();
+    json_response(StatusCode::OK, &with_token(json!({ "logGroups": shown }), next))
+}
+
+fn group_arn(name: &str, context: &RequestContext) -> String {
+    format!("arn:aws:logs:{}:{}:log-group:{name}", context.region, context.account)
+}
+
+fn show_group(group: &GroupInfo, filters: usize, context: &RequestContext) -> serde_json::Value {
+    let arn = group_arn(&group.name, context);
     let mut shown = json!({
         "logGroupName": group.name,
         "creationTime": group.created.millis(),
-        "metricFilterCount": 0,
+        "metricFilterCount": filters,
         "arn": format!("{arn}:*"),
         "logGroupArn": arn,
         "storedBytes": group.stored_bytes,
@@ -142,7 +164,10 @@ fn show_group(group: &GroupInfo, context: &RequestContext) -> serde_json::Value 
     shown
 }
 
-pub(super) async fn create_stream(logs: LogStore, call: Call) -> Result<Response<Body>, AwsError> {
+pub(super) async fn create_stream(
+    Logs { store: logs, .. }: Logs,
+    call: Call,
+) -> Result<Response<Body>, AwsError> {
     let request: Request = call.json()?;
     let stream = request.stream()?;
     if stream.len() > 512 {
@@ -158,13 +183,19 @@ pub(super) async fn create_stream(logs: LogStore, call: Call) -> Result<Response
     done()
 }
 
-pub(super) async fn delete_stream(logs: LogStore, call: Call) -> Result<Response<Body>, AwsError> {
+pub(super) async fn delete_stream(
+    Logs { store: logs, .. }: Logs,
+    call: Call,
+) -> Result<Response<Body>, AwsError> {
     let request: Request = call.json()?;
     logs.delete_stream(&request.group()?, &request.stream()?).await.map_err(log_error)?;
     done()
 }
 
-pub(super) async fn describe_streams(logs: LogStore, call: Call) -> Result<Response<Body>, AwsError> {
+pub(super) async fn describe_streams(
+    Logs { store: logs, .. }: Logs,
+    call: Call,
+) -> Result<Response<Body>, AwsError> {
     let request: Request = call.json()?;
     let group = request.group()?;
     let mut streams = logs.streams(&group).await.map_err(log_error)?;
@@ -214,7 +245,10 @@ fn show_stream(stream: &StreamInfo, group: &str, context: &RequestContext) -> se
     shown
 }
 
-pub(super) async fn put_retention(logs: LogStore, call: Call) -> Result<Response<Body>, AwsError> {
+pub(super) async fn put_retention(
+    Logs { store: logs, .. }: Logs,
+    call: Call,
+) -> Result<Response<Body>, AwsError> {
     let request: Request = call.json()?;
     let days = request.retention_in_days.ok_or_else(|| invalid("retentionInDays is missing"))?;
     if !RETENTION_DAYS.contains(&days) {
@@ -224,17 +258,26 @@ pub(super) async fn put_retention(logs: LogStore, call: Call) -> Result<Response
     done()
 }
 
-pub(super) async fn delete_retention(logs: LogStore, call: Call) -> Result<Response<Body>, AwsError> {
+pub(super) async fn delete_retention(
+    Logs { store: logs, .. }: Logs,
+    call: Call,
+) -> Result<Response<Body>, AwsError> {
     logs.set_retention(&call.json::<Request>()?.group()?, None).await.map_err(log_error)?;
     done()
 }
 
-pub(super) async fn tag_group(logs: LogStore, call: Call) -> Result<Response<Body>, AwsError> {
+pub(super) async fn tag_group(
+    Logs { store: logs, .. }: Logs,
+    call: Call,
+) -> Result<Response<Body>, AwsError> {
     let request: Request = call.json()?;
     tag(&logs, &request.group()?, request.tags()?).await
 }
 
-pub(super) async fn tag_resource(logs: LogStore, call: Call) -> Result<Response<Body>, AwsError> {
+pub(super) async fn tag_resource(
+    Logs { store: logs, .. }: Logs,
+    call: Call,
+) -> Result<Response<Body>, AwsError> {
     let request: Request = call.json()?;
     tag(&logs, request.resource()?, request.tags()?).await
 }
@@ -248,12 +291,18 @@ async fn tag(
     done()
 }
 
-pub(super) async fn untag_group(logs: LogStore, call: Call) -> Result<Response<Body>, AwsError> {
+pub(super) async fn untag_group(
+    Logs { store: logs, .. }: Logs,
+    call: Call,
+) -> Result<Response<Body>, AwsError> {
     let request: Request = call.json()?;
     untag(&logs, &request.group()?, request.tag_names()?).await
 }
 
-pub(super) async fn untag_resource(logs: LogStore, call: Call) -> Result<Response<Body>, AwsError> {
+pub(super) async fn untag_resource(
+    Logs { store: logs, .. }: Logs,
+    call: Call,
+) -> Result<Response<Body>, AwsError> {
     let request: Request = call.json()?;
     untag(&logs, request.resource()?, request.tag_names()?).await
 }
@@ -265,22 +314,21 @@ async fn untag(logs: &LogStore, group: &str, names: Vec<String>) -> Result<Respo
     done()
 }
 
-pub(super) async fn list_group_tags(logs: LogStore, call: Call) -> Result<Response<Body>, AwsError> {
+pub(super) async fn list_group_tags(
+    Logs { store: logs, .. }: Logs,
+    call: Call,
+) -> Result<Response<Body>, AwsError> {
     list_tags(&logs, &call.json::<Request>()?.group()?).await
 }
 
-pub(super) async fn list_resource_tags(logs: LogStore, call: Call) -> Result<Response<Body>, AwsError> {
+pub(super) async fn list_resource_tags(
+    Logs { store: logs, .. }: Logs,
+    call: Call,
+) -> Result<Response<Body>, AwsError> {
     list_tags(&logs, call.json::<Request>()?.resource()?).await
 }
 
 async fn list_tags(logs: &LogStore, group: &str) -> Result<Response<Body>, AwsError> {
     let group = logs.group(group).await.map_err(log_error)?;
     json_response(StatusCode::OK, &json!({ "tags": group.tags }))
-}
-
-fn with_token(mut answer: serde_json::Value, next: Option<String>) -> serde_json::Value {
-    if let Some(next) = next {
-        answer["nextToken"] = next.into();
-    }
-    answer
 }

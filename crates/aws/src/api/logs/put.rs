@@ -3,12 +3,12 @@
 //! Source: the API reference, `PutLogEvents` (2026-11).
 
 use ebb_model::Timestamp;
-use ebb_store::logs::{LogEvent, LogStore};
+use ebb_store::logs::LogEvent;
 use http::{Response, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{invalid, log_error, required};
+use super::{Logs, invalid, log_error, required};
 use crate::wire::{AwsError, Body, Call, json_response};
 
 const MAX_EVENTS: usize = 10_000;
@@ -35,7 +35,7 @@ struct InputEvent {
     message: String,
 }
 
-pub(super) async fn put(logs: LogStore, call: Call) -> Result<Response<Body>, AwsError> {
+pub(super) async fn put(Logs { store: logs, .. }: Logs, call: Call) -> Result<Response<Body>, AwsError> {
     let Request { log_group_name, log_stream_name, log_events } = call.json()?;
     let group = required(log_group_name, "logGroupName")?;
     let stream = required(log_stream_name, "logStreamName")?;

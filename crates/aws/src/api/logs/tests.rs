@@ -1,4 +1,8 @@
-use ebb_store::logs::LogStore;
+use std::sync::Arc;
+
+use ebb_model::Clock;
+use ebb_sources::log_settings::LogSettings;
+use ebb_store::{Store, StoreConfig};
 use serde_json::{Value, json};
 
 use super::api;
@@ -12,15 +16,19 @@ struct Logs {
 }
 
 impl Logs {
-    fn new() -> Self {
+    async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let store = LogStore::open(folder.path().to_owned(), TestClock::new()).unwrap();
-        Self { client: Client::new(api(store), &keys()), _folder: folder }
+        let clock: Arc<dyn Clock> = TestClock::new();
+        let config = StoreConfig { data: folder.path().to_owned(), database: None, blobs: None };
+        let store = Store::open_with_clock(&config, clock.clone()).await.unwrap();
+        let settings = LogSettings::open(store.clone(), clock).await.unwrap();
+        let client = Client::new(api(super::Logs { store: store.logs().clone(), settings }), &keys());
+        Self { client, _folder: folder }
     }
 
     /// With a group `g` and a stream `s`.
     async fn ready() -> Self {
-        let logs = Self::new();
+        let logs = Self::new().await;
         logs.ok("CreateLogGroup", json!({ "logGroupName": "g" })).await;
         logs.ok("CreateLogStream", json!({ "logGroupName": "g", "logStreamName": "s" })).await;
         logs
@@ -60,7 +68,7 @@ fn names<'a>(answer: &'a Value, list: &str, member: &str) -> Vec<&'a str> {
 
 #[tokio::test]
 async fn groups_are_made_listed_changed_and_deleted() {
-    let logs = Logs::new();
+    let logs = Logs::new().await;
     for name in ["/aws/lambda/b", "/aws/lambda/a", "other"] {
         let body = json!({ "logGroupName": name, "tags": { "team": "x" } });
         assert_eq!(logs.ok("CreateLogGroup", body).await, json!({}));
@@ -323,7 +331,7 @@ async fn many_streams_are_filtered_as_one() {
 
 #[tokio::test]
 async fn a_filter_can_be_tried() {
-    let logs = Logs::new();
+    let logs = Logs::new().await;
     let body = json!({ "filterPattern": "%4\\d\\d%", "logEventMessages": ["200", "404", "x"] });
     let found = logs.ok("TestMetricFilter", body).await;
     let expected = json!([{ "eventNumber": 2, "eventMessage": "404", "extractedValues": {} }]);
@@ -332,7 +340,58 @@ async fn a_filter_can_be_tried() {
 
 #[tokio::test]
 async fn what_is_not_built_is_named() {
-    let logs = Logs::new();
+    let logs = Logs::new().await;
     let told = "ebb does not implement logs:StartQuery yet";
     logs.refused("StartQuery", json!({}), "UnknownOperationException", told).await;
+}
+
+#[tokio::test]
+async fn metric_filters_are_kept_and_end_with_their_group() {
+    let logs = Logs::ready().await;
+    let metric =
+        json!([{"metricName": "m", "metricNamespace": "n/s", "metricValue": "1", "defaultValue": 0.0}]);
+    let put = |name: &str| json!({"logGroupName": "g", "filterName": name, "filterPattern": "x", "metricTransformations": metric});
+    logs.ok("PutMetricFilter", put("f1")).await;
+    logs.ok("PutMetricFilter", put("f2")).await;
+    let described = logs.ok("DescribeMetricFilters", json!({"filterNamePrefix": "f1"})).await;
+    let expected = json!([{
+        "filterName": "f1", "filterPattern": "x", "metricTransformations": metric, "creationTime": NOW,
+        "logGroupName": "g", "applyOnTransformedLogs": false,
+    }]);
+    assert_eq!(described["metricFilters"], expected);
+    let by_metric = json!({"metricName": "m", "metricNamespace": "n/s", "limit": 1});
+    assert_eq!(
+        names(&logs.ok("DescribeMetricFilters", by_metric).await, "metricFilters", "filterName"),
+        ["f1"]
+    );
+    assert_eq!(logs.ok("DescribeLogGroups", json!({})).await["logGroups"][0]["metricFilterCount"], 2);
+    logs.ok("DeleteMetricFilter", json!({"logGroupName": "g", "filterName": "f1"})).await;
+    let gone = json!({"logGroupName": "g", "filterName": "f1"});
+    logs.refused("DeleteMetricFilter", gone, "ResourceNotFoundException", "does not exist").await;
+    let mut two = put("f3");
+    two["metricTransformations"] = json!([metric[0], metric[0]]);
+    logs.refused("PutMetricFilter", two, "InvalidParameterException", "less than or equal to 1").await;
+    logs.refused("PutMetricFilter", put("a:b"), "InvalidParameterException", "regular expression").await;
+    logs.refused("PutMetricFilter", put(&"x".repeat(513)), "InvalidParameterException", "equal to 512").await;
+    logs.ok("DeleteLogGroup", json!({"logGroupName": "g"})).await;
+    assert_eq!(logs.ok("DescribeMetricFilters", json!({})).await["metricFilters"], json!([]));
+}
+
+#[tokio::test]
+async fn resource_policies_are_kept_up_to_a_number() {
+    let logs = Logs::new().await;
+    let document = r#"{"Statement": []}"#;
+    let put = |index: usize| json!({"policyName": format!("p{index}"), "policyDocument": document});
+    for index in 0..10 {
+        logs.ok("PutResourcePolicy", put(index)).await;
+    }
+    logs.refused("PutResourcePolicy", put(10), "LimitExceededException", "Resource limit exceeded.").await;
+    let again = logs.ok("PutResourcePolicy", put(0)).await;
+    let expected = json!({"policyName": "p0", "policyDocument": document, "lastUpdatedTime": NOW, "policyScope": "ACCOUNT"});
+    assert_eq!(again["resourcePolicy"], expected);
+    logs.ok("DeleteResourcePolicy", json!({"policyName": "p0"})).await;
+    let gone = json!({"policyName": "p0"});
+    logs.refused("DeleteResourcePolicy", gone, "ResourceNotFoundException", "[p0] does not exist").await;
+    let described = logs.ok("DescribeResourcePolicies", json!({"limit": 3})).await;
+    assert_eq!(names(&described, "resourcePolicies", "policyName"), ["p1", "p2", "p3"]);
 }

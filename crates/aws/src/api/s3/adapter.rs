@@ -309,7 +309,8 @@ impl S3 for Adapter {
         &self,
         request: S3Request<DeleteBucketOwnershipControlsInput>,
     ) -> Answer<DeleteBucketOwnershipControlsOutput> {
-        settings::unset(&self.buckets, &request.input.bucket, OWNERSHIP).await?;
+        // None is another than that which holds at first.
+        settings::set(&self.buckets, &request.input.bucket, OWNERSHIP, &Vec::<String>::new()).await?;
         Ok(S3Response::new(DeleteBucketOwnershipControlsOutput::default()))
     }
 

@@ -91,7 +91,10 @@ pub(super) async fn write(
                 .filter_map(|at| u8::from_str_radix(&written.md5[at * 2..at * 2 + 2], 16).ok())
                 .collect();
             let calculated = base64::engine::general_purpose::STANDARD.encode(bytes);
-            Err(with_details(error, &[("CalculatedDigest", &calculated), ("ExpectedDigest", md5)]))
+            // What was expected is told in the other notation (recorded 2025).
+            let expected = base64::engine::general_purpose::STANDARD.decode(md5).unwrap_or_default();
+            let expected: String = expected.iter().map(|byte| format!("{byte:02x}")).collect();
+            Err(with_details(error, &[("CalculatedDigest", &calculated), ("ExpectedDigest", &expected)]))
         }
         _ => Ok(()),
     });

@@ -10,6 +10,9 @@ use super::errors::{with_details, with_status};
 use super::listing::{read_token, write_token};
 use super::settings::{ACL, OWNERSHIP};
 
+/// The setting of a bucket that says where it was made, where that has an old name.
+const LOCATION: &str = "location";
+
 pub(super) async fn create(
     buckets: &Buckets,
     request: S3Request<CreateBucketInput>,
@@ -41,6 +44,9 @@ pub(super) async fn create(
         }
         if region != buckets.region() {
             bucket.settings.insert(REGION.to_owned(), region.clone());
+        }
+        if constraint == "EU" {
+            bucket.settings.insert(LOCATION.to_owned(), constraint.clone());
         }
         bucket.settings.extend(list.clone().map(|list| (ACL.to_owned(), list)));
         bucket.settings.extend(ownership.clone().map(|words| (OWNERSHIP.to_owned(), words)));
@@ -81,7 +87,7 @@ fn region_of(constraint: &str, signed: &str) -> S3Result<String> {
         "" if signed == "us-east-1" => Ok(signed.to_owned()),
         "" => Err(illegal("unspecified")),
         // An old name.
-        "EU" => Ok("eu-west-1".to_owned()),
+        "EU" if ["us-east-1", "eu-west-1"].contains(&signed) => Ok("eu-west-1".to_owned()),
         _ if signed != "us-east-1" && signed != constraint => Err(illegal(constraint)),
         "us-east-1" => Err(no_location(constraint)),
         _ if !is_region(constraint) => Err(no_location(constraint)),
@@ -184,7 +190,8 @@ pub(super) fn location(
     request: &S3Request<GetBucketLocationInput>,
 ) -> S3Result<S3Response<GetBucketLocationOutput>> {
     let bucket = buckets.bucket(&request.input.bucket).map_err(convert::error)?;
-    let region = Some(bucket.region(buckets.region())).filter(|region| *region != "us-east-1");
+    let named = bucket.settings.get(LOCATION).map(String::as_str);
+    let region = named.or(Some(bucket.region(buckets.region()))).filter(|region| *region != "us-east-1");
     let location_constraint = region.map(|region| BucketLocationConstraint::from(region.to_owned()));
     Ok(S3Response::new(GetBucketLocationOutput { location_constraint }))
 }
@@ -247,17 +254,11 @@ pub(super) async fn put_tags(
     buckets: &Buckets,
     request: S3Request<PutBucketTaggingInput>,
 ) -> S3Result<S3Response<PutBucketTaggingOutput>> {
-    let tags = convert::read_tags(request.input.tagging);
+    let tags = convert::read_tags(request.input.tagging)?;
     if tags.len() > 50 {
         return Err(convert::bad_request("Bucket tag count cannot be greater than 50"));
     }
-    let unique: std::collections::BTreeMap<String, String> = tags.iter().cloned().collect();
-    if unique.len() < tags.len() {
-        return Err(s3_error!(InvalidTag, "Cannot provide multiple Tags with the same key"));
-    }
-    if unique.keys().any(|key| key.starts_with("aws:")) {
-        return Err(s3_error!(InvalidTag, "System tags cannot be added/updated by requester"));
-    }
+    let unique = convert::unique_tags(tags, "System tags cannot be added/updated by requester")?;
     let set = buckets.configure(&request.input.bucket, |bucket| {
         bucket.tags.clone_from(&unique);
         Ok(())
@@ -327,16 +328,19 @@ fn notification(
     let (mut prefix, mut suffix) = (None, None);
     let rules = filter.and_then(|filter| filter.key).and_then(|key| key.filter_rules).unwrap_or_default();
     for rule in rules {
+        if rule.name.is_none() || rule.value.is_none() {
+            return Err(convert::malformed());
+        }
         let name = rule.name.as_ref().map(|name| name.as_str().to_ascii_lowercase()).unwrap_or_default();
         let place = match name.as_str() {
             "prefix" => &mut prefix,
             "suffix" => &mut suffix,
             _ => {
                 let error = s3_error!(InvalidArgument, "filter rule name must be either prefix or suffix");
-                let value = rule.value.as_deref().unwrap_or_default();
+                let name = rule.name.as_ref().map(FilterRuleName::as_str).unwrap_or_default();
                 return Err(with_details(
                     error,
-                    &[("ArgumentName", "FilterRule.Name"), ("ArgumentValue", value)],
+                    &[("ArgumentName", "FilterRule.Name"), ("ArgumentValue", name)],
                 ));
             }
         };

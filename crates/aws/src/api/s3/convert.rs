@@ -188,47 +188,73 @@ fn header_tags(headers: &HeaderMap) -> S3Result<BTreeMap<String, String>> {
     let form = crate::wire::QueryString::parse_form(text);
     let tags: Vec<(String, String)> =
         form.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+    let distinct: BTreeMap<&String, &String> = tags.iter().map(|(key, value)| (key, value)).collect();
+    if distinct.len() < tags.len() || tags.iter().any(|(_, value)| !is_tag_text(value)) {
+        let error = s3_error!(
+            InvalidArgument,
+            "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters without tag name \
+             duplicates."
+        );
+        return Err(with_details(error, &[("ArgumentName", "x-amz-tagging"), ("ArgumentValue", text)]));
+    }
     check_tags(tags)
 }
 
-/// Tags, checked. Source: S3 user guide, "Categorizing your storage using tags" (2026-11).
+/// Tags of an object, checked. Source: S3 user guide, "Categorizing your storage using tags" (2026-11).
 pub(super) fn check_tags(tags: Vec<(String, String)>) -> S3Result<BTreeMap<String, String>> {
-    let count = tags.len();
-    if count > 10 {
+    if tags.len() > 10 {
         return Err(bad_request("Object tags cannot be greater than 10"));
     }
-    if tags
-        .iter()
-        .any(|(key, value)| key.is_empty() || key.chars().count() > 128 || value.chars().count() > 256)
-    {
-        return Err(s3_error!(InvalidTag, "The TagKey you have provided is invalid"));
+    unique_tags(tags, "Your TagKey cannot be prefixed with aws:")
+}
+
+/// Tags whose keys and values may be so; `reserved` is what is said of keys that only the service may use.
+pub(super) fn unique_tags(
+    tags: Vec<(String, String)>,
+    reserved: &'static str,
+) -> S3Result<BTreeMap<String, String>> {
+    let mut unique = BTreeMap::new();
+    for (key, value) in tags {
+        let invalid = |message: &'static str, more: &[(&str, &str)]| {
+            let mut details = vec![("TagKey", key.as_str())];
+            details.extend(more);
+            Err(with_details(s3_error!(InvalidTag, "{}", message), &details))
+        };
+        if key.is_empty() || key.chars().count() > 128 || !is_tag_text(&key) {
+            return invalid("The TagKey you have provided is invalid", &[]);
+        }
+        if value.chars().count() > 256 || !is_tag_text(&value) {
+            return invalid("The TagValue you have provided is invalid", &[("TagValue", &value)]);
+        }
+        if key.to_ascii_lowercase().starts_with("aws:") {
+            return invalid(reserved, &[]);
+        }
+        if unique.contains_key(&key) {
+            return invalid("Cannot provide multiple Tags with the same key", &[]);
+        }
+        unique.insert(key, value);
     }
-    if tags.iter().any(|(key, _)| key.to_ascii_lowercase().starts_with("aws:")) {
-        return Err(s3_error!(InvalidTag, "Your TagKey cannot be prefixed with aws:"));
-    }
-    let tags: BTreeMap<String, String> = tags.into_iter().collect();
-    if tags.len() < count {
-        return Err(s3_error!(InvalidTag, "Cannot provide multiple Tags with the same key"));
-    }
-    Ok(tags)
+    Ok(unique)
+}
+
+/// Whether tags may have these characters: letters and numbers of all alphabets, spaces, and a few signs.
+fn is_tag_text(text: &str) -> bool {
+    text.chars().all(|c| c.is_alphanumeric() || c.is_whitespace() || "_.:/=+-@".contains(c))
 }
 
 pub(super) fn tag_set(tags: &BTreeMap<String, String>) -> Vec<dto::Tag> {
     tags.iter().map(|(key, value)| dto::Tag { key: Some(key.clone()), value: Some(value.clone()) }).collect()
 }
 
-pub(super) fn read_tags(tagging: dto::Tagging) -> Vec<(String, String)> {
-    tagging
-        .tag_set
-        .into_iter()
-        .map(|tag| (tag.key.unwrap_or_default(), tag.value.unwrap_or_default()))
-        .collect()
+pub(super) fn read_tags(tagging: dto::Tagging) -> S3Result<Vec<(String, String)>> {
+    let read = |tag: dto::Tag| tag.key.zip(tag.value).ok_or_else(malformed);
+    tagging.tag_set.into_iter().map(read).collect()
 }
 
+/// A time of the protocol, which has whole seconds.
 pub(super) fn time(at: Timestamp) -> dto::Timestamp {
-    let at =
-        std::time::UNIX_EPOCH + std::time::Duration::from_millis(u64::try_from(at.millis()).unwrap_or(0));
-    at.into()
+    let seconds = u64::try_from(at.millis() / 1000).unwrap_or(0);
+    (std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds)).into()
 }
 
 pub(super) fn from_time(at: &dto::Timestamp) -> S3Result<Timestamp> {

@@ -83,7 +83,7 @@ pub(super) async fn copy(
         if_unmodified_since: input.copy_source_if_unmodified_since,
     };
     reading
-        .check(&object)
+        .check(&object, buckets.now())
         .map_err(|error| convert::error(BucketError::Precondition(reading.unmet(&error))))?;
     let replace = input
         .metadata_directive
@@ -156,7 +156,7 @@ pub(super) async fn copy(
                 .then(|| ChecksumType::from_static(ChecksumType::FULL_OBJECT)),
         }),
         copy_source_version_id: convert::named_version(&object, versioned(buckets, &from)),
-        version_id: convert::named_version(&copy, versioned(buckets, &input.bucket)),
+        version_id: convert::version(&copy, versioned(buckets, &input.bucket)),
         server_side_encryption: told.algorithm,
         ssekms_key_id: told.key,
         bucket_key_enabled: told.bucket_key,

@@ -6,7 +6,7 @@ use s3s::dto::*;
 use s3s::{S3ErrorCode, S3Request, S3Response, S3Result};
 
 use super::settings::{self, CORS, ENCRYPTION, OWNERSHIP, POLICY, PUBLIC_ACCESS_BLOCK, WEBSITE};
-use super::{encryption, website};
+use super::{convert, encryption, website};
 
 pub(super) fn get_cors(
     buckets: &Buckets,
@@ -129,7 +129,15 @@ pub(super) fn get_ownership_controls(
 ) -> S3Result<S3Response<GetBucketOwnershipControlsOutput>> {
     let code = S3ErrorCode::Custom("OwnershipControlsNotFoundError".into());
     let missing = (code, "The bucket ownership controls were not found");
-    let words: Vec<String> = settings::get(buckets, &request.input.bucket, OWNERSHIP, missing)?;
+    // What holds of a bucket at first; lists are taken all the same until it is asked for by name.
+    let bucket = buckets.bucket(&request.input.bucket).map_err(convert::error)?;
+    let words: Vec<String> = match settings::of(&bucket, OWNERSHIP)? {
+        None => vec![ObjectOwnership::BUCKET_OWNER_ENFORCED.to_owned()],
+        Some(words) => words,
+    };
+    if words.is_empty() {
+        return Err(convert::not_found(missing.0, missing.1));
+    }
     let rule = |word: String| OwnershipControlsRule { object_ownership: ObjectOwnership::from(word) };
     let rules = words.into_iter().map(rule).collect();
     Ok(S3Response::new(GetBucketOwnershipControlsOutput {

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use http::header::{ALLOW, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderName, HeaderValue, SERVER};
+use base64::Engine as _;
+use http::header::{
+    ALLOW, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, SERVER,
+};
 use http::request::Parts;
 use http::{Response, StatusCode, Uri};
 use http_body_util::BodyExt as _;
@@ -49,6 +52,8 @@ pub(super) struct About {
     method: String,
     /// Whether it asks for the attributes of an object.
     asks_attributes: bool,
+    /// Whether it asks for a document, and not for an object.
+    asks_document: bool,
     signed: Option<Signed>,
     clock: Arc<dyn Clock>,
     /// The id of the request, and another that the service has besides.
@@ -70,6 +75,7 @@ impl About {
         let parameter = |name: &str| query.get(name).map(str::to_owned);
         let random = || RequestId::random().uuid().simple().to_string();
         let ids = (random()[..16].to_ascii_uppercase(), random());
+        let asks_document = key.is_empty() || DOCUMENTS.iter().any(|name| query.get(name).is_some());
         Self {
             bucket,
             key,
@@ -77,10 +83,17 @@ impl About {
             upload: parameter("uploadId"),
             method: parts.method.to_string(),
             asks_attributes: query.get("attributes").is_some(),
+            asks_document,
             signed: Signed::of(parts, host, domain),
             clock,
             ids,
         }
+    }
+
+    /// The bucket, where it is only read, and no object.
+    pub(super) fn bucket_read(&self) -> Option<&str> {
+        let reads = self.key.is_empty() && ["GET", "HEAD"].contains(&self.method.as_str());
+        Some(self.bucket.as_str()).filter(|bucket| reads && !bucket.is_empty())
     }
 
     /// The answer, with more in it where it is an error, and the status of a part where it is one: `HeadObject`'s answer
@@ -102,6 +115,7 @@ impl About {
         response.headers_mut().insert(SERVER, HeaderValue::from_static("AmazonS3"));
         let is_error = response.status().is_client_error() || response.status().is_server_error();
         if !is_error {
+            metadata_in_letters(response.headers_mut());
             return if self.is_completed_here() { self.complete(response).await } else { response };
         }
         let (mut parts, body) = response.into_parts();
@@ -140,10 +154,10 @@ impl About {
         Response::from_parts(parts, full_body(text))
     }
 
-    /// Whether the answer has elements that the protocol's crate does not know: ARNs in the list of buckets, and entity
-    /// tags without quotes in attributes.
+    /// Whether the answer is a document, in which some things are missing that the protocol's crate does not know: a new
+    /// line after its first, ARNs in the list of buckets, and entity tags without quotes in attributes.
     fn is_completed_here(&self) -> bool {
-        self.method == "GET" && (self.asks_attributes || self.bucket.is_empty())
+        self.method == "GET" && (self.asks_document || self.asks_attributes)
     }
 
     async fn complete(self, response: Response<Body>) -> Response<Body> {
@@ -158,9 +172,12 @@ impl About {
                 .replace("&quot;</ETag>", "</ETag>")
                 .replace("<ETag>\"", "<ETag>")
                 .replace("\"</ETag>", "</ETag>")
-        } else {
+        } else if self.bucket.is_empty() {
             with_arns(&text)
+        } else {
+            text.into_owned()
         };
+        let text = text.replacen("?><", "?>\n<", 1);
         parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(text.len()));
         Response::from_parts(parts, full_body(text))
     }
@@ -196,6 +213,44 @@ impl About {
             | "InvalidBucketName" => element("BucketName", &self.bucket),
             _ => String::new(),
         }
+    }
+}
+
+/// Parameters that ask for something about an object instead of the object.
+const DOCUMENTS: [&str; 5] = ["acl", "legal-hold", "retention", "tagging", "uploadId"];
+
+/// Metadata that is no ASCII in the notation of the service: quoted, where the protocol's crate writes base64 (RFC 2047,
+/// section 4; recorded 2025).
+fn metadata_in_letters(headers: &mut HeaderMap) {
+    for (name, value) in headers.iter_mut().filter(|(name, _)| name.as_str().starts_with("x-amz-meta-")) {
+        let text = value.to_str().unwrap_or_default();
+        let words = text.split_ascii_whitespace().map(|word| {
+            let word = word.strip_prefix("=?UTF-8?B?")?.strip_suffix("?=")?;
+            base64::engine::general_purpose::STANDARD.decode(word).ok()
+        });
+        let Some(words) = words.collect::<Option<Vec<_>>>().filter(|words| !words.is_empty()) else {
+            continue;
+        };
+        let bytes = words.concat();
+        let letters = String::from_utf8_lossy(&bytes);
+        // What is no text stays as it is.
+        if letters.chars().any(|c| c.is_control() || c == char::REPLACEMENT_CHARACTER) {
+            continue;
+        }
+        let quoted: String = bytes.iter().map(|byte| quoted(*byte)).collect();
+        match HeaderValue::from_str(&format!("=?UTF-8?Q?{quoted}?=")) {
+            Ok(quoted) => *value = quoted,
+            Err(error) => tracing::debug!(%name, %error, "metadata cannot be quoted"),
+        }
+    }
+}
+
+fn quoted(byte: u8) -> String {
+    match byte {
+        b' ' => "_".to_owned(),
+        b'_' | b'?' | b'=' => format!("={byte:02X}"),
+        b'!'..=b'~' => char::from(byte).to_string(),
+        _ => format!("={byte:02X}"),
     }
 }
 

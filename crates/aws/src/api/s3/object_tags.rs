@@ -29,7 +29,7 @@ pub(super) async fn put(
     request: S3Request<PutObjectTaggingInput>,
 ) -> S3Result<S3Response<PutObjectTaggingOutput>> {
     let input = request.input;
-    let tags = convert::check_tags(convert::read_tags(input.tagging))?;
+    let tags = convert::check_tags(convert::read_tags(input.tagging)?)?;
     let edit = |object: &mut Object| {
         object.tags.clone_from(&tags);
         Ok(())

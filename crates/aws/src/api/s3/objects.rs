@@ -73,14 +73,13 @@ pub(super) struct Reading {
 }
 
 impl Reading {
-    /// Source: RFC 9110, section 13.2.2.
-    pub(super) fn check(&self, object: &Object) -> Result<(), BucketError> {
+    /// Source: RFC 9110, sections 13.1.3 (a date in the future is none) and 13.2.2.
+    pub(super) fn check(&self, object: &Object, now: ebb_model::Timestamp) -> Result<(), BucketError> {
         let same = |condition: &ETagCondition| match condition {
             ETagCondition::Any => true,
             ETagCondition::ETag(etag) => etag.value() == object.etag,
         };
-        // Times of the protocol have whole seconds.
-        let modified = convert::time(ebb_model::Timestamp(object.modified.millis() / 1000 * 1000));
+        let (modified, now) = (convert::time(object.modified), convert::time(now));
         match (&self.if_match, &self.if_unmodified_since) {
             (Some(condition), _) if !same(condition) => return Err(BucketError::Precondition("If-Match")),
             (None, Some(since)) if modified > *since => {
@@ -90,7 +89,7 @@ impl Reading {
         }
         match (&self.if_none_match, &self.if_modified_since) {
             (Some(condition), _) if same(condition) => Err(BucketError::NotModified),
-            (None, Some(since)) if modified <= *since => Err(BucketError::NotModified),
+            (None, Some(since)) if modified <= *since && *since <= now => Err(BucketError::NotModified),
             _ => Ok(()),
         }
     }
@@ -225,7 +224,7 @@ pub(super) async fn get(
         if_unmodified_since: input.if_unmodified_since,
     };
     let encryption = encryption::check_reader(&object, &request.headers, None)?;
-    reading.check(&object).map_err(|error| convert::unmet(error, &object))?;
+    reading.check(&object, buckets.now()).map_err(|error| convert::unmet(error, &object))?;
     restore::check(buckets, &object, "The operation is not valid for the object's storage class")?;
     let asked = piece(&object, input.range, input.part_number, &request.headers)
         .map_err(|error| unsatisfiable(error, &object, &request.headers, input.part_number))?;
@@ -327,7 +326,7 @@ pub(super) async fn head(
         if_unmodified_since: input.if_unmodified_since,
     };
     let encryption = encryption::check_reader(&object, &request.headers, None)?;
-    reading.check(&object).map_err(|error| convert::unmet(error, &object))?;
+    reading.check(&object, buckets.now()).map_err(|error| convert::unmet(error, &object))?;
     let asked = piece(&object, input.range, input.part_number, &request.headers)
         .map_err(|error| unsatisfiable(error, &object, &request.headers, input.part_number))?;
     let range = asked.clone().unwrap_or(0..object.size);

@@ -113,7 +113,7 @@ fn unsigned_headers(headers: &HeaderMap, signed: &str) -> Vec<String> {
     let is_signed = |name: &str| signed.split(';').any(|signed| signed.eq_ignore_ascii_case(name));
     let mut unsigned: Vec<String> = headers
         .keys()
-        .map(|name| name.as_str())
+        .map(http::HeaderName::as_str)
         .filter(|name| name.starts_with("x-amz-") && *name != "x-amz-content-sha256" && !is_signed(name))
         .map(str::to_owned)
         .collect();
@@ -121,12 +121,7 @@ fn unsigned_headers(headers: &HeaderMap, signed: &str) -> Vec<String> {
     unsigned
 }
 
-fn refused(
-    status: StatusCode,
-    code: &str,
-    message: &str,
-    more: Option<(&str, &str)>,
-) -> Response<Body> {
+fn refused(status: StatusCode, code: &str, message: &str, more: Option<(&str, &str)>) -> Response<Body> {
     let more = more.map(|(name, value)| element(name, value)).unwrap_or_default();
     let (code, message) = (element("Code", code), element("Message", message));
     let text = format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?><Error>{code}{message}{more}</Error>");
@@ -203,7 +198,9 @@ impl Signed {
         let covered: Vec<String> = RESOURCES
             .iter()
             .filter_map(|name| query.get(name).map(|value| (name, value)))
-            .map(|(name, value)| if value.is_empty() { (*name).to_owned() } else { format!("{name}={value}") })
+            .map(
+                |(name, value)| if value.is_empty() { (*name).to_owned() } else { format!("{name}={value}") },
+            )
             .collect();
         let covered = if covered.is_empty() { String::new() } else { format!("?{}", covered.join("&")) };
         let bucket = self.bucket.as_ref().map(|bucket| format!("/{bucket}")).unwrap_or_default();
@@ -263,17 +260,18 @@ mod tests {
 
     #[tokio::test]
     async fn presigned_urls_are_whole_and_cover_the_headers() {
-        let check = async |query: &str, headers: &[(&str, &str)], expected: Option<(u16, &str)>| {
-            match (refuse(&parts(query, headers)), expected) {
-                (None, None) => {}
-                (Some(response), Some((status, text))) => {
-                    assert_eq!(response.status().as_u16(), status, "{query}");
-                    let body = response.into_body().collect().await.unwrap().to_bytes();
-                    let body = String::from_utf8_lossy(&body).into_owned();
-                    assert!(body.contains(text), "{query}: {body}");
-                }
-                (response, _) => panic!("{query}: {:?}", response.map(|response| response.status())),
+        let check = async |query: &str, headers: &[(&str, &str)], expected: Option<(u16, &str)>| match (
+            refuse(&parts(query, headers)),
+            expected,
+        ) {
+            (None, None) => {}
+            (Some(response), Some((status, text))) => {
+                assert_eq!(response.status().as_u16(), status, "{query}");
+                let body = response.into_body().collect().await.unwrap().to_bytes();
+                let body = String::from_utf8_lossy(&body).into_owned();
+                assert!(body.contains(text), "{query}: {body}");
             }
+            (response, _) => panic!("{query}: {:?}", response.map(|response| response.status())),
         };
         check("", &[], None).await;
         check(WHOLE, &[("x-amz-content-sha256", "UNSIGNED-PAYLOAD")], None).await;
@@ -296,7 +294,10 @@ mod tests {
                 assert!(told.contains(part), "{part} is not in {told}");
             }
         };
-        check(WHOLE, &["<SignatureProvided>ab<", "<CanonicalRequest>GET\n/b/k\n", "<StringToSignBytes>41 57 53 34 "]);
+        check(
+            WHOLE,
+            &["<SignatureProvided>ab<", "<CanonicalRequest>GET\n/b/k\n", "<StringToSignBytes>41 57 53 34 "],
+        );
         let text = "<StringToSign>GET\n\n\n99\nx-amz-meta-b:1\n/b/k?acl&amp;versionId=v<";
         check("AWSAccessKeyId=K&Signature=s&Expires=99&acl&versionId=v", &["<AWSAccessKeyId>K<", text]);
         assert!(Signed::of(&parts("", &[]), "localhost", "localhost").is_none());

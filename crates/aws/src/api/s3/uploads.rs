@@ -1,7 +1,7 @@
 //! Uploads in parts.
 
 use ebb_sources::bucket::{
-    BucketError, Buckets, CompletedPart as Chosen, LEAST_PART, ListingRequest, NewObject, Upload,
+    BucketError, Buckets, CompletedPart as Chosen, Condition, LEAST_PART, ListingRequest, NewObject, Upload,
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use s3s::dto::*;
@@ -140,7 +140,7 @@ pub(super) async fn part_copy(
         if_unmodified_since: input.copy_source_if_unmodified_since,
     };
     reading
-        .check(&object)
+        .check(&object, buckets.now())
         .map_err(|error| convert::error(BucketError::Precondition(reading.unmet(&error))))?;
     encryption::check_reader(&object, &request.headers, Some(encryption::OF_SOURCE))?;
     let encryption = Encryption::of(&upload.settings);
@@ -208,7 +208,7 @@ pub(super) async fn complete(
     let upload = find(buckets, &input.bucket, &input.key, &input.upload_id).await?;
     let parts = input.multipart_upload.and_then(|upload| upload.parts).unwrap_or_default();
     if parts.is_empty() {
-        return Err(convert::malformed());
+        return Err(s3_error!(InvalidRequest, "You must specify at least one part"));
     }
     let chosen = parts
         .iter()
@@ -245,6 +245,10 @@ pub(super) async fn complete(
     let object = buckets.complete_upload(&input.bucket, &upload, &chosen, &condition, checksums).await;
     let object = object.map_err(|error| match error {
         BucketError::PartTooSmall => too_small(&uploaded, &chosen),
+        error @ BucketError::Conflict => {
+            let name = if matches!(condition, Condition::Absent) { "If-None-Match" } else { "If-Match" };
+            with_details(convert::error(error), &[("Condition", name), ("Key", &upload.key)])
+        }
         error => convert::error(error),
     })?;
     let bucket = input.bucket.clone();

@@ -81,6 +81,7 @@ impl Request {
             attributes,
             group: self.message_group_id,
             deduplication: self.message_deduplication_id,
+            trace: None,
         })
     }
 
@@ -101,7 +102,9 @@ impl Request {
 pub(super) async fn publish(topics: Topics, call: Call) -> Result<Response<Body>, AwsError> {
     let request: Request = read(&call)?;
     let arn = request.target()?;
-    let published = topics.publish(&arn, request.message("")?).await?;
+    let trace = call.context.header("x-amzn-trace-id").map(str::to_owned);
+    let message = TopicMessage { trace, ..request.message("")? };
+    let published = topics.publish(&arn, message).await?;
     json_response(StatusCode::OK, &shown(&published))
 }
 
@@ -118,7 +121,9 @@ pub(super) async fn publish_batch(topics: Topics, call: Call) -> Result<Response
     let arn = required(request.topic_arn, "TopicArn")?;
     let entry = |(index, mut entry): (usize, Request)| {
         let at = format!("publishBatchRequestEntries.{}.member.", index + 1);
-        Ok((entry.id.take().unwrap_or_default(), entry.message(&at)?))
+        let trace = call.context.header("x-amzn-trace-id").map(str::to_owned);
+        let id = entry.id.take().unwrap_or_default();
+        Ok((id, TopicMessage { trace, ..entry.message(&at)? }))
     };
     let entries = request.publish_batch_request_entries.into_iter().enumerate().map(entry);
     let entries = entries.collect::<Result<_, AwsError>>()?;

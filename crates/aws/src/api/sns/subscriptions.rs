@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::topics::texts;
 use super::{done, listed, read, required};
-use crate::wire::{AwsError, Body, Call, json_response};
+use crate::wire::{AwsError, Body, Call, Principal, json_response};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -36,7 +36,7 @@ pub(super) async fn subscribe(topics: Topics, call: Call) -> Result<Response<Bod
         protocol: Protocol::parse(&protocol)?,
         endpoint: required(request.endpoint, "Endpoint")?,
         attributes,
-        principal: call.context.principal.arn(),
+        principal: subscriber(&call.context.principal),
     };
     let subscription = topics.subscribe(&topic, new).await?;
     let wants_arn = request.return_subscription_arn.as_deref() == Some("true");
@@ -46,6 +46,14 @@ pub(super) async fn subscribe(topics: Topics, call: Call) -> Result<Response<Bod
         topics.subscription_arn(&subscription)
     };
     json_response(StatusCode::OK, &json!({ "SubscriptionArn": arn }))
+}
+
+/// Who subscribes, as the service shows it: a user or a role. What has the key of the account is a user of it.
+fn subscriber(principal: &Principal) -> String {
+    match principal {
+        Principal::Root { account } => format!("arn:aws:iam::{account}:user/root"),
+        Principal::AssumedRole { .. } => principal.arn(),
+    }
 }
 
 pub(super) async fn confirm(topics: Topics, call: Call) -> Result<Response<Body>, AwsError> {

@@ -10,6 +10,7 @@ fn message(attributes: &[(&str, &str, &str)]) -> Accepted {
         ((*name).to_owned(), Attribute { data_type: (*data_type).to_owned(), value: (*value).to_owned() })
     };
     Accepted {
+        trace: None,
         id: "1".to_owned(),
         texts: BTreeMap::new(),
         text: String::new(),
