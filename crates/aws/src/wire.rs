@@ -19,6 +19,7 @@ mod paths;
 mod query;
 mod query_shapes;
 mod query_string;
+mod tags;
 
 pub use api::{Api, ApiBuilder, Operation};
 pub use body::{Body, BodyError, channel_body, empty_body, full_body, read_body};
@@ -31,3 +32,4 @@ pub use pages::{InvalidToken, PageRequest};
 pub use query::{escape_xml, xml_response};
 pub use query_shapes::{Input, Output, QueryShapes};
 pub use query_string::QueryString;
+pub(crate) use tags::{Tag, show_tags, tags_of};

@@ -1,11 +1,11 @@
 // Runs a program of Deno: whatever it serves, it serves on the platform's port; a module that exports `fetch` by default
-// is served too. Its key-value store is kept by the platform, whose clock also runs what it has run by `Deno.cron`. Of functions of Supabase it is the gateway that verifies tokens, and the runtime that work goes on in
-// after an answer.
+// is served too. Its key-value store is kept by the platform, whose clock also runs what it has run by `Deno.cron`. Of
+// functions of Supabase it is the gateway that verifies tokens, and the runtime that work goes on in after an answer.
 //
 //   deno run serve.js MODULE
 //
-// Sources: the Deno manual, "Deno.serve", "deno serve", "Key-Value Database" and "Scheduling"; the Supabase documentation, "Edge Functions", "Authorization
-// headers" and "Background tasks" (2026-11).
+// Sources: the Deno manual, "Deno.serve", "deno serve", "Key-Value Database" and "Scheduling"; the Supabase documentation,
+// "Edge Functions", "Authorization headers" and "Background tasks" (2026-11).
 
 import { verify } from './token.js';
 

@@ -4,13 +4,10 @@
 mod policies;
 mod roles;
 
-use std::collections::BTreeMap;
-
 use ebb_sources::iam::{Iam, IamError};
 use http::{Response, StatusCode};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::wire::{Api, AwsError, Body, Call, PageRequest, QueryShapes, json_response};
 
@@ -78,22 +75,6 @@ impl From<IamError> for AwsError {
             IamError::Store(error) => Self::internal(error),
         }
     }
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Tag {
-    key: String,
-    #[serde(default)]
-    value: String,
-}
-
-fn tags_of(tags: Vec<Tag>) -> BTreeMap<String, String> {
-    tags.into_iter().map(|tag| (tag.key, tag.value)).collect()
-}
-
-fn show_tags(tags: &BTreeMap<String, String>) -> Value {
-    tags.iter().map(|(key, value)| json!({ "Key": key, "Value": value })).collect()
 }
 
 /// A document as answers have it: percent-encoded.

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::port::{OnFailure, Options, StackRequest};
 use super::{CloudFormation, invalid};
-use crate::wire::{AwsError, form_list};
+use crate::wire::{AwsError, Tag, form_list};
 
 /// The longest template in a request, in bytes. Source: CloudFormation user guide, "Understand CloudFormation quotas".
 const BODY: usize = 51_200;
@@ -42,14 +42,6 @@ struct Parameter {
     parameter_key: String,
     parameter_value: Option<String>,
     use_previous_value: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Tag {
-    key: String,
-    #[serde(default)]
-    value: String,
 }
 
 fn some_list<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<Tag>>, D::Error> {

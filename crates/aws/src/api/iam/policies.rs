@@ -5,8 +5,8 @@ use http::Response;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Tag, done, encoded, listed, show_tags, tags_of};
-use crate::wire::{AwsError, Body, Call, form_list};
+use super::{done, encoded, listed};
+use crate::wire::{AwsError, Body, Call, Tag, form_list, show_tags, tags_of};
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]

@@ -1,27 +1,12 @@
 //! Tags.
 
-use std::collections::BTreeMap;
-
 use ebb_sources::topic::{TopicError, Topics};
 use http::{Response, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{done, list as elements, read, required};
-use crate::wire::{AwsError, Body, Call, json_response};
-
-/// A tag, as requests have it.
-#[derive(Deserialize)]
-pub(super) struct Tag {
-    #[serde(rename = "Key")]
-    key: String,
-    #[serde(rename = "Value", default)]
-    value: String,
-}
-
-pub(super) fn tag_map(tags: Vec<Tag>) -> BTreeMap<String, String> {
-    tags.into_iter().map(|tag| (tag.key, tag.value)).collect()
-}
+use crate::wire::{AwsError, Body, Call, Tag, json_response, tags_of};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -36,7 +21,7 @@ struct Request {
 pub(super) async fn tag(topics: Topics, call: Call) -> Result<Response<Body>, AwsError> {
     let request: Request = read(&call)?;
     let count = request.tags.len();
-    let tags = tag_map(request.tags);
+    let tags = tags_of(request.tags);
     if tags.len() < count {
         return Err(TopicError::Invalid("Duplicated keys are not allowed.".to_owned()).into());
     }

@@ -7,9 +7,8 @@ use http::{Response, StatusCode};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::tags::{Tag, tag_map};
 use super::{done, list as elements, listed, read, required};
-use crate::wire::{AwsError, Body, Call, json_response};
+use crate::wire::{AwsError, Body, Call, Tag, json_response, tags_of};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -39,7 +38,7 @@ pub(super) fn texts(attributes: Option<serde_json::Value>) -> BTreeMap<String, S
 pub(super) async fn create(topics: Topics, call: Call) -> Result<Response<Body>, AwsError> {
     let request: Request = read(&call)?;
     let name = required(request.name, "Name")?;
-    let topic = topics.create(&name, texts(request.attributes), tag_map(request.tags)).await?;
+    let topic = topics.create(&name, texts(request.attributes), tags_of(request.tags)).await?;
     json_response(StatusCode::OK, &json!({ "TopicArn": topics.arn(&topic.name) }))
 }
 

@@ -8,19 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Parameters, done, shown};
-use crate::wire::{AwsError, Body, Call, epoch_seconds};
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Tag {
-    key: String,
-    #[serde(default)]
-    value: String,
-}
-
-fn tags_of(tags: Vec<Tag>) -> BTreeMap<String, String> {
-    tags.into_iter().map(|tag| (tag.key, tag.value)).collect()
-}
+use crate::wire::{AwsError, Body, Call, Tag, epoch_seconds, show_tags, tags_of};
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -202,8 +190,7 @@ pub(super) async fn remove_tags(state: Parameters, call: Call) -> Result<Respons
 pub(super) async fn list_tags(state: Parameters, call: Call) -> Result<Response<Body>, AwsError> {
     let given = Tagged::read(&call)?;
     let parameter = state.get(&given.resource_id).map_err(of_resource)?;
-    let tags = parameter.tags.iter().map(|(key, value)| json!({ "Key": key, "Value": value }));
-    done(&json!({ "TagList": tags.collect::<Vec<_>>() }))
+    done(&json!({ "TagList": show_tags(&parameter.tags) }))
 }
 
 #[cfg(test)]
