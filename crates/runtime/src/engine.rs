@@ -5,20 +5,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use ebb_invoker::{Boxed, Instance, InstanceSpec, Runtime, StartError, Unavailable, Unprepared};
-use ebb_model::{Clock, FunctionVersion, RuntimeFamily, RuntimeName};
+use ebb_model::{Clock, FunctionVersion, RuntimeFamily, RuntimeName, Settings};
 use ebb_sandbox::{Launcher, Network};
 use tokio::net::TcpStream;
 
 use crate::boots::Boots;
 use crate::components::{ComponentHost, Components};
 use crate::interpreters::{Interpreters, Language, Places, RuntimesReport};
-use crate::plan::{
-    Bootable, Managed, Plan, Tool, component_plan, invalid_entrypoint, plan, served_plan, server_plan,
-};
+use crate::plan::{Managed, Plan, Tool, component_plan, invalid_entrypoint, plan, served_plan, server_plan};
 use crate::sdk::{self, Layer};
 use crate::served::{is_served, served};
 use crate::start::Starter;
-use crate::stock::{Assigned, Kind, Stock, StockLimits, StockUse};
+use crate::stock::{Assigned, Kind, Stock, StockLimits, StockUse, Stocked};
 
 /// Where the program of Deno is inside.
 const DENO: &str = "/var/runtime/deno";
@@ -101,20 +99,18 @@ impl Engine {
         installed
     }
 
-    /// Whether there is a booted instance that this function could have; if not, there will be: for tests of what
-    /// functions meet in one.
+    /// Whether the stock has the best that this function could have; if not, it will: for tests of what functions meet
+    /// in one.
     ///
     /// # Errors
     /// Where this machine cannot run it.
     pub async fn has_in_stock(&self, spec: &InstanceSpec) -> Result<bool, StartError> {
-        let Some(managed) = self.managed(spec.version.settings.runtime).await? else {
-            return Ok(false);
-        };
-        let kind = Kind::of(&spec.version.settings, &managed);
-        Ok(kind.is_some_and(|kind| self.stock.prepare(&kind, &Bootable::Managed(managed)) > 0))
+        let managed = self.managed(spec.version.settings.runtime).await?;
+        Ok(self.stock.prepare(&best_kind(&spec.version.settings, managed.as_ref())) > 0)
     }
 
     async fn boot(&self, spec: InstanceSpec) -> Result<Arc<dyn Instance>, StartError> {
+        let _under_way = self.stock.start_under_way();
         if spec.version.settings.runtime.family() == RuntimeFamily::Wasm {
             return self.boot_component(spec).await;
         }
@@ -124,38 +120,38 @@ impl Engine {
         if spec.version.settings.server.is_some() {
             return self.boot_served(spec).await;
         }
-        let _under_way = self.stock.start_under_way();
         let managed = self.managed(spec.version.settings.runtime).await?;
         let plan = plan(&spec, managed.as_ref(), self.config.network)
             .map_err(|report| StartError::Init(report.init_failure()))?;
         let starter =
             Starter { launcher: &self.config.launcher, control: &self.control, clock: &self.config.clock };
-        let booted = match managed {
-            Some(managed) => {
-                let kind = Kind::of(&spec.version.settings, &managed);
-                self.take_from_stock(kind, Bootable::Managed(managed), &plan).await
-            }
-            None => None,
-        };
-        Ok(Arc::new(starter.start(&spec, plan, booted).await?))
+        let best = best_kind(&spec.version.settings, managed.as_ref());
+        let ahead = self.take_from_stock(best, &spec, &plan).await;
+        Ok(Arc::new(starter.start(&spec, plan, ahead).await?))
     }
 
-    /// An instance in stock, made the function's own; none where the function is to be started by itself.
-    async fn take_from_stock(&self, kind: Option<Kind>, bootable: Bootable, plan: &Plan) -> Option<Assigned> {
-        let assigned = match self.stock.take(&kind?, &bootable) {
-            Some(stocked) => stocked.assign(plan).await.inspect_err(|error| {
-                tracing::warn!(%error, "an instance in stock could not be made a function's; it is started by itself");
-            }),
-            None => return self.missed(),
-        };
-        let Ok(assigned) = assigned else { return self.missed() };
-        self.hits.fetch_add(1, Relaxed);
-        Some(assigned)
+    async fn start_server(
+        &self,
+        spec: &InstanceSpec,
+        plan: Plan,
+        best: Kind,
+    ) -> Result<Arc<dyn Instance>, StartError> {
+        let ahead = self.take_from_stock(best, spec, &plan).await;
+        let starter =
+            Starter { launcher: &self.config.launcher, control: &self.control, clock: &self.config.clock };
+        Ok(Arc::new(starter.start_server(spec, plan, ahead).await?))
     }
 
-    fn missed(&self) -> Option<Assigned> {
+    /// The best kind for this function that is in stock, else an empty sandbox, made the function's own; none where there
+    /// is neither.
+    async fn take_from_stock(&self, best: Kind, spec: &InstanceSpec, plan: &Plan) -> Option<Assigned> {
+        if let Some(assigned) = assign(self.stock.take(&best), plan).await {
+            self.hits.fetch_add(1, Relaxed);
+            return Some(assigned);
+        }
         self.misses.fetch_add(1, Relaxed);
-        None
+        let empty = Kind::empty(&spec.version.settings);
+        if empty == best { None } else { assign(self.stock.take_instead(&empty), plan).await }
     }
 
     async fn boot_server(&self, spec: InstanceSpec) -> Result<Arc<dyn Instance>, StartError> {
@@ -165,9 +161,7 @@ impl Engine {
             tools.push(self.deno(runtime)?);
         }
         let plan = server_plan(&spec, &tools, self.config.network);
-        let starter =
-            Starter { launcher: &self.config.launcher, control: &self.control, clock: &self.config.clock };
-        Ok(Arc::new(starter.start_server(&spec, plan, None).await?))
+        self.start_server(&spec, plan, Kind::empty(&spec.version.settings)).await
     }
 
     /// A server that the platform brings, and that takes several events at a time.
@@ -177,13 +171,10 @@ impl Engine {
             return Err(StartError::Platform(format!("{runtime} is no server")));
         };
         let plan = served_plan(&spec, &served, self.config.network);
-        let starter =
-            Starter { launcher: &self.config.launcher, control: &self.control, clock: &self.config.clock };
-        Ok(Arc::new(starter.start_server(&spec, plan, None).await?))
+        self.start_server(&spec, plan, Kind::empty(&spec.version.settings)).await
     }
 
     async fn boot_component(&self, spec: InstanceSpec) -> Result<Arc<dyn Instance>, StartError> {
-        let _under_way = self.stock.start_under_way();
         let runtime = spec.version.settings.runtime;
         let components = self.components(runtime)?;
         let compiled = components.compiled(&spec.version, &spec.code).await.map_err(|error| match error {
@@ -192,11 +183,8 @@ impl Engine {
         })?;
         let host = components.host();
         let plan = component_plan(&spec, &host, &compiled, self.config.network);
-        let kind = Kind::of_components(runtime, &host, spec.version.settings.ephemeral_storage_mib);
-        let booted = self.take_from_stock(Some(kind), Bootable::Components(host), &plan).await;
-        let starter =
-            Starter { launcher: &self.config.launcher, control: &self.control, clock: &self.config.clock };
-        Ok(Arc::new(starter.start_server(&spec, plan, booted).await?))
+        let kind = Kind::of_components(&spec.version.settings, host);
+        self.start_server(&spec, plan, kind).await
     }
 
     fn components(&self, runtime: RuntimeName) -> Result<&Components, Unavailable> {
@@ -275,15 +263,10 @@ impl Runtime for Engine {
             let runtime = settings.runtime;
             if runtime.family() != RuntimeFamily::Wasm {
                 // Where it cannot be had, the start says so.
-                if let Ok(Some(managed)) = self.managed(runtime).await
-                    && let Some(kind) = Kind::of(settings, &managed)
-                {
-                    self.stock.prepare(&kind, &Bootable::Managed(managed));
-                }
+                let managed = self.managed(runtime).await.ok().flatten();
+                self.stock.prepare(&best_kind(settings, managed.as_ref()));
             } else if let Some(components) = &self.components {
-                let host = components.host();
-                let kind = Kind::of_components(runtime, &host, settings.ephemeral_storage_mib);
-                self.stock.prepare(&kind, &Bootable::Components(host));
+                self.stock.prepare(&Kind::of_components(settings, components.host()));
                 components.compiled(version, &code).await?;
             }
             Ok(())
@@ -293,6 +276,19 @@ impl Runtime for Engine {
     fn start(&self, spec: InstanceSpec) -> Boxed<'_, Result<Arc<dyn Instance>, StartError>> {
         Box::pin(self.boot(spec))
     }
+}
+
+/// What of the stock saves a function that is no component the most.
+fn best_kind(settings: &Settings, managed: Option<&Managed>) -> Kind {
+    managed.and_then(|managed| Kind::booted(settings, managed)).unwrap_or_else(|| Kind::empty(settings))
+}
+
+/// Makes what was in stock the function's own; none where that fails, since the function can be started by itself.
+async fn assign(stocked: Option<Stocked>, plan: &Plan) -> Option<Assigned> {
+    let assigned = stocked?.assign(plan).await.inspect_err(|error| {
+        tracing::warn!(%error, "a sandbox in stock could not be made a function's; it is started by itself");
+    });
+    assigned.ok()
 }
 
 fn prepare(

@@ -17,7 +17,7 @@ pub use report::{RuntimeRow, RuntimeStatus, RuntimesReport};
 pub(crate) use search::Places;
 
 /// One interpreter on this machine.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Interpreter {
     /// Its version.
     pub(crate) version: Version,
@@ -28,7 +28,7 @@ pub(crate) struct Interpreter {
 }
 
 /// A version; parts that are not known are zero.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Version {
     pub(crate) major: u16,
     pub(crate) minor: u16,

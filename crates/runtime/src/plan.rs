@@ -1,13 +1,14 @@
 //! What an instance is made of: its mounts, limits, programs and environment. Pure but for looking at the package.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use ebb_invoker::InstanceSpec;
-use ebb_model::RuntimeName;
 use ebb_model::limits::{MEMORY_MIB, MEMORY_MIB_PER_CORE};
+use ebb_model::{RuntimeFamily, Settings};
 use ebb_sandbox::{Limits, Mount, Network, SandboxSpec};
 
 use crate::boots;
@@ -68,7 +69,7 @@ pub(crate) struct Plan {
 }
 
 /// What runs a managed runtime.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Managed {
     /// The language.
     pub(crate) language: Language,
@@ -80,8 +81,19 @@ pub(crate) struct Managed {
     pub(crate) sdk: Option<(PathBuf, &'static str)>,
 }
 
+impl Managed {
+    /// The interpreter with our boot, and no function.
+    fn boot(&self, family: RuntimeFamily) -> Program {
+        let level = self.language.level(self.interpreter.version);
+        let mut environment = environment::of_boot(family, level);
+        environment.insert(BOOT_VARIABLE.into(), BOOT_DESCRIPTOR.to_string());
+        let arguments = self.language.arguments(STOCK_MEMORY_MIB);
+        Program { path: self.interpreter.program.clone(), arguments, environment }
+    }
+}
+
 /// The host of components: a server that boots without one.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Host {
     /// Its program on the host.
     pub(crate) binary: PathBuf,
@@ -239,44 +251,49 @@ fn server_cpu_millis(memory_mib: u32) -> u32 {
     cpu_millis(memory_mib).max(1000)
 }
 
-/// What can be booted without a function.
-#[derive(Debug, Clone)]
-pub(crate) enum Bootable {
-    /// An interpreter.
-    Managed(Managed),
+/// What an instance can be before it has a function.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Ahead {
+    /// An interpreter that runs our boot.
+    Booted(RuntimeFamily, Managed),
     /// The host of components.
     Components(Host),
+    /// A sandbox with no program in it.
+    Empty {
+        /// Whether the Runtime API is for whatever comes into it.
+        runtime_api: bool,
+    },
 }
 
-/// An instance before it has a function: its sandbox, and its boot in it.
-pub(crate) fn in_stock(
-    bootable: &Bootable,
-    runtime: RuntimeName,
-    tmp_mib: u32,
-    network: Network,
-) -> (SandboxSpec, Program) {
-    let managed = match bootable {
-        Bootable::Managed(managed) => managed,
-        Bootable::Components(host) => {
-            let name = "ebb-stock".into();
-            let mut sandbox = bare_sandbox(name, host.mounts(), STOCK_MEMORY_MIB, tmp_mib, network);
-            sandbox.listen = vec![CONTROL_API_PORT];
-            return (sandbox, host.program());
+impl fmt::Display for Ahead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Booted(_, managed) => write!(f, "{}", managed.interpreter.program.display()),
+            Self::Components(_) => f.write_str("the host of components"),
+            Self::Empty { .. } => f.write_str("an empty sandbox"),
         }
-    };
-    let level = managed.language.level(managed.interpreter.version);
-    let mut environment = environment::of_boot(runtime.family(), level);
-    environment.insert(BOOT_VARIABLE.into(), BOOT_DESCRIPTOR.to_string());
-    let path = managed.interpreter.program.clone();
-    let arguments = managed.language.arguments(STOCK_MEMORY_MIB);
-    let sandbox =
-        bare_sandbox("ebb-stock".into(), runtime_mounts(Some(managed)), STOCK_MEMORY_MIB, tmp_mib, network);
-    (sandbox, Program { path, arguments, environment })
+    }
 }
 
-/// Whether an instance in stock lacks this.
-pub(crate) fn is_the_functions(mount: &Mount) -> bool {
-    [TASK_ROOT, LAYERS, components::COMPILED].iter().any(|target| mount.target() == Path::new(target))
+impl Ahead {
+    /// The empty sandbox that this function can have.
+    pub(crate) fn empty(settings: &Settings) -> Self {
+        Self::Empty { runtime_api: !settings.runtime.family().is_server() && settings.server.is_none() }
+    }
+
+    /// Its sandbox, and the boot in it.
+    pub(crate) fn plan(&self, tmp_mib: u32, network: Network) -> (SandboxSpec, Option<Program>) {
+        let (mounts, program) = match self {
+            Self::Booted(family, managed) => (runtime_mounts(Some(managed)), Some(managed.boot(*family))),
+            Self::Components(host) => (host.mounts(), Some(host.program())),
+            Self::Empty { .. } => (runtime_mounts(None), None),
+        };
+        let mut sandbox = bare_sandbox("ebb-stock".into(), mounts, STOCK_MEMORY_MIB, tmp_mib, network);
+        if matches!(self, Self::Components(_) | Self::Empty { runtime_api: false }) {
+            sandbox.listen = vec![CONTROL_API_PORT];
+        }
+        (sandbox, program)
+    }
 }
 
 fn sandbox(spec: &InstanceSpec, managed: Option<&Managed>, network: Network) -> SandboxSpec {

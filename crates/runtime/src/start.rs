@@ -1,6 +1,5 @@
 //! Starts an instance: its sandbox, the APIs inside it, its extensions, its runtime; and watches them.
 
-use std::io::PipeReader;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::path::Path;
@@ -25,7 +24,7 @@ use crate::link::{self, Link, Reader};
 use crate::log_pipe::{Log, LogPipe};
 use crate::plan::{BOOT_DESCRIPTOR, BOOT_VARIABLE, Plan, Program, invalid_entrypoint};
 use crate::server::{self, Connections, Running, ServerInstance};
-use crate::stock::Assigned;
+use crate::stock::{Assigned, Boot};
 
 /// After the main process has ended: how long what it had sent may take to be received.
 const LAST_WORDS_TIME: Duration = Duration::from_secs(1);
@@ -58,29 +57,25 @@ struct Building {
 }
 
 impl Starter<'_> {
-    /// Starts an instance and waits until it can take its first event. In one that is booted, where one is given.
+    /// Starts an instance and waits until it can take its first event. In a sandbox that was made ahead
+    /// of need, where one is given.
     pub(crate) async fn start(
         &self,
         spec: &InstanceSpec,
         plan: Plan,
-        booted: Option<Assigned>,
+        ahead: Option<Assigned>,
     ) -> Result<ProcessInstance, StartError> {
         let Plan { sandbox, runtime, boot, told, extensions, cpu_millis } = plan;
         let names = extensions.keys().cloned().collect();
-        let (mut building, booted) = match booted {
-            Some(Assigned { sandbox, listeners, process, stream, output }) => {
-                (self.build_in(spec, sandbox, listeners, names)?, Some((process, stream, output)))
-            }
-            None => (self.build(spec, sandbox, names).await?, None),
-        };
+        let (mut building, boot_ahead) = self.build(spec, sandbox, ahead, names).await?;
         for (name, program) in extensions {
             building.start_extension(name, program).await?;
         }
         let registered = building.core.registered().await;
         building.check(registered).await?;
         let handler = spec.version.settings.handler.clone();
-        let (runtime, link) = match booted {
-            Some(booted) => building.tell(booted, handler, runtime.environment).await?,
+        let (runtime, link) = match boot_ahead {
+            Some(waiting) => building.tell(waiting, handler, runtime.environment).await?,
             None => building.start_runtime(runtime, boot.then_some((handler, told))).await?,
         };
         let initialised = building.core.initialised().await;
@@ -93,23 +88,18 @@ impl Starter<'_> {
 }
 
 impl Starter<'_> {
-    /// Starts a server and waits until it listens. One that is a boot too says so itself, and may be booted already.
+    /// Starts a server and waits until it listens; one that is a boot too says so itself. As [`Starter::start`].
     pub(crate) async fn start_server(
         &self,
         spec: &InstanceSpec,
         plan: Plan,
-        booted: Option<Assigned>,
+        ahead: Option<Assigned>,
     ) -> Result<ServerInstance, StartError> {
         let Plan { sandbox, runtime, boot, told, cpu_millis, .. } = plan;
         let told = (spec.version.settings.handler.clone(), told);
-        let (mut building, booted) = match booted {
-            Some(Assigned { sandbox, listeners, process, stream, output }) => {
-                (self.build_in(spec, sandbox, listeners, Vec::new())?, Some((process, stream, output)))
-            }
-            None => (self.build(spec, sandbox, Vec::new()).await?, None),
-        };
-        let (process, link) = match booted {
-            Some(booted) => building.tell(booted, told.0, told.1).await?,
+        let (mut building, boot_ahead) = self.build(spec, sandbox, ahead, Vec::new()).await?;
+        let (process, link) = match boot_ahead {
+            Some(waiting) => building.tell(waiting, told.0, told.1).await?,
             None => building.start_runtime(runtime, boot.then_some(told)).await?,
         };
         let connections = Connections::new(Arc::clone(&building.sandbox));
@@ -137,28 +127,23 @@ impl Starter<'_> {
         })
     }
 
-    /// The sandbox, and what serves the sockets in it: the control API on the last of them, the Runtime API on one
-    /// before it.
+    /// The sandbox, what serves the sockets in it (the control API on the last of them, the Runtime API on one before
+    /// it), and the boot that waits in it.
     async fn build(
         &self,
         spec: &InstanceSpec,
         sandbox: SandboxSpec,
+        ahead: Option<Assigned>,
         extensions: Vec<String>,
-    ) -> Result<Building, StartError> {
-        let mut sandbox =
-            self.launcher.create(sandbox).await.map_err(|error| platform("creating a sandbox", &error))?;
-        let listeners = sandbox.take_listeners();
-        self.build_in(spec, sandbox, listeners, extensions)
-    }
-
-    /// The same in a sandbox that is there already.
-    fn build_in(
-        &self,
-        spec: &InstanceSpec,
-        sandbox: Sandbox,
-        listeners: Vec<std::net::TcpListener>,
-        extensions: Vec<String>,
-    ) -> Result<Building, StartError> {
+    ) -> Result<(Building, Option<Boot>), StartError> {
+        let Assigned { sandbox, listeners, boot } = match ahead {
+            Some(ahead) => ahead,
+            None => {
+                let created = self.launcher.create(sandbox).await;
+                let mut sandbox = created.map_err(|error| platform("creating a sandbox", &error))?;
+                Assigned { listeners: sandbox.take_listeners(), sandbox, boot: None }
+            }
+        };
         let mut building = Building {
             core: Core::new(extensions, spec.version.settings.shares_a_boot()),
             sandbox: Arc::new(sandbox),
@@ -171,7 +156,7 @@ impl Starter<'_> {
         if let Some(port) = spec.version.settings.inspected() {
             building.tasks.spawn(inspect::forward(port, Arc::clone(&building.sandbox)));
         }
-        Ok(building)
+        Ok((building, boot))
     }
 }
 
@@ -252,7 +237,7 @@ impl Building {
     /// Gives a runtime that is booted its function.
     async fn tell(
         &mut self,
-        (process, stream, output): (Process, UnixStream, PipeReader),
+        Boot { process, stream, output }: Boot,
         handler: String,
         mut environment: Environment,
     ) -> Result<(Arc<Process>, Option<Link>), StartError> {

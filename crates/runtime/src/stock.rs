@@ -1,32 +1,31 @@
-//! The stock: instances whose interpreter (or host of components) runs our boot inside its sandbox already, and that no
-//! function has yet.
+//! The stock: sandboxes that no function has yet, in which an interpreter (or host of components) runs our boot already,
+//! or, for functions whose program can only be started for them, nothing.
 //!
 //! A cold start that finds one has its package mounted into it and is told its function; see [`Stocked::assign`]. What
 //! was given to a function is never given to another. The stock is for the kinds that are in use: a kind enters it with
 //! its first cold start or deployment and leaves it when it has not been asked for in a while. How many there are of a
 //! kind follows how often it is asked for (`size.rs`).
 //!
-//! A function can only have one whose surroundings do not differ in what an interpreter takes in as it starts: see
-//! [`Kind::of`].
+//! A function can only have a booted one whose surroundings do not differ in what an interpreter takes in as it starts: see
+//! [`Kind::booted`]. It can always have an empty one.
 
-mod booted;
 mod size;
+mod stocked;
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use ebb_model::{RuntimeName, Settings};
+use ebb_model::Settings;
 use ebb_sandbox::{Launcher, Network};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::interpreters::Language;
-use crate::plan::{Bootable, Host, Managed, WRAPPER_VARIABLE};
-pub(crate) use booted::{Assigned, Stocked};
+use crate::plan::{Ahead, Host, Managed, WRAPPER_VARIABLE};
 use size::Demand;
+pub(crate) use stocked::{Assigned, Boot, Stocked};
 
 /// How long no start may be under way before the stock is filled up, so that it does not slow down what it is for.
 const QUIET: Duration = Duration::from_millis(20);
@@ -66,37 +65,30 @@ pub struct StockUse {
 /// What two instances in stock may differ in.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Kind {
-    runtime: RuntimeName,
-    program: PathBuf,
-    boot: PathBuf,
-    sdk: Option<PathBuf>,
-    pub(crate) tmp_mib: u32,
+    ahead: Ahead,
+    tmp_mib: u32,
 }
 
 impl Kind {
-    /// What this function can have; none where it must be started by itself: another language, or an environment that
-    /// its interpreter has to start with.
-    pub(crate) fn of(settings: &Settings, managed: &Managed) -> Option<Self> {
-        if settings.environment.keys().any(|name| is_read_at_start(name)) {
-            return None;
-        }
-        Self::usual(settings.runtime, managed, settings.ephemeral_storage_mib)
+    /// The booted instance that this function can have; none where its interpreter must be started for it: another
+    /// language, or an environment that the interpreter has to start with.
+    pub(crate) fn booted(settings: &Settings, managed: &Managed) -> Option<Self> {
+        let boots_ahead = matches!(managed.language, Language::Node | Language::Python)
+            && !settings.environment.keys().any(|name| is_read_at_start(name));
+        boots_ahead.then(|| Self {
+            ahead: Ahead::Booted(settings.runtime.family(), managed.clone()),
+            tmp_mib: settings.ephemeral_storage_mib,
+        })
     }
 
     /// What every component can have.
-    pub(crate) fn of_components(runtime: RuntimeName, host: &Host, tmp_mib: u32) -> Self {
-        Self { runtime, program: host.binary.clone(), boot: PathBuf::new(), sdk: None, tmp_mib }
+    pub(crate) fn of_components(settings: &Settings, host: Host) -> Self {
+        Self { ahead: Ahead::Components(host), tmp_mib: settings.ephemeral_storage_mib }
     }
 
-    /// What most functions of a runtime can have.
-    pub(crate) fn usual(runtime: RuntimeName, managed: &Managed, tmp_mib: u32) -> Option<Self> {
-        matches!(managed.language, Language::Node | Language::Python).then(|| Self {
-            runtime,
-            program: managed.interpreter.program.clone(),
-            boot: managed.boot.clone(),
-            sdk: managed.sdk.as_ref().map(|(folder, _)| folder.clone()),
-            tmp_mib,
-        })
+    /// What every function can have.
+    pub(crate) fn empty(settings: &Settings) -> Self {
+        Self { ahead: Ahead::empty(settings), tmp_mib: settings.ephemeral_storage_mib }
     }
 }
 
@@ -125,12 +117,11 @@ struct Shared {
 }
 
 /// What there is of a kind.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Shelf {
-    bootable: Bootable,
     ready: Vec<Stocked>,
     demand: Demand,
-    /// When one could not be booted.
+    /// When one could not be made.
     failed: Option<Instant>,
 }
 
@@ -181,26 +172,31 @@ impl Stock {
 
     /// One of this kind for a cold start, where there is one; there will be more. Must be called within the async
     /// runtime.
-    pub(crate) fn take(&self, kind: &Kind, bootable: &Bootable) -> Option<Stocked> {
-        self.ask(kind, bootable, true)
+    pub(crate) fn take(&self, kind: &Kind) -> Option<Stocked> {
+        self.ask(kind, true, true)
+    }
+
+    /// The same where another kind would have been better: of those there will be more, of this there will be one.
+    pub(crate) fn take_instead(&self, kind: &Kind) -> Option<Stocked> {
+        self.ask(kind, false, true)
     }
 
     /// Has one of this kind made, because functions that can have it exist; how many there are by now.
-    pub(crate) fn prepare(&self, kind: &Kind, bootable: &Bootable) -> usize {
-        self.ask(kind, bootable, false);
+    pub(crate) fn prepare(&self, kind: &Kind) -> usize {
+        self.ask(kind, false, false);
         lock(&self.shared.shelves).get(kind).map_or(0, |shelf| shelf.ready.len())
     }
 
-    fn ask(&self, kind: &Kind, bootable: &Bootable, taking: bool) -> Option<Stocked> {
+    fn ask(&self, kind: &Kind, more: bool, take: bool) -> Option<Stocked> {
         if self.shared.limits.instances == 0 {
             return None;
         }
         let taken = {
             let mut shelves = lock(&self.shared.shelves);
-            let shelf = shelves.entry(kind.clone()).or_insert_with(|| Shelf::new(bootable.clone()));
-            shelf.demand.asked(Instant::now(), taking);
+            let shelf = shelves.entry(kind.clone()).or_default();
+            shelf.demand.asked(Instant::now(), more);
             // The oldest first: it has had the longest time to settle.
-            let alive = taking.then(|| shelf.ready.iter().position(Stocked::is_alive)).flatten();
+            let alive = take.then(|| shelf.ready.iter().position(Stocked::is_alive)).flatten();
             alive.and_then(|place| shelf.ready.drain(..=place).next_back())
         };
         let mut filling = lock(&self.filling);
@@ -212,31 +208,25 @@ impl Stock {
     }
 }
 
-impl Shelf {
-    fn new(bootable: Bootable) -> Self {
-        Self { bootable, ready: Vec::new(), demand: Demand::default(), failed: None }
-    }
-}
-
-/// Boots one after the other while some are missing, and ends those that are too many.
+/// Makes one after the other while some are missing, and ends those that are too many.
 async fn fill(shared: Arc<Shared>) {
     loop {
         shared.review();
-        let Some((kind, bootable)) = shared.missing() else {
+        let Some(kind) = shared.missing() else {
             // Either way it is looked at again.
             let _ = tokio::time::timeout(REVIEW, shared.changed.notified()).await;
             continue;
         };
         shared.wait_for_quiet().await;
-        let booted = Stocked::boot(&shared.launcher, shared.network, &kind, &bootable).await;
+        let made = Stocked::make(&shared.launcher, shared.network, &kind).await;
         let mut shelves = lock(&shared.shelves);
         let Some(shelf) = shelves.get_mut(&kind) else { continue };
-        match booted {
+        match made {
             Ok(stocked) => shelf.ready.push(stocked),
             Err(error) => {
                 shelf.failed = Some(Instant::now());
-                let runtime = kind.runtime;
-                tracing::warn!(%runtime, error, "no instance could be booted ahead of need; functions start one");
+                let what = kind.ahead;
+                tracing::warn!(%what, error, "could not be made ahead of need; functions start it themselves");
             }
         }
     }
@@ -260,7 +250,7 @@ impl Shared {
     }
 
     /// The kind that lacks the most, where there is room for one more.
-    fn missing(&self) -> Option<(Kind, Bootable)> {
+    fn missing(&self) -> Option<Kind> {
         let now = Instant::now();
         let shelves = lock(&self.shelves);
         let ready = || shelves.values().flat_map(|shelf| &shelf.ready);
@@ -274,10 +264,9 @@ impl Shared {
         let lacking = shelves.iter().filter_map(|(kind, shelf)| {
             let resting = shelf.failed.is_some_and(|at| now.duration_since(at) < AFTER_FAILURE);
             let lack = shelf.demand.wanted(now, self.limits.keep).saturating_sub(shelf.ready.len());
-            (lack > 0 && !resting).then_some((lack, kind, shelf))
+            (lack > 0 && !resting).then_some((lack, kind))
         });
-        let (_, kind, shelf) = lacking.max_by_key(|(lack, ..)| *lack)?;
-        Some((kind.clone(), shelf.bootable.clone()))
+        lacking.max_by_key(|(lack, _)| *lack).map(|(_, kind)| kind.clone())
     }
 
     async fn wait_for_quiet(&self) {

@@ -110,6 +110,11 @@ impl Control {
         send(&self.socket, order, descriptors, "send to the sandbox").await
     }
 
+    /// Whether the supervisor is not known to be gone.
+    pub(crate) fn is_alive(&self) -> bool {
+        !self.state().gone
+    }
+
     pub(crate) fn used(&self) -> Usage {
         self.state().used
     }

@@ -20,8 +20,8 @@ use crate::spec::{ExitStatus, Mount, Usage};
 /// From the holder of a sandbox to the launcher.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum LeaseRequest {
-    /// Open what this names and hand it to the supervisor, which answers `request` over its control socket.
-    Mount { request: u64, mount: Mount },
+    /// Open what these name and hand it to the supervisor, which answers `request` over its control socket.
+    Mount { request: u64, mounts: Vec<Mount> },
 }
 
 /// From the launcher to a supervisor.
@@ -29,8 +29,8 @@ pub(crate) enum LeaseRequest {
 pub(crate) enum Instruction {
     /// The user mapping is in place.
     Begin,
-    /// Put this in the root. A `Tree` comes with its descriptor.
-    Place { request: u64, placement: Placement },
+    /// Put these in the root, in order. Each `Tree` comes with its descriptor.
+    Place { request: u64, placements: Vec<Placement> },
     /// The launcher could not do its part of this request.
     Refuse { request: u64, fault: Fault },
 }

@@ -100,18 +100,24 @@ impl Sandbox {
         answer.socket.map(TcpStream::from).ok_or(SandboxError::Gone)
     }
 
-    /// Adds a mount while it runs: how a booted instance gets its code.
+    /// Adds mounts while it runs, in this order, at most some fifty: how a sandbox that was made ahead of need gets its
+    /// code.
     ///
     /// # Errors
-    /// When the source cannot be opened, or the target lies in another mount and does not exist there.
-    pub async fn mount(&self, mount: Mount) -> Result<(), SandboxError> {
-        check_target(mount.target())?;
-        let what = format!("mount on {}", mount.target().display());
+    /// When a source cannot be opened, or a target lies in another mount and does not exist there. What came before it
+    /// may be mounted then.
+    pub async fn mount(&self, mounts: Vec<Mount>) -> Result<(), SandboxError> {
+        mounts.iter().try_for_each(|mount| check_target(mount.target()))?;
         let deliver = async |request| {
-            let message = LeaseRequest::Mount { request, mount };
+            let message = LeaseRequest::Mount { request, mounts };
             send(&self.lease, &message, &[], "send to the sandbox launcher").await
         };
-        self.control.request(false, &what, deliver).await.map(|_| ())
+        self.control.request(false, "mount in the sandbox", deliver).await.map(|_| ())
+    }
+
+    /// Whether it is not known to be gone.
+    pub fn is_alive(&self) -> bool {
+        self.control.is_alive()
     }
 
     /// Gives a sandbox that was made ahead of need the name and the memory of what it is now for. What it uses already

@@ -26,7 +26,7 @@ pub struct SandboxSpec {
 
 /// One thing in the root of a sandbox, read-only but for [`Mount::Writable`]. Targets are absolute and hold no `..`;
 /// missing folders above them are made. A later mount hides what an earlier one put at the same place.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Mount {
     /// A file or folder of the host, at `target`. The source is opened with the server's rights; the programs inside
     /// read it with their own, so it must be readable by everyone.

@@ -204,6 +204,7 @@ impl Supervisor {
         };
         match order {
             Order::Spawn { request, program } => {
+                self.root.open_to_programs();
                 let result = program::start(&program, descriptors, &self.blueprint);
                 if let Ok(pid) = result {
                     self.spawned.insert(pid);
@@ -258,15 +259,19 @@ impl Supervisor {
 
     fn follow(&mut self) -> Result<bool, Fault> {
         let received = packet::receive(self.blueprint.lifeline.as_fd());
-        let Some((instruction, mut descriptors)) =
+        let Some((instruction, descriptors)) =
             received.or_else(closed).attempt(|| "receive an instruction".into())?
         else {
             return Ok(false);
         };
         match instruction {
             Instruction::Begin => {}
-            Instruction::Place { request, placement } => {
-                let result = self.root.place(&placement, descriptors.pop().as_ref());
+            Instruction::Place { request, placements } => {
+                let mut trees = descriptors.iter();
+                let result = placements.iter().try_for_each(|placement| {
+                    let tree = matches!(placement, Placement::Tree { .. }).then(|| trees.next()).flatten();
+                    self.root.place(placement, tree)
+                });
                 self.answer(request, result.map(|()| 0))?;
             }
             Instruction::Refuse { request, fault } => self.answer(request, Err(fault))?,

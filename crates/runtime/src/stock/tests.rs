@@ -11,7 +11,7 @@ fn managed(language: Language) -> Managed {
 fn kind(language: Language, variable: &str) -> Option<Kind> {
     let mut version = testing::version("python3.12");
     version.settings.environment.insert(variable.into(), "1".into());
-    Kind::of(&version.settings, &managed(language))
+    Kind::booted(&version.settings, &managed(language))
 }
 
 #[test]
@@ -32,12 +32,24 @@ fn what_an_interpreter_reads_when_it_starts_keeps_a_function_from_the_stock() {
 
 #[test]
 fn kinds_differ_in_what_cannot_be_changed_later() {
-    let runtime = RuntimeName::parse("python3.12").expect("known");
-    let usual = |managed: &Managed, tmp_mib| Kind::usual(runtime, managed, tmp_mib);
+    let booted = |managed: &Managed, runtime, tmp_mib| {
+        let mut version = testing::version(runtime);
+        version.settings.ephemeral_storage_mib = tmp_mib;
+        Kind::booted(&version.settings, managed)
+    };
     let python = managed(Language::Python);
-    assert_eq!(usual(&python, 512), usual(&python, 512));
-    assert_ne!(usual(&python, 512), usual(&python, 1024));
+    assert_eq!(booted(&python, "python3.12", 512), booted(&python, "python3.12", 512));
+    assert_ne!(booted(&python, "python3.12", 512), booted(&python, "python3.12", 1024));
+    assert_ne!(booted(&python, "python3.12", 512), booted(&python, "python3.11", 512));
     let with_sdk = Managed { sdk: Some(("/sdk".into(), "/var/runtime/python")), ..python.clone() };
-    assert_ne!(usual(&python, 512), usual(&with_sdk, 512));
-    assert_eq!(usual(&managed(Language::Java), 512), None, "its heap is sized as it starts");
+    assert_ne!(booted(&python, "python3.12", 512), booted(&with_sdk, "python3.12", 512));
+    assert_eq!(booted(&managed(Language::Java), "java17", 512), None, "its heap is sized as it starts");
+}
+
+#[test]
+fn empty_sandboxes_are_for_functions_of_every_runtime_but_servers_have_their_own() {
+    let empty = |runtime| Kind::empty(&testing::version(runtime).settings);
+    assert_eq!(empty("provided.al2023"), empty("java17"));
+    assert_ne!(empty("provided.al2023"), empty("http"));
+    assert_eq!(empty("deno"), empty("http"));
 }

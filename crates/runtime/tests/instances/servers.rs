@@ -1,6 +1,6 @@
 //! Servers that listen on `$PORT`.
 
-use ebb_invoker::{Delivery, Ending, ExitCause, InitFailure, ResponseSink, StartError, StreamPart};
+use ebb_invoker::{Delivery, Ending, ExitCause, InitFailure, Instance, ResponseSink, StartError, StreamPart};
 use ebb_model::ServerSettings;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -78,19 +78,25 @@ fn servers_answer_requests(machine: &Machine) {
     let function = server();
     machine.run(async {
         let instance = machine.start(&function).await.expect("it starts");
-        for _ in 0..2 {
-            let answer = object(&answer(&*instance, function.event(&request("/a/b"))).await);
-            assert_eq!(answer["statusCode"], 201);
-            assert_eq!(answer["headers"]["x-a"], "1, 2");
-            assert_eq!(answer["cookies"], json!(["a=1", "b=2"]));
-            assert_eq!(answer["isBase64Encoded"], false);
-            let expected =
-                json!({ "line": "POST /a/b?q=1", "type": "text/plain", "cookie": "c=d", "body": "hi" });
-            assert_eq!(object(answer["body"].as_str().expect("text")), expected);
-        }
+        answers_requests(&*instance, &function).await;
         instance.shutdown("spindown").await;
         assert_eq!(machine.logged(&function).await, ["handled /a/b?q=1"; 2]);
+        let stocked = machine.start_from_stock(&function).await.expect("it starts");
+        answers_requests(&*stocked, &function).await;
     });
+}
+
+async fn answers_requests(instance: &dyn Instance, function: &Function) {
+    for _ in 0..2 {
+        let answer = object(&answer(instance, function.event(&request("/a/b"))).await);
+        assert_eq!(answer["statusCode"], 201);
+        assert_eq!(answer["headers"]["x-a"], "1, 2");
+        assert_eq!(answer["cookies"], json!(["a=1", "b=2"]));
+        assert_eq!(answer["isBase64Encoded"], false);
+        let expected =
+            json!({ "line": "POST /a/b?q=1", "type": "text/plain", "cookie": "c=d", "body": "hi" });
+        assert_eq!(object(answer["body"].as_str().expect("text")), expected);
+    }
 }
 
 fn servers_know_where_they_are(machine: &Machine) {

@@ -3,11 +3,14 @@
 use ebb_invoker::{Ending, ExitCause, InitFailure, StartError};
 
 use crate::Case;
+use crate::custom::shell;
 use crate::setup::{Function, Machine, answer, invoke};
 
 pub(crate) const CASES: &[Case] = &[
     ("a_stocked_instance_is_as_one_started_by_itself", a_stocked_instance_is_as_one_started_by_itself),
     ("a_stocked_node_is_as_one_started_by_itself", a_stocked_node_is_as_one_started_by_itself),
+    ("an_empty_sandbox_is_as_one_made_for_the_function", an_empty_sandbox_is_as_one_made_for_the_function),
+    ("programs_of_the_function_run_in_an_empty_sandbox", programs_of_the_function_run_in_an_empty_sandbox),
     ("two_versions_never_share_a_stocked_instance", two_versions_never_share_a_stocked_instance),
     ("a_stocked_instance_has_the_memory_of_its_function", a_stocked_instance_has_the_memory_of_its_function),
     ("what_fails_to_initialise_in_a_stocked_instance_says_so", what_fails_to_initialise_says_so),
@@ -55,10 +58,36 @@ fn looking(name: &str) -> Function {
 }
 
 fn a_stocked_instance_is_as_one_started_by_itself(machine: &Machine) {
+    is_as_one_started_by_itself(machine, &looking("one"));
+}
+
+fn an_empty_sandbox_is_as_one_made_for_the_function(machine: &Machine) {
+    let function = looking("two").with(|settings| {
+        // Its interpreter has to start with this.
+        settings.environment.insert("PYTHONHASHSEED".into(), "7".into());
+    });
+    is_as_one_started_by_itself(machine, &function);
+}
+
+fn programs_of_the_function_run_in_an_empty_sandbox(machine: &Machine) {
     machine.run(async {
-        let function = looking("one");
-        let alone = machine.start(&function).await.expect("started");
-        let stocked = machine.start_from_stock(&function).await.expect("started");
+        let answering = shell(r#"curl -sS -o /dev/null "$R/response" -d "[\"$(hostname)\", $(cat $FILE)]""#);
+        let custom = Function::new("provided.al2023", &[("bootstrap", &answering)]);
+        let instance = machine.start_from_stock(&custom).await.expect("started");
+        let host = format!("ebb-{}", custom.version.name);
+        assert_eq!(answer(&*instance, custom.event("1")).await, format!(r#"["{host}", 1]"#));
+        let broken = Function::new("provided.al2023", &[("bootstrap", "#!/bin/sh\nexit 3")]);
+        match machine.start_from_stock(&broken).await.map(|_| ()) {
+            Err(StartError::Init(InitFailure::Exited(ExitCause::Status(3)))) => {}
+            other => panic!("{other:?}"),
+        }
+    });
+}
+
+fn is_as_one_started_by_itself(machine: &Machine, function: &Function) {
+    machine.run(async {
+        let alone = machine.start(function).await.expect("started");
+        let stocked = machine.start_from_stock(function).await.expect("started");
         let (expected, seen) =
             (answer(&*alone, function.event("{}")).await, answer(&*stocked, function.event("{}")).await);
         let parse = |text: &str| serde_json::from_str::<serde_json::Value>(text).expect("JSON");
@@ -67,7 +96,7 @@ fn a_stocked_instance_is_as_one_started_by_itself(machine: &Machine) {
             assert_eq!(&seen[what], value, "{what}");
         }
         assert_eq!(seen["layers"].as_array().map(Vec::len), Some(3));
-        assert_eq!(machine.logged(&function).await, ["at init", "at init"]);
+        assert_eq!(machine.logged(function).await, ["at init", "at init"]);
         stocked.freeze().await;
         stocked.thaw().await;
         assert!(stocked.max_memory_mib() > 0);

@@ -284,7 +284,7 @@ impl LauncherProcess {
             placements.push(sources::open(mount)?);
         }
         let (mut held, network) = self.hold(spec.network)?;
-        if let Err(fault) = own_writable(spec, held.slot) {
+        if let Err(fault) = own_writable(&spec.mounts, held.slot) {
             self.clean_up(&held);
             return Err(fault);
         }
@@ -398,11 +398,14 @@ impl LauncherProcess {
     fn serve_lease(&mut self, id: u64) {
         let Some(live) = self.live.get(&id) else { return };
         match packet::receive::<LeaseRequest>(live.lease.as_fd()) {
-            Ok(Some((LeaseRequest::Mount { request, mount }, _))) => {
-                let sent = match sources::open(&mount) {
-                    Ok((placement, tree)) => {
-                        let trees: Vec<OwnedFd> = tree.into_iter().collect();
-                        let instruction = Instruction::Place { request, placement };
+            Ok(Some((LeaseRequest::Mount { request, mounts }, _))) => {
+                let opened = own_writable(&mounts, live.held.slot)
+                    .and_then(|()| mounts.iter().map(sources::open).collect::<Result<Vec<_>, _>>());
+                let sent = match opened {
+                    Ok(opened) => {
+                        let (placements, trees): (Vec<_>, Vec<_>) = opened.into_iter().unzip();
+                        let trees: Vec<OwnedFd> = trees.into_iter().flatten().collect();
+                        let instruction = Instruction::Place { request, placements };
                         packet::send(live.lifeline.as_fd(), &instruction, &packet::borrow(&trees))
                     }
                     Err(fault) => {
@@ -490,8 +493,8 @@ impl Live {
 }
 
 /// Gives the programs of a sandbox the folders that they may write to.
-fn own_writable(spec: &SandboxSpec, slot: Option<u32>) -> Result<(), Fault> {
-    spec.mounts.iter().try_for_each(|mount| match mount {
+fn own_writable(mounts: &[Mount], slot: Option<u32>) -> Result<(), Fault> {
+    mounts.iter().try_for_each(|mount| match mount {
         Mount::Writable { source, .. } => identity::own(source, slot),
         _ => Ok(()),
     })

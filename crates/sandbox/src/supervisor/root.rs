@@ -66,7 +66,12 @@ impl Root {
         )
         .attempt(|| "open the root".into())?;
         tree::make_read_only(&top).attempt(|| "make the root read-only".into())?;
-        Ok(Self { open_to_programs: true, ..root })
+        Ok(root)
+    }
+
+    /// From now on paths inside are not to be trusted.
+    pub(super) fn open_to_programs(&mut self) {
+        self.open_to_programs = true;
     }
 
     /// Changes the host name, and the files that hold it.
