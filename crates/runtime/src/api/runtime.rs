@@ -117,9 +117,11 @@ fn event_response(event: &Event) -> Response<Body> {
 
 async fn buffer(request: Request<Incoming>, answer: &Answer) -> Response<Body> {
     match read(request.into_body()).await {
+        // Nobody takes less than what is read here at most, so there is no verdict to wait for.
         Ok(body) => {
             answer.send(Part::Whole(body)).await;
-            end(answer).await
+            answer.send(Part::End(None)).await;
+            accepted()
         }
         Err(Unread::TooLarge(size)) => {
             answer.send(Part::TooLarge(size)).await;
@@ -172,7 +174,6 @@ async fn fail(answer: &Answer, object: Bytes) {
     answer.send(Part::Failed(object)).await;
 }
 
-/// Reads a body whole, up to what a buffered answer may be.
 /// Reads what was sent before it refuses it: a connection with an unread body is closed under the client's next request.
 async fn refuse(request: Request<Incoming>, why: &Refused) -> Response<Body> {
     // However the body ends, the refusal is the answer.
@@ -180,6 +181,7 @@ async fn refuse(request: Request<Incoming>, why: &Refused) -> Response<Body> {
     refused(why)
 }
 
+/// Reads a body whole, up to what a buffered answer may be.
 async fn read(mut body: Incoming) -> Result<Bytes, Unread> {
     let mut collected = bytes::BytesMut::new();
     let mut size = 0u64;
