@@ -39,6 +39,8 @@ def main():
         _listen_for_debuggers(int(port))
     handler = _initialise(wire, log, start["handler"])
     handle = _in_threads(wire, log, handler, at_once) if at_once > 1 else _one_by_one(wire, log, handler)
+    if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start":
+        handle = _restored(wire, log, handle)
     wire.send(Kind.READY, 0)
     _serve(wire, handle)
 
@@ -106,6 +108,35 @@ def _in_threads(wire, log, handler, count):
     return handle
 
 
+def _restored(wire, log, handle):
+    """The hooks that run after a restore run before the first event, whose failure theirs is."""
+    waiting = True
+
+    def restored(event_id, metadata, event):
+        nonlocal waiting
+        if waiting:
+            waiting = False
+            try:
+                _run_hooks("get_after_restore", iter)
+            except Exception as error:
+                failure = error_object(fault_of(error), metadata["requestId"])
+                _flush_standard_streams()
+                log.error(failure)
+                wire.send(Kind.FAILURE, event_id, Marshaller().dump(failure))
+                sys.exit(1)
+        handle(event_id, metadata, event)
+
+    return restored
+
+
+def _run_hooks(getter, order):
+    """What the function has registered, where it has imported the library for that."""
+    library = sys.modules.get("snapshot_restore_py")
+    if library is not None:
+        for func, args, kwargs in order(list(getattr(library, getter)())):
+            func(*args, **kwargs)
+
+
 def _end_with(error):
     """Ends the process as Python does where nobody catches this."""
     if not isinstance(error, SystemExit):
@@ -140,7 +171,10 @@ def _handle(wire, log, handler, marshaller, event_id, metadata, event):
 def _initialise(wire, log, name):
     """Loads the handler, or reports why not and ends the process."""
     try:
-        return load_handler(name)
+        handler = load_handler(name)
+        if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start":
+            _run_hooks("get_before_snapshot", reversed)
+        return handler
     except Exception as error:
         failure = error_object(fault_of(error), "")
         _flush_standard_streams()
@@ -150,7 +184,8 @@ def _initialise(wire, log, name):
 
 
 def _set_search_path(root):
-    """The package, its layers, what PYTHONPATH names, the standard library, and last the SDK of the platform.
+    """The package, its layers, what PYTHONPATH names, the standard library, and last the SDK of the platform
+    and what the runtimes bring beside it.
 
     The packages of the interpreter's own installation stay out: they are the host's, not the function's.
     """
@@ -164,7 +199,7 @@ def _set_search_path(root):
         for entry in sys.path
         if entry and entry != ours and entry not in first and os.path.basename(entry) not in installed
     ]
-    sys.path[:] = first + library + [SDK_FOLDER]
+    sys.path[:] = first + library + [SDK_FOLDER, os.path.join(ours, "library")]
     sys.path_importer_cache.clear()
 
 

@@ -1,6 +1,7 @@
 """Bursts under a concurrency limit: requests over HTTP wait for a place, the Invoke operation throttles."""
 import asyncio
 import json
+import re
 import threading
 import time
 import urllib.parse
@@ -8,6 +9,7 @@ import urllib.parse
 import pytest
 from botocore.exceptions import ClientError
 
+from conftest import tail
 from dialects import deploy  # noqa: F401
 
 WHO = """\
@@ -115,3 +117,33 @@ concurrency = 10
     assert server.http(host).text != first, "one in which an event ran out of time takes no more"
     lines = [line for line in server.log_of(app) if "for /" in line]
     assert len(lines) >= 13 and len({line.split("\t")[1 if language == "nodejs" else 2] for line in lines}) == len(lines)
+
+
+HOOKED = """\
+import os, time
+from snapshot_restore_py import register_after_restore, register_before_snapshot
+time.sleep(1)
+RAN = []
+register_before_snapshot(RAN.append, 'before')
+register_after_restore(RAN.append, 'after')
+def handler(e, c):
+    return [os.environ['AWS_LAMBDA_INITIALIZATION_TYPE'], RAN]
+"""
+
+
+def test_a_version_with_snap_start_is_initialised_before_it_is_needed(server):
+    name = server.create(HOOKED, SnapStart={"ApplyOn": "PublishedVersions"})
+    assert server.lam.get_function_configuration(FunctionName=name)["SnapStart"] == {
+        "ApplyOn": "PublishedVersions", "OptimizationStatus": "Off"}
+    published = server.lam.publish_version(FunctionName=name)
+    assert (published["Version"], published["SnapStart"]["OptimizationStatus"]) == ("1", "On")
+    with pytest.raises(ClientError) as refused:
+        server.lam.put_provisioned_concurrency_config(FunctionName=name, Qualifier="1", ProvisionedConcurrentExecutions=1)
+    assert refused.value.response["Error"]["Code"] == "InvalidParameterValueException"
+    time.sleep(2)
+    answer = server.lam.invoke(FunctionName=name, Qualifier="1", LogType="Tail")
+    log = tail(answer)
+    assert json.load(answer["Payload"]) == ["snap-start", ["before", "after"]]
+    report = dict(re.findall(r"\t((?:Billed )?Restore Duration|Init Duration): ([\d.]+) ms", log))
+    assert set(report) == {"Restore Duration", "Billed Restore Duration"}, log
+    assert float(report["Restore Duration"]) < 1000, "it did not wait for the initialisation"

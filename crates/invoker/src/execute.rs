@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use crate::Shared;
 use crate::acquire::lease::Lease;
 use crate::acquire::pool::Pool;
+use crate::acquire::pooled::Startup;
 use crate::acquire::start::{self, Boot, BootError, FailedInit, InitEnd};
 use crate::acquire::{Acquired, Place};
 use crate::admit::Permit;
@@ -35,9 +36,9 @@ pub(crate) struct Executed {
     pub(crate) after: After,
     /// What the platform found wrong with the instance, where it did.
     pub(crate) crash: Option<Crash>,
-    pub(crate) init: Option<Duration>,
-    /// Whether the time of initialisation is billed to this event.
-    pub(crate) init_billed: bool,
+    pub(crate) startup: Option<Startup>,
+    /// Whether the time of that is billed to this event.
+    pub(crate) startup_billed: bool,
     /// From the event's start to its end.
     pub(crate) duration: Duration,
     pub(crate) began: Instant,
@@ -61,8 +62,8 @@ struct Run {
     result: Result<Response, FunctionFailure>,
     after: After,
     crash: Option<Crash>,
-    init: Option<Duration>,
-    init_billed: bool,
+    startup: Option<Startup>,
+    startup_billed: bool,
     produced: u64,
     /// What it had at most.
     timeout: Duration,
@@ -94,7 +95,7 @@ pub(crate) async fn execute(
         Place::Ready(lease) => attempt.run(lease, delivery).await,
         Place::Suppressed(failed) => attempt.initialise_and_run(failed, delivery).await?,
     };
-    let Run { result, after, crash, init, init_billed, produced, timeout } = run;
+    let Run { result, after, crash, startup, startup_billed, produced, timeout } = run;
     let duration = began.elapsed().min(timeout);
     Ok(Executed {
         resolved,
@@ -103,8 +104,8 @@ pub(crate) async fn execute(
         result,
         after,
         crash,
-        init,
-        init_billed,
+        startup,
+        startup_billed,
         duration,
         began,
         timeout,
@@ -186,8 +187,8 @@ impl Attempt<'_> {
             Some(Ending::Disconnected) => (Err(failure::cancelled(id)), After::Settle(lease)),
             Some(Ending::Exited(cause)) => (Err(Crash::exited(id, cause).failure()), After::End(lease)),
         };
-        let init = pooled.take_init();
-        Run { result, after, crash, init, init_billed: !pooled.provisioned, produced, timeout }
+        let startup = pooled.take_startup();
+        Run { result, after, crash, startup, startup_billed: !pooled.provisioned, produced, timeout }
     }
 
     /// Lambda calls the first initialisation, whose failure nobody was told of, suppressed. As there, `START` is
@@ -205,8 +206,8 @@ impl Attempt<'_> {
                     result: Err(failure),
                     after: After::Nothing,
                     crash,
-                    init: None,
-                    init_billed: false,
+                    startup: None,
+                    startup_billed: false,
                     produced: 0,
                     timeout: self.timeout,
                 })

@@ -12,7 +12,9 @@ use ebb_model::{
 };
 use serde_json::{Value, json};
 
+use crate::acquire::start::SNAP_START;
 use crate::log_stream::LogStream;
+use crate::settle::up_to_millis;
 
 /// The part of an instance's life in which an initialisation ran.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,9 +107,9 @@ impl PlatformLog<'_> {
         });
     }
 
-    /// An initialisation ended. In plain text, only those that failed are mentioned.
+    /// An initialisation ended. In plain text, only those are mentioned that failed, or that no event reports.
     pub(crate) fn init_report(&self, phase: Phase, took: Duration, status: &Status, initialization: &str) {
-        if *status != Status::Success {
+        if *status != Status::Success || initialization == SNAP_START {
             self.text(|| {
                 let (took, phase, status) = (millis(took), phase.as_str(), status.suffix());
                 format!("INIT_REPORT Init Duration: {took} ms\tPhase: {phase}{status}")
@@ -167,6 +169,9 @@ impl PlatformLog<'_> {
             if let Some(init) = report.init {
                 metrics["initDurationMs"] = rounded(init).into();
             }
+            if let Some(restore) = report.restore {
+                metrics["restoreDurationMs"] = rounded(restore).into();
+            }
             let mut record = json!({"requestId": id, "metrics": metrics});
             status.describe(&mut record);
             record
@@ -176,9 +181,13 @@ impl PlatformLog<'_> {
 
 fn report_line(id: RequestId, report: &Report, memory_mib: u32, status: &Status) -> String {
     let init = report.init.map_or_else(String::new, |init| format!("Init Duration: {} ms\t", millis(init)));
+    let restore = report.restore.map_or_else(String::new, |restore| {
+        let billed = up_to_millis(restore).as_millis();
+        format!("Restore Duration: {} ms\tBilled Restore Duration: {billed} ms\t", millis(restore))
+    });
     format!(
         "REPORT RequestId: {id}\tDuration: {} ms\tBilled Duration: {} ms\tMemory Size: {memory_mib} MB\t\
-         Max Memory Used: {} MB\t{init}{}",
+         Max Memory Used: {} MB\t{init}{restore}{}",
         millis(report.duration),
         whole_millis(report.billed),
         report.max_memory_mib,

@@ -88,7 +88,7 @@ pub struct InstanceSpec {
     pub credentials: Credentials,
     /// Where its log goes; the stream is the instance's own.
     pub logs: Arc<LogStream>,
-    /// The value of `AWS_LAMBDA_INITIALIZATION_TYPE`: `on-demand` or `provisioned-concurrency`.
+    /// The value of `AWS_LAMBDA_INITIALIZATION_TYPE`: `on-demand`, `provisioned-concurrency` or `snap-start`.
     pub initialization: &'static str,
 }
 

@@ -13,7 +13,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{Instrument, debug_span};
 
 use crate::acquire;
-use crate::acquire::awake;
+use crate::acquire::ahead;
 use crate::acquire::pool::{Links, Pool};
 use crate::acquire::pools::Pools;
 use crate::acquire::reclaim::Reclaim;
@@ -109,7 +109,7 @@ impl Invoker {
         });
         shared.tasks.spawn(follow::follow(shared.clone()));
         shared.tasks.spawn(provisioned::keep(shared.clone()));
-        shared.tasks.spawn(awake::keep(shared.clone()));
+        shared.tasks.spawn(ahead::keep(shared.clone()));
         shared.tasks.spawn(asynchronous::work(shared.clone()));
         Self { shared }
     }

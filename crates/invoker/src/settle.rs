@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 
 use crate::Shared;
 use crate::acquire::lease::Lease;
+use crate::acquire::pooled::Startup;
 use crate::admit::Permit;
 use crate::error::InvokeError;
 use crate::execute::{After, Executed};
@@ -77,8 +78,8 @@ struct Closing<'a> {
 /// What the bill needs.
 #[derive(Clone, Copy)]
 struct Billing {
-    init: Option<Duration>,
-    init_billed: bool,
+    startup: Option<Startup>,
+    billed: bool,
 }
 
 impl<'a> Closing<'a> {
@@ -96,7 +97,7 @@ impl<'a> Closing<'a> {
             Err(FunctionFailure { kind: FailureKind::OutOfMemory, .. }) => memory_mib,
             _ => max_memory_mib,
         };
-        let billing = Billing { init: executed.init, init_billed: executed.init_billed };
+        let billing = Billing { startup: executed.startup, billed: executed.startup_billed };
         let status = result.as_ref().err().map_or(Status::Success, failure::status);
         let report = billing.report(executed.duration, max_memory_mib);
         let closing = Self {
@@ -174,6 +175,7 @@ impl<'a> Closing<'a> {
             status = ?self.outcome.result.as_ref().err().map(|failure| failure.kind),
             duration = ?report.duration,
             init = ?report.init,
+            restore = ?report.restore,
             max_memory_mib = report.max_memory_mib,
             "an invocation ended"
         );
@@ -191,12 +193,17 @@ impl Billing {
     /// Since August 2025 the time of initialisation is billed in every case but that of provisioned instances, whose
     /// whole life is. Source: the AWS compute blog, "AWS Lambda standardizes billing for INIT phase" (2025-04-29).
     fn report(self, duration: Duration, max_memory_mib: u32) -> Report {
-        let billed = duration + self.init.filter(|_| self.init_billed).unwrap_or_default();
-        Report { duration, init: self.init, billed: up_to_millis(billed), max_memory_mib }
+        let (init, restore) = match self.startup {
+            None => (None, None),
+            Some(Startup::Init(took)) => (Some(took), None),
+            Some(Startup::Restore(took)) => (None, Some(took)),
+        };
+        let billed = duration + init.or(restore).filter(|_| self.billed).unwrap_or_default();
+        Report { duration, init, restore, billed: up_to_millis(billed), max_memory_mib }
     }
 }
 
 /// Rounds up to a whole millisecond.
-fn up_to_millis(duration: Duration) -> Duration {
+pub(crate) fn up_to_millis(duration: Duration) -> Duration {
     Duration::from_millis(u64::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX))
 }

@@ -6,6 +6,7 @@ mod failures;
 mod lifecycle;
 mod logging;
 mod provisioned;
+mod restored;
 mod shared;
 mod spare;
 mod stateful;

@@ -77,6 +77,15 @@ pub struct FunctionVersion {
     pub update: UpdateState,
 }
 
+impl FunctionVersion {
+    /// Whether its instances are initialised before they are needed, and kept until they are: a published version with
+    /// [`Settings::snap_start`].
+    #[must_use]
+    pub fn is_restored(&self) -> bool {
+        self.settings.snap_start && matches!(self.version, Version::Published(_))
+    }
+}
+
 /// The configuration of a version.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Settings {

@@ -67,7 +67,9 @@ pub struct Report {
     pub duration: Duration,
     /// Initialisation, on a cold start.
     pub init: Option<Duration>,
-    /// The duration rounded up to a whole millisecond, as bills count it; with init where it is billed.
+    /// Instead of it: until an instance that was initialised ahead of need could take its first event.
+    pub restore: Option<Duration>,
+    /// The duration rounded up to a whole millisecond, as bills count it; with `init` or `restore` where that is billed.
     pub billed: Duration,
     /// The most that the instance has used, in MiB.
     pub max_memory_mib: u32,

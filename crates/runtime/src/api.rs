@@ -97,7 +97,7 @@ impl Api {
             ["2018-06-01", "runtime", "restore", "next" | "error"] => error(
                 404,
                 "Restore.NotSupported",
-                "This instance was not started from a snapshot: ebb has no SnapStart",
+                "This instance was not started from a snapshot: ebb keeps initialised instances instead",
             ),
             ["2020-01-01", "extension", "register"] if post => self.extension_register(request).await,
             ["2020-01-01", "extension", "event", "next"] if get => self.extension_next(&request).await,

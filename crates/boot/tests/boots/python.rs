@@ -373,10 +373,48 @@ fn the_search_path_begins_with_the_package_and_ends_with_the_sdk() {
         );
         assert_eq!(path[2], "/opt/python");
         assert_eq!(path[3], format!("{}/vendored", path[0]));
-        assert_eq!(path[path.len() - 1], "/var/runtime/python");
-        assert!(
-            !path.iter().any(|entry| entry.contains("runtimes/python") || entry.contains("dist-packages"))
-        );
+        let (last, others) = path.split_last().unwrap();
+        assert!(last.ends_with("/runtimes/python/library"), "{path:?}");
+        assert_eq!(others.last(), Some(&"/var/runtime/python"));
+        let foreign = |entry: &&str| entry.contains("runtimes/python") || entry.contains("dist-packages");
+        assert!(!others.iter().any(foreign));
+    });
+}
+
+const HOOKS: &str = "import os
+from snapshot_restore_py import register_after_restore, register_before_snapshot
+ran = []
+register_before_snapshot(ran.append, 'before 1')
+@register_before_snapshot
+def second():
+    ran.append('before 2')
+@register_after_restore
+def restored():
+    ran.append('after 1')
+    if 'FAIL' in os.environ:
+        raise ValueError('cannot be restored')
+register_after_restore(ran.append, 'after 2')
+def handler(e, c):
+    return ran
+";
+
+#[test]
+fn hooks_run_around_the_wait_for_the_first_event() {
+    each(HOOKS, &[("AWS_LAMBDA_INITIALIZATION_TYPE", "snap-start")], |mut instance| {
+        let expected = json!(["before 2", "before 1", "after 1", "after 2"]);
+        assert_eq!(instance.invoke("{}").json(), expected);
+        assert_eq!(instance.invoke("{}").json(), expected, "once");
+    });
+    each(HOOKS, &[("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand")], |mut instance| {
+        assert_eq!(instance.invoke("{}").json(), json!([]));
+    });
+}
+
+#[test]
+fn an_event_whose_instance_cannot_be_restored_fails() {
+    each(HOOKS, &[("AWS_LAMBDA_INITIALIZATION_TYPE", "snap-start"), ("FAIL", "1")], |mut instance| {
+        let Outcome::Failure(object) = instance.invoke("{}") else { panic!("it ran") };
+        assert_eq!(object["errorMessage"], "cannot be restored");
     });
 }
 

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use ebb_model::FunctionVersion;
 use tokio::time::Instant;
 
 use super::pool::Pool;
@@ -35,7 +34,7 @@ pub(crate) async fn keep(shared: Arc<Shared>, pool: Arc<Pool>, pooled: Arc<Poole
         // Not armed before the look at the idleness: an instance that becomes idle after it finds the keeper unarmed,
         // and wakes it.
         pooled.keeper_armed.store(false, Relaxed);
-        let plan = plan(&shared, &pool.version, &pooled, frozen_since);
+        let plan = plan(&shared, &pool, &pooled, frozen_since);
         let until = match plan {
             Plan::Freeze(until) => {
                 pooled.keeper_armed.store(true, Relaxed);
@@ -55,7 +54,9 @@ pub(crate) async fn keep(shared: Arc<Shared>, pool: Arc<Pool>, pooled: Arc<Poole
             () = pooled.idle_again.notified() => {}
             () = tokio::time::sleep_until(until.unwrap_or_else(Instant::now)), if until.is_some() => {
                 if let Plan::SpinDown(_) = plan {
-                    if pool.withdraw(&pooled) {
+                    // Others may have gone since it was planned.
+                    let needed = pool.keeps_last() && !pooled.life_left().is_zero();
+                    if !needed && pool.withdraw(&pooled) {
                         pool.end(pooled, "spindown");
                         return;
                     }
@@ -68,13 +69,15 @@ pub(crate) async fn keep(shared: Arc<Shared>, pool: Arc<Pool>, pooled: Arc<Poole
 }
 
 /// `frozen_since` is the beginning of the idleness in which it was frozen: a later one needs another freeze.
-fn plan(shared: &Shared, version: &FunctionVersion, pooled: &Pooled, frozen_since: Option<Instant>) -> Plan {
+fn plan(shared: &Shared, pool: &Pool, pooled: &Pooled, frozen_since: Option<Instant>) -> Plan {
     match pooled.idle_since() {
         None => Plan::Nothing,
-        Some(_) if version.settings.is_awake() => Plan::SpinDown(Instant::now() + pooled.life_left()),
+        Some(_) if pool.version.settings.is_awake() => Plan::SpinDown(Instant::now() + pooled.life_left()),
         Some(since) if frozen_since != Some(since) => Plan::Freeze(since + FREEZE_AFTER),
         // Always kept, as long as it can be: another takes its place then.
-        Some(_) if pooled.provisioned => Plan::SpinDown(Instant::now() + pooled.life_left()),
+        Some(_) if pooled.provisioned || pool.keeps_last() => {
+            Plan::SpinDown(Instant::now() + pooled.life_left())
+        }
         Some(since) => Plan::SpinDown(since + shared.config.keep_warm),
     }
 }

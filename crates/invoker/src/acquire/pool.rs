@@ -72,6 +72,8 @@ struct State {
     provisioned_target: u32,
     /// One more than are in use is to be started soon.
     spare_asked: bool,
+    /// No instance became ready since the last that did not.
+    failing: bool,
     /// Its version is gone or was replaced: what is running ends, nothing is kept.
     retired: bool,
 }
@@ -214,12 +216,23 @@ impl Pool {
         wanted
     }
 
-    /// Counts a start, where no instance exists or is on its way, and one is always to be there.
-    pub(super) fn begin_awake(&self) -> bool {
+    /// Counts a start, where one is always to be there and none is or is on its way: none at all of a version that is
+    /// awake, none that is free of one that is to be there before it is needed. Of those, one that fails is not tried
+    /// again before somebody needs it.
+    pub(super) fn begin_ahead(&self, most: u32) -> bool {
         let mut state = self.lock();
-        let wanted = state.live.is_empty() && state.starting == 0 && !state.retired;
+        let lacking = match self.version.settings.is_awake() {
+            true => state.live.is_empty(),
+            false => state.free.is_empty() && !state.failing && state.live.len() < most as usize,
+        };
+        let wanted = lacking && state.starting == 0 && !state.retired;
         state.starting += usize::from(wanted);
         wanted
+    }
+
+    /// Whether the last free instance is kept however long nobody needs it, and there is but one.
+    pub(super) fn keeps_last(&self) -> bool {
+        self.version.is_restored() && self.lock().free.len() <= 1
     }
 
     /// A counted start ended without an instance; the oldest that waits hears of it.
@@ -227,6 +240,7 @@ impl Pool {
         let mut handed = handed;
         let mut state = self.lock();
         state.starting = state.starting.saturating_sub(1);
+        state.failing = true;
         while let Some(waiting) = state.waiting.pop_front() {
             match waiting.send(handed) {
                 Ok(()) => return,
@@ -239,6 +253,7 @@ impl Pool {
     pub(crate) fn start_succeeded(self: &Arc<Self>, pooled: Arc<Pooled>) {
         let mut state = self.lock();
         state.starting = state.starting.saturating_sub(1);
+        state.failing = false;
         state.live.push(pooled.clone());
         self.offer(state, pooled, true);
     }

@@ -43,8 +43,8 @@ pub(crate) struct Pooled {
     cost: Duration,
     /// What the clock of [`reclaim`](super::reclaim) showed when it was last used, as the bits of the number.
     worth_clock: AtomicU64,
-    /// How long its initialisation took; taken by its first event, which reports it.
-    init: Mutex<Option<Duration>>,
+    /// How long its first event waited for it, and why; taken by that event, which reports it.
+    startup: Mutex<Option<Startup>>,
     /// The events that run in it. Changed under the lock of its pool.
     events: AtomicU32,
     /// Since when it is idle; nothing while it is not.
@@ -63,6 +63,15 @@ pub(crate) struct Pooled {
     peak_mib: AtomicU32,
 }
 
+/// What the first event of an instance had to wait for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Startup {
+    /// Its initialisation, whether the event waited for the whole of it or not.
+    Init(Duration),
+    /// One whose version is initialised ahead of need: only what the event did wait.
+    Restore(Duration),
+}
+
 /// An instance that has just been started.
 pub(crate) struct Started {
     pub(crate) instance: Arc<dyn Instance>,
@@ -71,13 +80,13 @@ pub(crate) struct Started {
     pub(crate) age: Age,
     /// How long that took.
     pub(crate) took: Duration,
-    /// Whether its first event reports that.
-    pub(crate) reports_init: bool,
+    /// What its first event reports.
+    pub(crate) startup: Option<Startup>,
 }
 
 impl Pooled {
     pub(crate) fn new(started: Started) -> Arc<Self> {
-        let Started { instance, logs, provisioned, age, took, reports_init } = started;
+        let Started { instance, logs, provisioned, age, took, startup } = started;
         Arc::new(Self {
             instance,
             logs,
@@ -85,7 +94,7 @@ impl Pooled {
             age,
             cost: took,
             worth_clock: AtomicU64::new(0),
-            init: Mutex::new(reports_init.then_some(took)),
+            startup: Mutex::new(startup),
             events: AtomicU32::new(0),
             idle_since: Mutex::new(Some(Instant::now())),
             frozen: tokio::sync::Mutex::new(false),
@@ -117,9 +126,9 @@ impl Pooled {
         f64::from_bits(self.worth_clock.load(Relaxed))
     }
 
-    /// How long its initialisation took, for the first event that asks.
-    pub(crate) fn take_init(&self) -> Option<Duration> {
-        self.init.lock().unwrap_or_else(PoisonError::into_inner).take()
+    /// What the first event that asks has to report.
+    pub(crate) fn take_startup(&self) -> Option<Startup> {
+        self.startup.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// The most memory that it has used, in MiB, as of now. Reads a file of the kernel, which may be gone with it.
@@ -170,8 +179,14 @@ impl Pooled {
     pub(crate) async fn thaw(&self) {
         let mut frozen = self.frozen.lock().await;
         if *frozen {
+            let began = Instant::now();
             self.instance.thaw().await;
             *frozen = false;
+            if let Some(Startup::Restore(took)) =
+                &mut *self.startup.lock().unwrap_or_else(PoisonError::into_inner)
+            {
+                *took += began.elapsed();
+            }
         }
     }
 

@@ -14,7 +14,7 @@ use tracing::{Instrument, info_span};
 use super::keep;
 use super::lease::Handed;
 use super::pool::Pool;
-use super::pooled::{Age, Pooled, Started};
+use super::pooled::{Age, Pooled, Started, Startup};
 use crate::Shared;
 use crate::error::InvokeError;
 use crate::failure;
@@ -24,6 +24,8 @@ use crate::port::{ExitCause, InitFailure, InstanceSpec, StartError};
 
 /// `AWS_LAMBDA_INITIALIZATION_TYPE` of instances that are started when needed.
 pub(crate) const ON_DEMAND: &str = "on-demand";
+/// Of those of versions that are initialised ahead of need.
+pub(crate) const SNAP_START: &str = "snap-start";
 /// And of those that are always kept.
 pub(crate) const PROVISIONED: &str = "provisioned-concurrency";
 
@@ -45,6 +47,8 @@ pub(crate) struct Boot {
     /// How long it may take.
     pub(crate) limit: Duration,
     pub(crate) initialization: &'static str,
+    /// Nobody waits for it.
+    ahead: bool,
 }
 
 /// Why there is no instance.
@@ -74,6 +78,18 @@ pub(crate) struct FailedInit {
 }
 
 impl Boot {
+    /// What the first event of an instance reports whose start took this long.
+    fn startup(&self, took: Duration) -> Option<Startup> {
+        match (self.phase, self.initialization) {
+            // A second try ran on the event's own time, which its duration tells already.
+            (Phase::Invoke, _) => None,
+            // What it waits for is known when it comes.
+            (Phase::Init, SNAP_START) if self.ahead => Some(Startup::Restore(Duration::ZERO)),
+            (Phase::Init, SNAP_START) => Some(Startup::Restore(took)),
+            (Phase::Init, _) => Some(Startup::Init(took)),
+        }
+    }
+
     /// The first try of an on-demand instance.
     pub(crate) fn on_demand(shared: &Shared, pool: &Pool) -> Self {
         let is_server = pool.version.settings.server.is_some();
@@ -81,31 +97,39 @@ impl Boot {
             logs: shared.log_stream(&pool.version),
             phase: Phase::Init,
             limit: if is_server { SERVER_INIT_TIMEOUT } else { limits::INIT_TIMEOUT },
-            initialization: ON_DEMAND,
+            initialization: if pool.version.is_restored() { SNAP_START } else { ON_DEMAND },
+            ahead: false,
         }
     }
 
     /// The first try of an on-demand instance that is started ahead of need.
-    pub(crate) fn spare(shared: &Shared, pool: &Pool) -> Self {
-        Self { logs: shared.unused_log_stream(&pool.version), ..Self::on_demand(shared, pool) }
+    pub(crate) fn ahead(shared: &Shared, pool: &Pool) -> Self {
+        let on_demand = Self::on_demand(shared, pool);
+        let limit = if pool.version.is_restored() { patient(pool) } else { on_demand.limit };
+        Self { logs: shared.unused_log_stream(&pool.version), limit, ahead: true, ..on_demand }
     }
 
-    /// An instance that is always kept. It may take longer: 130 seconds, or the function's timeout where that is more.
-    /// Source: the Lambda developer guide, "Init phase".
+    /// An instance that is always kept.
     pub(crate) fn provisioned(shared: &Shared, pool: &Pool) -> Self {
-        let timeout = Duration::from_secs(u64::from(pool.version.settings.timeout_seconds));
         Self {
             logs: shared.log_stream(&pool.version),
             phase: Phase::Init,
-            limit: timeout.max(Duration::from_secs(130)),
+            limit: patient(pool),
             initialization: PROVISIONED,
+            ahead: true,
         }
     }
 
     /// The second try, within the time that an event has left.
     pub(crate) fn within_event(logs: Arc<LogStream>, left: Duration) -> Self {
-        Self { logs, phase: Phase::Invoke, limit: left, initialization: ON_DEMAND }
+        Self { logs, phase: Phase::Invoke, limit: left, initialization: ON_DEMAND, ahead: false }
     }
+}
+
+/// How long an initialisation may take that nobody waits for: 130 seconds, or the function's timeout where that is more.
+/// Source: the Lambda developer guide, "Init phase" and "Restore phase" (2026-11).
+fn patient(pool: &Pool) -> Duration {
+    Duration::from_secs(u64::from(pool.version.settings.timeout_seconds)).max(Duration::from_secs(130))
 }
 
 /// Starts an instance in a task of its own, where more invocations wait than instances are on their way and fewer than
@@ -182,14 +206,14 @@ async fn start(shared: &Arc<Shared>, pool: &Arc<Pool>, plan: Boot) -> Result<Arc
             log(shared.clock.now()).init_report(plan.phase, took, &Status::Success, plan.initialization);
             pool.meter.cold_start();
             pool.note_start(took);
+            let startup = plan.startup(took);
             let pooled = Pooled::new(Started {
                 instance,
                 logs: plan.logs,
                 provisioned: plan.initialization == PROVISIONED,
                 age,
                 took,
-                // A second try ran on the event's own time, which its duration tells already.
-                reports_init: plan.phase == Phase::Init,
+                startup,
             });
             pooled.measure_memory();
             shared.tasks.spawn(keep::keep(shared.clone(), pool.clone(), pooled.clone()));

@@ -145,6 +145,7 @@ impl Catalog {
         let edit = |function: &mut Function| {
             let key = target.key();
             check_overlap(function, &key)?;
+            check_not_restored(function, &key)?;
             self.check_provisioned(function, &key, requested)?;
             function.provisioned_concurrency.insert(key.clone(), requested);
             function.provisioned_modified.insert(key, self.now());
@@ -312,6 +313,31 @@ fn check_overlap(function: &Function, key: &Qualifier) -> Result<(), CatalogErro
                 ));
             }
         }
+    }
+    Ok(())
+}
+
+/// Source: the Lambda developer guide, "Improving startup performance with Lambda SnapStart", supported features (2026-11).
+fn check_not_restored(function: &Function, key: &Qualifier) -> Result<(), CatalogError> {
+    let alias = match key {
+        Qualifier::Alias(name) => function.aliases.get(name),
+        Qualifier::Version(_) => None,
+    };
+    let direct = match key {
+        Qualifier::Version(version) => Some(*version),
+        Qualifier::Alias(_) => alias.map(|alias| alias.version),
+    };
+    let weighted = alias.into_iter().flat_map(|alias| alias.weights.keys().copied());
+    let is_restored = |version| match version {
+        Version::Published(number) => {
+            function.versions.get(&number).is_some_and(|version| version.is_restored())
+        }
+        Version::Latest => false,
+    };
+    if direct.into_iter().chain(weighted).any(is_restored) {
+        return Err(CatalogError::invalid(
+            "Provisioned Concurrency Configs cannot be applied to function versions with SnapStart.",
+        ));
     }
     Ok(())
 }

@@ -158,8 +158,7 @@ impl FunctionConfiguration {
             },
             snap_start: SnapStart {
                 apply_on: if settings.snap_start { "PublishedVersions" } else { "None" },
-                // Kept and returned; instances are never started from snapshots.
-                optimization_status: "Off",
+                optimization_status: if version.is_restored() { "On" } else { "Off" },
             },
             logging_config: logging(settings),
             environment: Some(&settings.environment)
