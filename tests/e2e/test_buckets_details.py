@@ -311,3 +311,68 @@ def test_an_upload_does_not_overwrite_what_came_after_it_began(s3, bucket):
     assert (raced["Code"], raced["Condition"]) == ("ConditionalRequestConflict", "If-None-Match")
     where, parts = upload(s3, bucket, [b"part"])
     s3.complete_multipart_upload(**where, MultipartUpload={"Parts": parts}, IfNoneMatch="*")
+
+
+def test_notifications_reach_somebody(server, s3, bucket):
+    sqs = server.client("sqs")
+    arn = "arn:aws:sqs:us-east-1:000000000000:absent"
+
+    def put(kind, member, arn, **over):
+        configuration = {kind: [{member: arn, "Events": ["s3:ObjectCreated:*"]}]}
+        s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration=configuration, **over)
+
+    wrong = refused(put, kind="QueueConfigurations", member="QueueArn", arn="no-arn")
+    assert (wrong["ArgumentName"], wrong["ArgumentValue"]) == ("Queue", "no-arn")
+    absent = refused(put, kind="QueueConfigurations", member="QueueArn", arn=arn)
+    assert absent["Message"] == "Unable to validate the following destination configurations"
+    assert (absent["ArgumentName1"], absent["ArgumentValue1"]) == (arn, "The destination queue does not exist")
+    function = server.create("def handler(event, context): pass")
+    arn = server.client("lambda").get_function(FunctionName=function)["Configuration"]["FunctionArn"]
+    unlet = refused(put, kind="LambdaFunctionConfigurations", member="LambdaFunctionArn", arn=arn)
+    assert unlet["ArgumentName1"] == arn and "s3.amazonaws.com" in unlet["ArgumentValue1"]
+    put("LambdaFunctionConfigurations", "LambdaFunctionArn", arn, SkipDestinationValidation=True)
+    policy = {"Version": "2012-10-17", "Statement": []}
+    queue = sqs.create_queue(QueueName=f"q-{bucket}", Attributes={"Policy": json.dumps(policy)})["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    unlet = refused(put, kind="QueueConfigurations", member="QueueArn", arn=arn)
+    assert unlet["ArgumentValue1"].startswith("Permissions on the destination queue do not allow S3")
+
+
+def test_buckets_are_made_with_tags(s3, bucket):
+    name = f"{bucket}-tagged"
+    made = {"Bucket": name, "CreateBucketConfiguration": {"Tags": [{"Key": "a", "Value": "1"}]}}
+    s3.create_bucket(**made)
+    assert s3.get_bucket_tagging(Bucket=name)["TagSet"] == [{"Key": "a", "Value": "1"}]
+    assert refused(s3.create_bucket, **made)["Code"] == "BucketAlreadyOwnedByYou"
+    made = {"Bucket": f"{name}-2", "CreateBucketConfiguration": {"Tags": [{"Key": "aws:a", "Value": "1"}]}}
+    assert refused(s3.create_bucket, **made)["Code"] == "InvalidTag"
+
+
+def test_pages_of_versions_go_on_behind_prefixes(s3, bucket):
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    for key in ["f/a/1", "f/a/2", "f/b", "f/c", "f/c"]:
+        s3.put_object(Bucket=bucket, Key=key, Body=b"x")
+    seen, marker = [], {}
+    for _ in range(4):
+        page = s3.list_object_versions(Bucket=bucket, Prefix="f/", Delimiter="/", MaxKeys=1, **marker)
+        seen += [entry["Prefix"] for entry in page.get("CommonPrefixes", [])]
+        seen += [entry["Key"] for entry in page.get("Versions", [])]
+        marker = {"KeyMarker": page.get("NextKeyMarker"), "VersionIdMarker": page.get("NextVersionIdMarker")}
+        marker = {name: value for name, value in marker.items() if value}
+    assert seen == ["f/a/", "f/b", "f/c", "f/c"] and not page["IsTruncated"]
+    first = s3.list_object_versions(Bucket=bucket, Prefix="f/c", MaxKeys=1)
+    s3.delete_object(Bucket=bucket, Key="f/c", VersionId=first["NextVersionIdMarker"])
+    after = {"KeyMarker": first["NextKeyMarker"], "VersionIdMarker": first["NextVersionIdMarker"]}
+    assert len(s3.list_object_versions(Bucket=bucket, Prefix="f/c", **after)["Versions"]) == 1
+
+
+def test_what_clients_write_otherwise_is_taken(server, s3, bucket):
+    etag = s3.put_object(Bucket=bucket, Key="k", Body=b"abc")["ETag"]
+    for given in [etag.strip('"'), etag[1:]]:
+        assert s3.get_object(Bucket=bucket, Key="k", IfMatch=given)["Body"].read() == b"abc"
+        copy = {"Bucket": bucket, "Key": "l", "CopySource": f"{bucket}/k", "CopySourceIfMatch": given}
+        assert s3.copy_object(**copy)["CopyObjectResult"]["ETag"] == etag
+    both = refused(s3.get_object, Bucket=bucket, Key="k", PartNumber=1, Range="bytes=0-1")
+    assert both["Message"] == "Cannot specify both Range header and partNumber query parameter"
+    source = refused(s3.copy_object, Bucket=bucket, Key="l", CopySource="wrongformat")
+    assert (source["Message"], source["ArgumentName"]) == ("Invalid copy source object key", "x-amz-copy-source")

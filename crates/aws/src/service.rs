@@ -9,7 +9,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use ebb_model::{AccountId, Clock, Region, RequestId, Timestamp};
 use futures_util::FutureExt as _;
-use http::header::{CONTENT_TYPE, HOST, HeaderName, HeaderValue};
+use http::header::{ACCEPT, CONTENT_TYPE, HOST, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{Request, Response};
 use http_body_util::BodyExt as _;
@@ -18,7 +18,7 @@ use crate::wire::credentials::KeyRing;
 use crate::wire::sigv4::{Authorization, SignedRequest, verify};
 use crate::wire::{
     Api, AwsError, Body, BodyError, Call, Identified, Operation, PathParameters, Principal, Protocol,
-    QueryShapes, QueryString, RequestContext, read_body,
+    QueryShapes, QueryString, RequestContext, json_response, read_body,
 };
 
 /// What a server is, for the services.
@@ -212,7 +212,10 @@ impl AwsService {
             Err(_) => return Err(AwsError::internal(format!("{}:{} panicked", api.service, operation.name))),
         };
         match shapes {
-            Some(shapes) => json_as_xml(shapes, operation.name, answer, request_id).await,
+            Some(shapes) => {
+                let as_json = parts.headers.get(ACCEPT).is_some_and(|accept| accept == "application/json");
+                json_as_asked(shapes, as_json, operation.name, answer, request_id).await
+            }
             None => Ok(answer),
         }
     }
@@ -295,14 +298,26 @@ fn by_action<'a>(
     body: &[u8],
 ) -> Result<(&'a Operation, PathParameters), AwsError> {
     let name = asked(protocol, parts, identified, query, body).ok_or_else(|| match protocol {
+        // Nothing is asked of what the path names (recorded 2025).
+        Protocol::Query { .. } if parts.method == http::Method::GET && parts.uri.path() != "/" => {
+            AwsError::unknown_operation()
+        }
         Protocol::Query { .. } => {
             AwsError::client("MissingAction", "The request is missing an action: the parameter Action.")
         }
         _ => AwsError::client("UnknownOperationException", "The request has no X-Amz-Target header."),
     })?;
-    api.named(&name)
-        .map(|operation| (operation, PathParameters::default()))
-        .ok_or_else(|| AwsError::not_implemented(api.service, &name, protocol))
+    let operation = api.named(&name).filter(|operation| {
+        let of_a_path = matches!(protocol, Protocol::Query { .. }) && parts.uri.path() != "/";
+        !(of_a_path && operation.at_root)
+    });
+    let operation = operation.ok_or_else(|| match protocol {
+        Protocol::Query { .. } if api.is_whole || api.named(&name).is_some() => {
+            AwsError::client("InvalidAction", format!("The action {name} is not valid for this endpoint."))
+        }
+        _ => AwsError::not_implemented(api.service, &name, protocol),
+    })?;
+    Ok((operation, PathParameters::default()))
 }
 
 /// The form of a request, which may stand in the body or in the query, as the JSON that the handler expects.
@@ -318,15 +333,19 @@ fn form_as_json(
     serde_json::to_vec(&shapes.read(&form)).map(Bytes::from).map_err(AwsError::internal)
 }
 
-/// The JSON of an answer as XML.
-async fn json_as_xml(
+/// The JSON of an answer as XML, or in the frame of that where JSON is asked for (recorded 2025).
+async fn json_as_asked(
     shapes: &QueryShapes,
+    as_json: bool,
     operation: &str,
     answer: Response<Body>,
     request_id: RequestId,
 ) -> Result<Response<Body>, AwsError> {
     let body = answer.into_body().collect().await.map_err(AwsError::internal)?.to_bytes();
     let answer = serde_json::from_slice(&body).map_err(AwsError::internal)?;
+    if as_json {
+        return json_response(http::StatusCode::OK, &shapes.frame(operation, answer, request_id));
+    }
     Ok(shapes.write(operation, &answer, request_id))
 }
 

@@ -119,6 +119,7 @@ impl Sources {
             .with("sns", Arc::new(TopicTarget::new(topics.clone())))
             .with("logs", Arc::new(LogGroupTarget::new(store.logs().clone(), clock.clone())));
         topics.start_fifo(targets.clone());
+        buckets.deliver_to(targets.clone());
         let deliveries =
             Deliveries::start(DeliveryParts { store: store.clone(), clock: clock.clone(), targets });
         let services: Vec<Arc<dyn Follow>> = vec![

@@ -20,7 +20,7 @@ mod read;
 mod sweep;
 mod uploads;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use ebb_invoker::Boxed;
 use ebb_model::{AccountId, Clock, Region};
@@ -29,6 +29,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::delivery::Targets;
 use crate::registry::{Follow, Registry};
 
 pub use buckets::{Bucket, REGION, Versioning};
@@ -67,6 +68,8 @@ struct Inner {
     buckets: Registry<Bucket>,
     /// Rules of a bucket were set: they are applied at once.
     lifecycle_changed: Notify,
+    /// What notifications are delivered to; set once the server knows.
+    targets: OnceLock<Targets>,
     stop: CancellationToken,
     tasks: TaskTracker,
 }
@@ -80,6 +83,7 @@ impl Buckets {
         let inner = Arc::new(Inner {
             buckets: Registry::open(parts.store.clone(), "bucket").await?,
             lifecycle_changed: Notify::new(),
+            targets: OnceLock::new(),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
             store: parts.store,

@@ -160,6 +160,15 @@ pub trait Target: Send + Sync + 'static {
     /// Makes one attempt; durable when it succeeds. Dropping the future may leave it made.
     fn deliver<'a>(&'a self, delivery: &'a Delivery) -> Boxed<'a, Result<(), Undelivered>>;
 
+    /// Whether a service may deliver to this for a resource; what does not tell beforehand lets it try.
+    ///
+    /// # Errors
+    /// As of an attempt: there is no such target, or its policy does not let the service.
+    fn lets(&self, target: &str, caller: &ServiceCaller) -> Result<(), Undelivered> {
+        let _ = (target, caller);
+        Ok(())
+    }
+
     /// How long a delivery has to wait, where its target takes no more for now; nothing where an attempt may be made,
     /// which then counts towards what the target takes.
     fn admit(&self, delivery: &Delivery) -> Option<Duration> {
@@ -212,7 +221,7 @@ impl Delivery {
 
     /// Whether the target is kept by this server, so that an attempt takes next to no time: no function and no endpoint.
     fn is_near(&self) -> bool {
-        match self.service() {
+        match service_of(&self.target) {
             "sqs" | "logs" => true,
             // The ARN of a subscription, which is what calls an endpoint, has a part more.
             "sns" => self.target.split(':').count() == 6,
@@ -220,11 +229,15 @@ impl Delivery {
             _ => false,
         }
     }
+}
 
-    /// The service in the target's ARN.
-    fn service(&self) -> &str {
-        self.target.split(':').nth(2).unwrap_or_default()
-    }
+/// The service in an ARN.
+fn service_of(arn: &str) -> &str {
+    arn.split(':').nth(2).unwrap_or_default()
+}
+
+fn unsupported(target: &str) -> Undelivered {
+    Undelivered::refused("UNSUPPORTED_TARGET", format!("ebb does not deliver to the service of {target}"))
 }
 
 impl Undelivered {
@@ -258,12 +271,20 @@ impl Targets {
     /// # Errors
     /// Those of the target; a service that ebb does not have refuses.
     pub async fn deliver(&self, delivery: &Delivery) -> Result<(), Undelivered> {
-        match self.by_service.get(delivery.service()) {
+        match self.by_service.get(service_of(&delivery.target)) {
             Some(target) => target.deliver(delivery).await,
-            None => Err(Undelivered::refused(
-                "UNSUPPORTED_TARGET",
-                format!("ebb does not deliver to the service of {}", delivery.target),
-            )),
+            None => Err(unsupported(&delivery.target)),
+        }
+    }
+
+    /// As [`Target::lets`].
+    ///
+    /// # Errors
+    /// Those of the target; a service that ebb does not have refuses.
+    pub fn lets(&self, target: &str, caller: &ServiceCaller) -> Result<(), Undelivered> {
+        match self.by_service.get(service_of(target)) {
+            Some(one) => one.lets(target, caller),
+            None => Err(unsupported(target)),
         }
     }
 }
@@ -271,7 +292,7 @@ impl Targets {
 impl Targets {
     /// As [`Target::admit`].
     fn admit(&self, delivery: &Delivery) -> Option<Duration> {
-        self.by_service.get(delivery.service()).and_then(|target| target.admit(delivery))
+        self.by_service.get(service_of(&delivery.target)).and_then(|target| target.admit(delivery))
     }
 }
 

@@ -17,6 +17,7 @@ mod wildcard;
 use serde_json::{Map, Value};
 
 pub use index::PatternIndex;
+pub(crate) use parse::alternatives;
 use test::Test;
 
 /// A pattern that has been read and found valid. Matching allocates nothing for most operators.
@@ -27,9 +28,18 @@ pub struct Pattern {
 
 /// What is wrong with a pattern, and at which path.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{reason}")]
+#[error("{reason}{}", if path.is_empty() { String::new() } else { format!("\n at {}", path.join(".")) })]
 pub struct InvalidPattern {
     reason: String,
+    path: Vec<String>,
+}
+
+impl InvalidPattern {
+    /// What is wrong, without the path.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
 }
 
 /// How large a pattern is; services put limits on it.
@@ -72,7 +82,7 @@ impl Pattern {
     /// [`InvalidPattern`] says what is wrong, and where.
     pub fn parse(text: &str) -> Result<Self, InvalidPattern> {
         let value = serde_json::from_str(text)
-            .map_err(|error| InvalidPattern { reason: format!("Invalid JSON: {error}") })?;
+            .map_err(|error| InvalidPattern { reason: format!("Invalid JSON: {error}"), path: Vec::new() })?;
         Self::from_value(&value)
     }
 

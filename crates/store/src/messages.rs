@@ -123,12 +123,9 @@ pub struct DeadLetters {
 /// How long a receipt counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReceiptValidity {
-    /// While the message is invisible.
+    /// While the message is invisible, and nobody has received it again.
     WhileHeld,
-    /// Also after that, until somebody receives the message again.
-    UntilReceivedAgain,
-    /// As long as there is the message. For changes of visibility only; a message is deleted as
-    /// [`UntilReceivedAgain`](Self::UntilReceivedAgain) says.
+    /// As long as there is the message, also where somebody has received it again.
     WhileThere,
 }
 
@@ -139,7 +136,7 @@ pub enum ReceiptUse {
     Done,
     /// The message is there, and the receipt does not hold it any more.
     NotInFlight,
-    /// There is no such message; for a change of visibility, also where it was received again.
+    /// There is no such message, or the receipt was never given.
     Gone,
 }
 

@@ -20,6 +20,8 @@ mod forms;
 mod lifecycle;
 mod listing;
 mod lock;
+mod mend;
+mod notifications;
 mod object_tags;
 mod objects;
 mod reports;
@@ -31,9 +33,9 @@ mod website;
 
 use ebb_model::Clock;
 use ebb_sources::bucket::Buckets;
-use http::header::{AUTHORIZATION, HOST, HeaderName, HeaderValue, RANGE};
+use http::header::{HOST, HeaderName, HeaderValue};
 use http::request::Parts;
-use http::{Method, Request, Response, StatusCode};
+use http::{Method, Request, Response};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use s3s::service::{S3Service, S3ServiceBuilder};
@@ -45,12 +47,14 @@ use crate::wire::{Body, QueryString, full_body};
 use access::{Access, Auth, Hosts, Trusting, virtual_bucket};
 use adapter::Adapter;
 use errors::About;
+use mend::Again;
 
 /// The service.
 #[derive(Clone)]
 pub struct S3Api {
     buckets: Buckets,
     domain: String,
+    keys: KeyRing,
     clock: Arc<dyn Clock>,
     service: S3Service,
     /// The same without signatures and permissions, for what was found to be signed and allowed.
@@ -63,12 +67,16 @@ impl S3Api {
     pub fn new(buckets: Buckets, keys: KeyRing, clock: Arc<dyn Clock>, domain: String) -> Self {
         let mut builder = S3ServiceBuilder::new(Adapter { buckets: buckets.clone() });
         builder.set_auth(Auth { keys: keys.clone() });
-        builder.set_access(Access { buckets: buckets.clone(), keys, clock: Arc::clone(&clock) });
+        builder.set_access(Access {
+            buckets: buckets.clone(),
+            keys: keys.clone(),
+            clock: Arc::clone(&clock),
+        });
         builder.set_host(Hosts { domain: domain.clone() });
         let mut trusted = S3ServiceBuilder::new(Adapter { buckets: buckets.clone() });
         trusted.set_access(Trusting);
         trusted.set_host(Hosts { domain: domain.clone() });
-        Self { buckets, domain, clock, service: builder.build(), trusted: trusted.build() }
+        Self { buckets, domain, keys, clock, service: builder.build(), trusted: trusted.build() }
     }
 
     /// Whether a request is for this service: it is signed for it, or names a bucket by its host, or is not signed at
@@ -108,18 +116,35 @@ impl S3Api {
             return about(&parts).tell(answer).await;
         }
         take_headers_of_query(&mut parts);
-        let without_range = without_range(&parts);
+        let again = Again::of(&parts);
         let method = parts.method.clone();
         if let Some(answer) = settings::preflight(&self.buckets, &self.domain, &parts) {
             return about(&parts).tell(answer).await;
         }
         let origin = settings::allowed_origin(&self.buckets, &self.domain, &parts);
         let about = about(&parts);
-        let request = Request::from_parts(parts, s3s::Body::from(body));
-        let called = match (self.service.call(request).await, without_range) {
-            // A range that makes no sense is as good as none. The request was found to be signed and allowed by then.
-            (Ok(response), Some(whole)) if is_bad_range(&response) => self.trusted.call(whole).await,
-            (called, _) => called,
+        if let Some(bucket) = about.bucket_of_form(&parts) {
+            let answer = forms::post(self, &parts, bucket, body).await.unwrap_or_else(errors::answer);
+            let mut response = about.tell(answer).await;
+            response.headers_mut().extend(origin);
+            return response;
+        }
+        let request = Request::from_parts(parts, body);
+        let request = if about.makes_a_bucket() {
+            match buckets::keep_configuration(request).await {
+                Ok(request) => request,
+                Err(error) => return about.tell(errors::answer(error)).await,
+            }
+        } else {
+            request.map(s3s::Body::from)
+        };
+        let called = match self.service.call(request).await {
+            // The request was found to be signed and allowed by then.
+            Ok(response) => match again.and_then(|again| again.mended(&response)) {
+                Some(mended) => self.trusted.call(mended).await,
+                None => Ok(response),
+            },
+            called => called,
         };
         let response = match called {
             Ok(response) => response.map(|body| body.map_err(Into::into).boxed_unsync()),
@@ -165,32 +190,6 @@ fn take_headers_of_query(parts: &mut Parts) {
             parts.headers.insert(name, value);
         }
     }
-}
-
-/// The request for the whole of an object, where a range of it is asked for.
-fn without_range(parts: &Parts) -> Option<Request<s3s::Body>> {
-    if !matches!(parts.method, Method::GET | Method::HEAD) || !parts.headers.contains_key(RANGE) {
-        return None;
-    }
-    let mut whole = Request::new(s3s::Body::empty());
-    *whole.method_mut() = parts.method.clone();
-    let query = parts.uri.query().unwrap_or_default().split('&').filter(|pair| {
-        let name = pair.split('=').next().unwrap_or_default();
-        !name.starts_with("X-Amz-") && !["AWSAccessKeyId", "Signature", "Expires"].contains(&name)
-    });
-    let query = query.collect::<Vec<_>>().join("&");
-    *whole.uri_mut() = format!("{}?{query}", parts.uri.path()).parse().ok()?;
-    *whole.headers_mut() = parts.headers.clone();
-    whole.headers_mut().remove(RANGE);
-    whole.headers_mut().remove(AUTHORIZATION);
-    Some(whole)
-}
-
-/// Whether the protocol's crate could not read a range.
-fn is_bad_range(response: &Response<s3s::Body>) -> bool {
-    let body = response.body().bytes();
-    let text = body.as_deref().map(String::from_utf8_lossy).unwrap_or_default();
-    response.status() == StatusCode::BAD_REQUEST && text.contains("<Message>invalid header: range")
 }
 
 impl std::fmt::Debug for S3Api {

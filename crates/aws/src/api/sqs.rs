@@ -18,14 +18,16 @@ use std::sync::Arc;
 
 use crate::wire::{Api, AwsError, Body, Call, json_response};
 
-/// The service. Operations that are not built answer with an error that names them.
+/// The service. All operations of the model are there.
 #[must_use]
 pub fn api(queues: Queues) -> Api {
     Api::json("sqs", "application/x-amz-json-1.0", "AmazonSQS", "InternalFailure", queues)
         .operation("CreateQueue", queues::create)
+        .at_root()
         .operation("DeleteQueue", queues::delete)
         .operation("GetQueueUrl", queues::get_url)
         .operation("ListQueues", queues::list)
+        .at_root()
         .operation("GetQueueAttributes", queues::get_attributes)
         .operation("SetQueueAttributes", queues::set_attributes)
         .operation("PurgeQueue", queues::purge)
@@ -46,6 +48,7 @@ pub fn api(queues: Queues) -> Api {
         .operation("CancelMessageMoveTask", moves::cancel)
         .operation("ListMessageMoveTasks", moves::list)
         .also_query(&shapes::SHAPES)
+        .whole()
         .build()
 }
 

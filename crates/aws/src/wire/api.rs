@@ -35,6 +35,8 @@ pub struct Api {
     pub(crate) internal_code: &'static str,
     /// How its JSON looks in the query protocol, where it speaks that too.
     pub(crate) query: Option<&'static QueryShapes>,
+    /// Whether every operation of the model is here, so that no other exists.
+    pub(crate) is_whole: bool,
     operations: Vec<Operation>,
     by_name: HashMap<&'static str, usize>,
 }
@@ -44,6 +46,8 @@ pub struct Operation {
     pub(crate) name: &'static str,
     pub(crate) body_limit: usize,
     pub(crate) handler: Option<Handler>,
+    /// In the query protocol: whether it is asked for at the service's own path only, and at none of a resource.
+    pub(crate) at_root: bool,
     route: Option<Route>,
 }
 
@@ -98,7 +102,16 @@ impl Api {
 
     fn empty(service: &'static str, protocol: Protocol, internal_code: &'static str) -> Self {
         let (operations, by_name) = (Vec::new(), HashMap::new());
-        Self { service, protocol, target: None, internal_code, query: None, operations, by_name }
+        Self {
+            service,
+            protocol,
+            target: None,
+            internal_code,
+            query: None,
+            is_whole: false,
+            operations,
+            by_name,
+        }
     }
 
     /// The operation of this name.
@@ -174,6 +187,22 @@ impl<S: Clone + Send + Sync + 'static> ApiBuilder<S> {
         self
     }
 
+    /// Says of the operation added last that the query protocol has it at the service's own path only.
+    #[must_use]
+    pub fn at_root(mut self) -> Self {
+        if let Some(operation) = self.api.operations.last_mut() {
+            operation.at_root = true;
+        }
+        self
+    }
+
+    /// Says that the service has no other operations.
+    #[must_use]
+    pub fn whole(mut self) -> Self {
+        self.api.is_whole = true;
+        self
+    }
+
     /// Lets a service of a JSON protocol be spoken to in the query protocol too.
     #[must_use]
     pub fn also_query(mut self, shapes: &'static QueryShapes) -> Self {
@@ -198,7 +227,7 @@ impl<S: Clone + Send + Sync + 'static> ApiBuilder<S> {
 
     fn add(mut self, name: &'static str, route: Option<Route>, handler: Option<Handler>) -> Self {
         self.api.by_name.insert(name, self.api.operations.len());
-        self.api.operations.push(Operation { name, body_limit: BODY_LIMIT, handler, route });
+        self.api.operations.push(Operation { name, body_limit: BODY_LIMIT, handler, at_root: false, route });
         self
     }
 }

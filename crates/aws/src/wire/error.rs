@@ -92,6 +92,12 @@ impl AwsError {
         }
     }
 
+    /// A request that asks for nothing: in the query protocol it has an answer of its own shape.
+    #[must_use]
+    pub fn unknown_operation() -> Self {
+        Self::new(UNKNOWN, StatusCode::NOT_FOUND, "")
+    }
+
     /// Adds a member of the error's shape.
     #[must_use]
     pub fn with(mut self, member: &str, value: impl Into<Value>) -> Self {
@@ -172,6 +178,9 @@ impl AwsError {
     }
 
     fn query_xml(&self, namespace: &str, request_id: RequestId) -> String {
+        if self.code == UNKNOWN && self.message.is_empty() {
+            return format!("<{UNKNOWN}/>");
+        }
         let kind = if self.fault == Fault::Client { "Sender" } else { "Receiver" };
         // A service that speaks JSON too may have another name for it here.
         let named = self
@@ -212,6 +221,9 @@ impl std::error::Error for AwsError {}
 
 /// Stands for "what this service calls its own failures" until the protocol is known.
 const INTERNAL: &str = "InternalFailure";
+
+/// What the front of a service says where it is asked for no operation.
+const UNKNOWN: &str = "UnknownOperationException";
 
 const QUERY_ERROR: HeaderName = HeaderName::from_static("x-amzn-query-error");
 const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");

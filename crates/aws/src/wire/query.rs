@@ -23,9 +23,13 @@ pub fn escape_xml(text: &str) -> Cow<'_, str> {
 /// The answer of an operation: `result` is the XML inside `<OPERATIONResult>`, escaped already.
 #[must_use]
 pub fn xml_response(operation: &str, namespace: &str, result: &str, request_id: RequestId) -> Response<Body> {
+    let result = match result {
+        "" => format!("<{operation}Result/>"),
+        result => format!("<{operation}Result>{result}</{operation}Result>"),
+    };
     let text = format!(
-        "<{operation}Response xmlns=\"{namespace}\"><{operation}Result>{result}</{operation}Result>\
-         <ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata></{operation}Response>"
+        "<{operation}Response xmlns=\"{namespace}\">{result}<ResponseMetadata><RequestId>{request_id}</RequestId>\
+         </ResponseMetadata></{operation}Response>"
     );
     let mut response = Response::new(full_body(text));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/xml"));

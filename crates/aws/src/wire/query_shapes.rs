@@ -7,7 +7,7 @@
 
 use ebb_model::RequestId;
 use http::Response;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::body::Body;
 use super::query::{escape_xml, xml_response};
@@ -94,6 +94,15 @@ impl QueryShapes {
         let mut text = String::new();
         self.write_members(operation, answer, &mut text);
         xml_response(operation, self.namespace, &text, request_id)
+    }
+
+    /// The answer in JSON, within the elements that it has in XML.
+    pub(crate) fn frame(&self, operation: &str, answer: Value, request_id: RequestId) -> Value {
+        let metadata = json!({ "RequestId": request_id.to_string() });
+        let mut framed = Map::new();
+        framed.insert(format!("{operation}Result"), answer);
+        framed.insert("ResponseMetadata".to_owned(), metadata);
+        json!({ format!("{operation}Response"): framed })
     }
 
     fn write_members(&self, operation: &str, value: &Value, text: &mut String) {
@@ -219,7 +228,6 @@ fn in_order(value: Value) -> Vec<Value> {
 #[cfg(test)]
 mod tests {
     use http_body_util::BodyExt as _;
-    use serde_json::json;
 
     use super::*;
 

@@ -68,12 +68,15 @@ fn text_to_sign(date: &str, scope: SigningScope<'_>, canonical_request: &str) ->
 
 /// The signature over a canonical request.
 fn signature(secret: &str, date: &str, scope: SigningScope<'_>, canonical_request: &str) -> String {
-    let day = date.get(..8).unwrap_or(date);
-    let SigningScope { region, service } = scope;
     let text = text_to_sign(date, scope, canonical_request);
+    sign_text(secret, date.get(..8).unwrap_or(date), scope, &text)
+}
+
+/// The signature over a text.
+pub(crate) fn sign_text(secret: &str, day: &str, scope: SigningScope<'_>, text: &str) -> String {
     let key = hmac_sha256(format!("AWS4{secret}").as_bytes(), day.as_bytes());
-    let key = hmac_sha256(&key, region.as_bytes());
-    let key = hmac_sha256(&key, service.as_bytes());
+    let key = hmac_sha256(&key, scope.region.as_bytes());
+    let key = hmac_sha256(&key, scope.service.as_bytes());
     let key = hmac_sha256(&key, b"aws4_request");
     hex(&hmac_sha256(&key, text.as_bytes()))
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::{Bucket, BucketError, Buckets, Object};
 use crate::bus::DEFAULT_BUS;
-use crate::delivery::{Delivery, Message, Sender};
+use crate::delivery::{Delivery, Message, Sender, Targets, Undelivered};
 
 /// Characters of keys that events encode: all but those of forms, and the slash.
 const ENCODED: &AsciiSet =
@@ -52,17 +52,23 @@ pub(super) struct Happening {
 }
 
 impl Notification {
-    /// Checks what does not depend on others.
-    ///
-    /// # Errors
-    /// [`BucketError::Invalid`].
-    pub fn check(&self) -> Result<(), BucketError> {
+    /// Whether the ARN is one of the kind of target.
+    #[must_use]
+    pub fn is_arn_of_kind(&self) -> bool {
         let service = match self.kind {
             NotificationTarget::Function => ":lambda:",
             NotificationTarget::Queue => ":sqs:",
             NotificationTarget::Topic => ":sns:",
         };
-        if !self.arn.starts_with("arn:") || !self.arn.contains(service) {
+        self.arn.starts_with("arn:") && self.arn.contains(service)
+    }
+
+    /// Checks what does not depend on others.
+    ///
+    /// # Errors
+    /// [`BucketError::Invalid`].
+    pub fn check(&self) -> Result<(), BucketError> {
+        if !self.is_arn_of_kind() {
             return Err(BucketError::Invalid("The ARN could not be parsed".to_owned()));
         }
         if self.kind == NotificationTarget::Queue && self.arn.ends_with(".fifo") {
@@ -148,6 +154,25 @@ impl Buckets {
         Some(self.delivery(bucket, notification.arn.clone(), message, now))
     }
 
+    /// Tells what there is to deliver to, so that notifications can be validated. Counts once.
+    pub fn deliver_to(&self, targets: Targets) {
+        // Set by the one caller.
+        let _ = self.inner.targets.set(targets);
+    }
+
+    /// Which of these notifications of a bucket would not reach what should hear of it, and why not.
+    #[must_use]
+    pub fn unreachable<'a>(
+        &self,
+        bucket: &Bucket,
+        notifications: &'a [Notification],
+    ) -> Vec<(&'a Notification, Undelivered)> {
+        let Some(targets) = self.inner.targets.get() else { return Vec::new() };
+        let caller = self.caller(bucket);
+        let refused = |one: &'a Notification| Some((one, targets.lets(&one.arn, &caller).err()?));
+        notifications.iter().filter_map(refused).collect()
+    }
+
     /// Sets who hears of what, and tells queues and topics so.
     ///
     /// # Errors
@@ -173,12 +198,16 @@ impl Buckets {
     }
 
     fn delivery(&self, bucket: &Bucket, target: String, message: Message, now: Timestamp) -> NewWork {
-        let caller = ServiceCaller {
+        Delivery::new(target, message, Sender::Service(self.caller(bucket)), now).into_work(now)
+    }
+
+    /// As whom a bucket delivers.
+    fn caller(&self, bucket: &Bucket) -> ServiceCaller {
+        ServiceCaller {
             service: "s3.amazonaws.com".to_owned(),
             source_arn: bucket_arn(bucket),
             source_account: self.inner.account.to_string(),
-        };
-        Delivery::new(target, message, Sender::Service(caller), now).into_work(now)
+        }
     }
 
     fn record(&self, bucket: &Bucket, happening: &Happening, configuration: &str, now: Timestamp) -> Value {
@@ -190,10 +219,11 @@ impl Buckets {
         if !is_about_tags {
             shown["sequencer"] = format!("{:016X}", object.order).into();
         }
-        if happening.event.starts_with("ObjectCreated") {
+        let is_restored = happening.event.starts_with("ObjectRestore");
+        if happening.event.starts_with("ObjectCreated") || is_restored {
             shown["size"] = object.size.into();
         }
-        if happening.event.starts_with("ObjectCreated") || is_about_tags {
+        if happening.event.starts_with("ObjectCreated") || is_about_tags || is_restored {
             shown["eTag"] = object.etag.as_str().into();
         }
         if happening.event.ends_with(":DeleteMarkerCreated") {
@@ -206,15 +236,20 @@ impl Buckets {
         let is_newer = ["ObjectTagging", "LifecycleExpiration", "ObjectAcl"]
             .iter()
             .any(|kind| happening.event.starts_with(kind));
+        let by = if happening.event == "ObjectRestore:Completed" {
+            "AmazonCustomer:AIDAROOT"
+        } else {
+            "AWS:AIDAROOT"
+        };
         // Whoever did it and whoever owns it: ids that are no account numbers.
         let account = self.inner.account.as_str();
-        json!({
+        let mut record = json!({
             "eventVersion": if is_newer { "2.3" } else { "2.1" },
             "eventSource": "aws:s3",
             "awsRegion": bucket.region(self.inner.region.as_str()),
             "eventTime": now.to_rfc3339(),
             "eventName": happening.event,
-            "userIdentity": { "principalId": "AWS:AIDAROOT" },
+            "userIdentity": { "principalId": by },
             "requestParameters": { "sourceIPAddress": "127.0.0.1" },
             "responseElements": { "x-amz-request-id": request_id(), "x-amz-id-2": host_id() },
             "s3": {
@@ -227,8 +262,20 @@ impl Buckets {
                 },
                 "object": shown,
             },
-        })
+        });
+        if happening.event == "ObjectRestore:Completed" {
+            record["glacierEventData"] = json!({ "restoreEventData": {
+                "lifecycleRestorationExpiryTime": restored_until(object).map(Timestamp::to_rfc3339),
+                "lifecycleRestoreStorageClass": object.settings.get("storage-class"),
+            }});
+        }
+        record
     }
+}
+
+/// Until when the copy of an archived object is there.
+fn restored_until(object: &Object) -> Option<Timestamp> {
+    object.settings.get("restored-until")?.parse().ok().map(Timestamp)
 }
 
 /// What the event bus hears: what it is called, and its detail.
@@ -272,9 +319,8 @@ fn bus_event(bucket: &Bucket, happening: &Happening) -> Option<(&'static str, Va
                 object.settings.get("storage-class").map_or("STANDARD", String::as_str).into();
             shown["size"] = object.size.into();
             if reason == "Completed" {
-                let until = object.settings.get("restored-until").and_then(|until| until.parse().ok());
-                detail["restore-expiry-time"] =
-                    until.map(|until| Timestamp(until).format("%Y-%m-%dT%H:%M:%SZ")).into();
+                let until = restored_until(object);
+                detail["restore-expiry-time"] = until.map(|until| until.format("%Y-%m-%dT%H:%M:%SZ")).into();
             }
             if reason == "Post" { "Object Restore Initiated" } else { "Object Restore Completed" }
         }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use ebb_invoker::{Boxed, InvokeError, Invoker};
-use ebb_model::{FunctionReference, Invocation, TraceHeader, Trigger};
+use ebb_model::{FunctionReference, Invocation, ServiceCaller, TraceHeader, Trigger};
 
 use super::{Delivery, Sender, Target, Undelivered};
 
@@ -18,14 +18,15 @@ impl FunctionTarget {
         Self { invoker }
     }
 
+    fn granted(&self, function: &FunctionReference, caller: &ServiceCaller) -> Result<(), Undelivered> {
+        let granted = self.invoker.catalog().granted(function, caller);
+        granted.map_err(|error| Undelivered::refused("NO_PERMISSIONS", error.to_string()))
+    }
+
     async fn accept(&self, delivery: &Delivery) -> Result<(), Undelivered> {
-        let function = FunctionReference::parse(&delivery.target)
-            .map_err(|error| Undelivered::refused("RESOURCE_NOT_FOUND", error.to_string()))?;
+        let function = read(&delivery.target)?;
         if let Sender::Service(caller) = &delivery.from {
-            self.invoker
-                .catalog()
-                .granted(&function, caller)
-                .map_err(|error| Undelivered::refused("NO_PERMISSIONS", error.to_string()))?;
+            self.granted(&function, caller)?;
         }
         let payload = Bytes::copy_from_slice(delivery.message.body.as_bytes());
         let invocation = Invocation::new(function, payload, Trigger::Asynchronous);
@@ -42,8 +43,17 @@ impl FunctionTarget {
     }
 }
 
+fn read(arn: &str) -> Result<FunctionReference, Undelivered> {
+    FunctionReference::parse(arn)
+        .map_err(|error| Undelivered::refused("RESOURCE_NOT_FOUND", error.to_string()))
+}
+
 impl Target for FunctionTarget {
     fn deliver<'a>(&'a self, delivery: &'a Delivery) -> Boxed<'a, Result<(), Undelivered>> {
         Box::pin(self.accept(delivery))
+    }
+
+    fn lets(&self, target: &str, caller: &ServiceCaller) -> Result<(), Undelivered> {
+        self.granted(&read(target)?, caller)
     }
 }

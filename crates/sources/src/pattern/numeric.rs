@@ -21,46 +21,37 @@ struct Bound {
 }
 
 impl Range {
-    /// Reads the list of a `numeric` test: `["=", 5]`, `[">", 0, "<=", 5]`.
+    /// Reads the list of a `numeric` test: `["=", 5]`, `[">", 0, "<=", 5]`. What is said of a wrong one is what the
+    /// services say (recorded 2025).
     pub(super) fn parse(list: &[serde_json::Value]) -> Result<Self, String> {
-        let mut range = Self { low: None, high: None };
-        if list.is_empty() {
-            return Err("Invalid member in numeric match: ]".to_owned());
+        let first = list.first().ok_or("Invalid member in numeric match: ]")?;
+        let operator = first.as_str().ok_or_else(|| format!("Invalid member in numeric match: {first}"))?;
+        if !["=", ">", ">=", "<", "<="].contains(&operator) {
+            return Err(format!("Unrecognized numeric range operator: {operator}"));
         }
-        if list.len() > 4 {
+        let bottom = bound(operator, list.get(1))?;
+        let Some(second) = list.get(2) else {
+            return Ok(match operator {
+                "=" => Self { high: Some(bottom.clone()), low: Some(bottom) },
+                ">" | ">=" => Self { low: Some(bottom), high: None },
+                _ => Self { low: None, high: Some(bottom) },
+            });
+        };
+        if !operator.starts_with('>') {
             return Err("Too many elements in numeric expression".to_owned());
         }
-        for pair in list.chunks(2) {
-            let (operator, value) = match pair {
-                [operator, value] => (operator, value),
-                [operator, ..] => return Err(must_be_numeric(operator)),
-                [] => break,
-            };
-            let operator =
-                operator.as_str().ok_or_else(|| format!("Invalid member in numeric match: {operator}"))?;
-            let value = value.as_number().ok_or_else(|| must_be_numeric(&operator.into()))?;
-            within_limits(value)?;
-            range.add(operator, value, list.len())?;
+        let operator = second.as_str().ok_or_else(|| format!("Bad value in numeric range: {second}"))?;
+        if !["<", "<="].contains(&operator) {
+            return Err(format!("Bad numeric range operator: {operator}"));
         }
-        match (&range.low, &range.high) {
-            (Some(low), Some(high)) if list.len() > 2 && compare(&low.value, &high.value).is_ge() => {
-                Err("Bottom must be less than top".to_owned())
-            }
-            _ => Ok(range),
+        let top = bound(operator, list.get(3))?;
+        if list.len() > 4 {
+            return Err("Too many terms in numeric range expression".to_owned());
         }
-    }
-
-    fn add(&mut self, operator: &str, value: &Number, length: usize) -> Result<(), String> {
-        let bound = |inclusive| Some(Bound { value: value.clone(), inclusive });
-        match operator {
-            "=" if length > 2 => return Err("Too many elements in numeric expression".to_owned()),
-            "=" => (self.low, self.high) = (bound(true), bound(true)),
-            ">" | ">=" if self.low.is_none() => self.low = bound(operator == ">="),
-            "<" | "<=" if self.high.is_none() => self.high = bound(operator == "<="),
-            ">" | ">=" | "<" | "<=" => return Err(format!("Bad numeric range operator: {operator}")),
-            _ => return Err(format!("Unrecognized numeric range operator: {operator}")),
+        if compare(&bottom.value, &top.value).is_ge() {
+            return Err("Bottom must be less than top".to_owned());
         }
-        Ok(())
+        Ok(Self { low: Some(bottom), high: Some(top) })
     }
 
     pub(super) fn contains(&self, number: &Number) -> bool {
@@ -76,8 +67,12 @@ impl Range {
     }
 }
 
-fn must_be_numeric(operator: &serde_json::Value) -> String {
-    format!("Value of {} must be numeric", operator.as_str().unwrap_or_default())
+fn bound(operator: &str, value: Option<&serde_json::Value>) -> Result<Bound, String> {
+    let what = if operator == "=" { "equals" } else { operator };
+    let value = value.and_then(serde_json::Value::as_number);
+    let value = value.ok_or_else(|| format!("Value of {what} must be numeric"))?;
+    within_limits(value)?;
+    Ok(Bound { value: value.clone(), inclusive: operator.ends_with('=') })
 }
 
 fn within_limits(number: &Number) -> Result<(), String> {

@@ -52,7 +52,7 @@ fn node(object: &Map<String, Value>, path: &mut Vec<String>) -> Result<Node, Inv
 }
 
 /// What `$or` lists, where it is more than the name of a field: at least two objects, none of which is a test.
-fn alternatives<'a>(name: &str, value: &'a Value) -> Option<Vec<&'a Map<String, Value>>> {
+pub(crate) fn alternatives<'a>(name: &str, value: &'a Value) -> Option<Vec<&'a Map<String, Value>>> {
     let list = value.as_array().filter(|list| name == "$or" && list.len() > 1)?;
     let alternative = |value: &'a Value| {
         value.as_object().filter(|object| !object.keys().any(|key| OPERATORS.contains(&key.as_str())))
@@ -181,7 +181,5 @@ fn not_any(list: &[Value]) -> Result<Test, String> {
 }
 
 fn wrong(path: &[String], reason: &str) -> InvalidPattern {
-    let reason =
-        if path.is_empty() { reason.to_owned() } else { format!("{reason}\n at {}", path.join(".")) };
-    InvalidPattern { reason }
+    InvalidPattern { reason: reason.to_owned(), path: path.to_vec() }
 }

@@ -157,7 +157,7 @@ impl Queues {
         })
     }
 
-    /// Deletes a message. One that is gone is no error, nor, in standard queues, one that was received again meanwhile.
+    /// Deletes a message, in standard queues also one that was received again meanwhile. One that is gone is no error.
     ///
     /// # Errors
     /// [`QueueError::ReceiptHandle`], [`QueueError::ReceiptExpired`] in FIFO queues, [`QueueError::Store`].
@@ -208,9 +208,7 @@ impl Queues {
         let seconds = within("VisibilityTimeout", seconds, 0, 43_200)?;
         let changes = vec![(receipt, Duration::from_secs(seconds.into()))];
         let messages = self.inner.store.messages();
-        // In a standard queue every receipt of the message counts here (recorded 2025).
-        let valid = if queue.is_fifo() { ReceiptValidity::WhileHeld } else { ReceiptValidity::WhileThere };
-        match messages.set_visibility(&queue.uid, changes, valid).await?.first() {
+        match messages.set_visibility(&queue.uid, changes, validity(queue)).await?.first() {
             Some(ReceiptUse::Done) => Ok(()),
             Some(ReceiptUse::NotInFlight) => Err(QueueError::NotInFlight),
             _ => Err(QueueError::MessageGone(handle.to_owned())),
@@ -236,10 +234,10 @@ impl Queues {
     }
 }
 
-/// How long a receipt counts. In a FIFO queue the next of a group follow as soon as a message is visible again, so
+/// How long a receipt counts. In a standard queue every receipt of a message does (recorded 2025). In a FIFO queue the next of a group follow as soon as a message is visible again, so
 /// that its receipt ends then. Source: SQS API reference, `DeleteMessage` (2026-11); recorded 2025.
 fn validity(queue: &Queue) -> ReceiptValidity {
-    if queue.is_fifo() { ReceiptValidity::WhileHeld } else { ReceiptValidity::UntilReceivedAgain }
+    if queue.is_fifo() { ReceiptValidity::WhileHeld } else { ReceiptValidity::WhileThere }
 }
 
 fn deletion(queue: &Queue, handle: &str, came_of_it: ReceiptUse) -> Result<(), QueueError> {

@@ -1,8 +1,11 @@
 //! Queues as targets of deliveries.
 
-use ebb_invoker::Boxed;
+use std::sync::Arc;
 
-use super::{MessageAttribute, QueueError, QueueMessage, Queues};
+use ebb_invoker::Boxed;
+use ebb_model::ServiceCaller;
+
+use super::{MessageAttribute, Queue, QueueError, QueueMessage, Queues};
 use crate::delivery::{Delivery, Sender, Target, Undelivered};
 
 /// Delivers to queues.
@@ -18,11 +21,13 @@ impl QueueTarget {
         Self { queues }
     }
 
+    fn find(&self, arn: &str) -> Result<Arc<Queue>, Undelivered> {
+        let found = self.queues.find(arn);
+        found.map_err(|error| Undelivered::refused("RESOURCE_NOT_FOUND", error.to_string()))
+    }
+
     async fn send(&self, delivery: &Delivery) -> Result<(), Undelivered> {
-        let queue = self
-            .queues
-            .find(&delivery.target)
-            .map_err(|error| Undelivered::refused("RESOURCE_NOT_FOUND", error.to_string()))?;
+        let queue = self.find(&delivery.target)?;
         let sender = match &delivery.from {
             Sender::Service(caller) => {
                 self.queues.may_send(&queue, caller)?;
@@ -62,5 +67,9 @@ impl QueueTarget {
 impl Target for QueueTarget {
     fn deliver<'a>(&'a self, delivery: &'a Delivery) -> Boxed<'a, Result<(), Undelivered>> {
         Box::pin(self.send(delivery))
+    }
+
+    fn lets(&self, target: &str, caller: &ServiceCaller) -> Result<(), Undelivered> {
+        self.queues.may_send(&*self.find(target)?, caller)
     }
 }

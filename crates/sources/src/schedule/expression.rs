@@ -108,13 +108,12 @@ fn instant(date: DateTime, zone: &TimeZone) -> Option<(Timestamp, bool)> {
 
 fn parse_rate(text: &str, grammar: Grammar) -> Result<Duration, String> {
     let wrong = || format!("rate({text}) is no number and unit of minutes, hours or days");
-    let (value, unit) = text.trim().split_once(' ').ok_or_else(wrong)?;
+    let (value, unit) = text.split_once(' ').ok_or_else(wrong)?;
     let digits = value.bytes().all(|byte| byte.is_ascii_digit());
     let value: u64 = value.parse().ok().filter(|_| digits).ok_or_else(wrong)?;
     if value == 0 {
         return Err("the value of a rate must be positive".to_owned());
     }
-    let unit = unit.trim();
     let (singular, seconds) = match unit.strip_suffix('s').unwrap_or(unit) {
         "second" if grammar == Grammar::App => ("second", 1),
         "minute" => ("minute", 60),

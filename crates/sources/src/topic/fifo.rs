@@ -129,7 +129,7 @@ impl Topics {
             // What follows in a group that is held up waits for what goes before.
             let delivered = !held_up.contains(&group) && self.deliver_one(topic, &taken, targets).await?;
             if delivered {
-                messages.delete(&topic.uid, vec![receipt], ReceiptValidity::UntilReceivedAgain).await?;
+                messages.delete(&topic.uid, vec![receipt], ReceiptValidity::WhileThere).await?;
             } else {
                 held_up.push(group);
                 let pause = vec![(receipt, PAUSE)];

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::TopicError;
 use super::message::Accepted;
 use crate::delivery::Attribute;
-use crate::pattern::Pattern;
+use crate::pattern::{Pattern, alternatives};
 
 /// The most keys of a policy.
 const KEYS: usize = 5;
@@ -17,10 +17,6 @@ const KEYS: usize = 5;
 const COMBINATIONS: usize = 150;
 /// The most that a policy may be, in bytes.
 const BYTES: usize = 150 * 1024;
-/// The operators of filter policies.
-const OPERATORS: [&str; 8] =
-    ["anything-but", "cidr", "equals-ignore-case", "exists", "numeric", "prefix", "suffix", "wildcard"];
-
 /// What a policy looks at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Scope {
@@ -53,6 +49,9 @@ impl Filter {
             return Err(invalid("Policy is too large"));
         }
         let mut totals = Totals { keys: 0, combinations: 1 };
+        check_tests(&policy)?;
+        let read = |policy: Value| Pattern::from_value(&policy).map_err(|error| invalid(error.reason()));
+        let pattern = if object.is_empty() { None } else { Some(read(rounded(policy.clone()))?) };
         check_level(object, scope, 1, &mut totals)?;
         if totals.keys > KEYS {
             return Err(invalid("Filter policy can not have more than 5 keys"));
@@ -60,11 +59,7 @@ impl Filter {
         if totals.combinations > COMBINATIONS {
             return Err(invalid("Filter policy is too complex"));
         }
-        if object.is_empty() {
-            return Ok(Self { pattern: None, scope });
-        }
-        let pattern = Pattern::from_value(&rounded(policy)).map_err(|error| invalid(&error.to_string()))?;
-        Ok(Self { pattern: Some(pattern), scope })
+        Ok(Self { pattern, scope })
     }
 
     /// Whether a message, with the text that the subscription would get, is wanted.
@@ -128,30 +123,24 @@ fn check_level(
     totals: &mut Totals,
 ) -> Result<(), TopicError> {
     for (name, value) in object {
-        match value {
-            Value::Array(list) if name == "$or" && list.len() > 1 && list.iter().all(is_alternative) => {
-                let mut together = 0_usize;
-                for alternative in list.iter().filter_map(Value::as_object) {
-                    let mut own = Totals { keys: 0, combinations: 1 };
-                    check_level(alternative, scope, depth, &mut own)?;
-                    totals.keys += own.keys;
-                    together = together.saturating_add(own.combinations);
-                }
-                totals.combinations = totals.combinations.saturating_mul(together);
+        if let Some(alternatives) = alternatives(name, value) {
+            let mut together = 0_usize;
+            for alternative in alternatives {
+                let mut own = Totals { keys: 0, combinations: 1 };
+                check_level(alternative, scope, depth, &mut own)?;
+                totals.keys += own.keys;
+                together = together.saturating_add(own.combinations);
             }
+            totals.combinations = totals.combinations.saturating_mul(together);
+            continue;
+        }
+        match value {
             Value::Array(list) => {
-                if list.is_empty() {
-                    return Err(invalid("Empty arrays are not allowed"));
-                }
-                list.iter().try_for_each(check_test)?;
                 totals.keys += 1;
                 // Names on the way to a leaf weigh, and so do its tests.
                 totals.combinations = totals.combinations.saturating_mul(list.len() * depth);
             }
             Value::Object(below) => {
-                if below.is_empty() {
-                    return Err(invalid("Empty objects are not allowed"));
-                }
                 check_level(below, scope, depth + 1, totals)?;
                 if scope == Scope::Attributes {
                     return Err(TopicError::invalid(
@@ -159,101 +148,36 @@ fn check_level(
                     ));
                 }
             }
-            _ => return Err(invalid(&format!("\"{name}\" must be an object or an array"))),
+            // What is no pattern is found when it is read as one.
+            _ => {}
         }
     }
     Ok(())
 }
 
-fn is_alternative(value: &Value) -> bool {
-    let names_test = |object: &Map<String, Value>| object.keys().any(|key| OPERATORS.contains(&key.as_str()));
-    value.as_object().is_some_and(|object| !names_test(object))
-}
-
-fn check_test(test: &Value) -> Result<(), TopicError> {
-    let object = match test {
-        Value::Array(_) => return Err(invalid("Match value must be String, number, true, false, or null")),
-        Value::Object(object) => object,
-        _ => return Ok(()),
-    };
-    let mut members = object.iter();
-    let (name, value) = match (members.next(), members.next()) {
-        (Some(member), None) => member,
-        (None, _) => return Err(invalid("Empty match expression")),
-        _ => return Err(invalid("Only one key allowed in match expression")),
-    };
-    match name.as_str() {
-        "exists" if !value.is_boolean() => Err(invalid("exists match pattern must be either true or false.")),
-        // The service speaks of a prefix here (recorded 2025).
-        "cidr" => value
-            .as_str()
-            .ok_or_else(|| invalid("prefix match pattern must be a string"))
-            .and_then(check_cidr),
-        "prefix" | "suffix" | "equals-ignore-case" | "wildcard" if !value.is_string() => {
-            Err(invalid(&format!("{name} match pattern must be a string")))
+/// Checks of all tests what other services take.
+fn check_tests(policy: &Value) -> Result<(), TopicError> {
+    match policy {
+        Value::Object(members) => members.values().try_for_each(check_tests),
+        Value::Array(list) => {
+            list.iter().try_for_each(|test| check_test(test).and_then(|()| check_tests(test)))
         }
-        "numeric" => check_numeric(value),
-        "anything-but" => check_anything_but(value),
-        other if !OPERATORS.contains(&other) => Err(invalid(&format!("Unrecognized match type {other}"))),
         _ => Ok(()),
     }
 }
 
-/// `anything-but` takes values, and of the tests the one for a prefix.
-fn check_anything_but(value: &Value) -> Result<(), TopicError> {
-    let Some((name, value)) = value.as_object().and_then(|test| test.iter().next()) else { return Ok(()) };
-    match name.as_str() {
-        "prefix" | "wildcard" if value.is_string() => Ok(()),
-        "prefix" | "wildcard" => Err(invalid(&format!("{name} match pattern must be a string"))),
-        other => Err(invalid(&format!("Unsupported anything-but pattern: {other}"))),
+/// `anything-but` takes values here, and of the tests those for a prefix and for a wildcard (recorded 2025).
+fn check_test(test: &Value) -> Result<(), TopicError> {
+    let test = test.get("anything-but").and_then(Value::as_object).and_then(|test| test.iter().next());
+    match test {
+        Some((name, _)) if !matches!(name.as_str(), "prefix" | "wildcard") => {
+            Err(invalid(&format!("Unsupported anything-but pattern: {name}")))
+        }
+        Some((name, value)) if !value.is_string() => {
+            Err(invalid(&format!("{name} match pattern must be a string")))
+        }
+        _ => Ok(()),
     }
-}
-
-fn check_cidr(text: &str) -> Result<(), TopicError> {
-    let Some((address, bits)) = text.split_once('/') else {
-        return Err(invalid("Malformed CIDR, one '/' required"));
-    };
-    if bits.parse::<u8>().is_err() {
-        return Err(invalid("Malformed CIDR, mask bits must be an integer"));
-    }
-    if address.parse::<std::net::IpAddr>().is_err() {
-        return Err(invalid(&format!("Nonstandard IP address: {address}")));
-    }
-    Ok(())
-}
-
-/// One comparison, or a lower bound and an upper one.
-fn check_numeric(value: &Value) -> Result<(), TopicError> {
-    let list = value.as_array().ok_or_else(|| invalid("Value of numeric must be an array."))?;
-    let first = list.first().ok_or_else(|| invalid("Invalid member in numeric match: ]"))?;
-    let operator =
-        first.as_str().ok_or_else(|| invalid(&format!("Invalid member in numeric match: {first}")))?;
-    if !["=", ">", ">=", "<", "<="].contains(&operator) {
-        return Err(invalid(&format!("Unrecognized numeric range operator: {operator}")));
-    }
-    let bottom = bound(operator, list.get(1))?;
-    let Some(second) = list.get(2) else { return Ok(()) };
-    if !matches!(operator, ">" | ">=") {
-        return Err(invalid("Too many elements in numeric expression"));
-    }
-    let operator =
-        second.as_str().ok_or_else(|| invalid(&format!("Bad value in numeric range: {second}")))?;
-    if !matches!(operator, "<" | "<=") {
-        return Err(invalid(&format!("Bad numeric range operator: {operator}")));
-    }
-    let top = bound(operator, list.get(3))?;
-    if top <= bottom {
-        return Err(invalid("Bottom must be less than top"));
-    }
-    if list.len() > 4 {
-        return Err(invalid("Too many terms in numeric range expression"));
-    }
-    Ok(())
-}
-
-fn bound(operator: &str, value: Option<&Value>) -> Result<f64, TopicError> {
-    let what = if operator == "=" { "equals" } else { operator };
-    value.and_then(Value::as_f64).ok_or_else(|| invalid(&format!("Value of {what} must be numeric")))
 }
 
 fn invalid(reason: &str) -> TopicError {

@@ -1,10 +1,12 @@
 //! Topics as targets of others, and what topics themselves deliver over HTTP.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use ebb_invoker::Boxed;
+use ebb_model::ServiceCaller;
 
-use super::{TopicError, TopicMessage, Topics};
+use super::{Topic, TopicError, TopicMessage, Topics};
 use crate::delivery::{Delivery, Sender, Target, Undelivered};
 
 /// Delivers to topics, and to the HTTP endpoints behind their subscriptions.
@@ -20,15 +22,17 @@ impl TopicTarget {
         Self { topics }
     }
 
+    fn find(&self, arn: &str) -> Result<Arc<Topic>, Undelivered> {
+        let found = self.topics.topic(arn);
+        found.map_err(|error| Undelivered::refused("RESOURCE_NOT_FOUND", error.to_string()))
+    }
+
     async fn send(&self, delivery: &Delivery) -> Result<(), Undelivered> {
         // The ARN of a subscription has one part more than that of a topic.
         if delivery.target.split(':').count() == 7 {
             return self.topics.call_endpoint(delivery).await;
         }
-        let topic = self
-            .topics
-            .topic(&delivery.target)
-            .map_err(|error| Undelivered::refused("RESOURCE_NOT_FOUND", error.to_string()))?;
+        let topic = self.find(&delivery.target)?;
         if let Sender::Service(caller) = &delivery.from {
             self.topics.may_publish(&topic, caller)?;
         }
@@ -64,6 +68,10 @@ impl TopicTarget {
 impl Target for TopicTarget {
     fn deliver<'a>(&'a self, delivery: &'a Delivery) -> Boxed<'a, Result<(), Undelivered>> {
         Box::pin(self.send(delivery))
+    }
+
+    fn lets(&self, target: &str, caller: &ServiceCaller) -> Result<(), Undelivered> {
+        self.topics.may_publish(&*self.find(target)?, caller)
     }
 
     fn admit(&self, delivery: &Delivery) -> Option<Duration> {

@@ -31,8 +31,7 @@ impl MessageChange {
             Self::Send { queue, messages } => send(session, queue, messages, now).await.map(Answer::Sent),
             Self::Receive(receive) => self::receive(session, receive, now).await.map(Answer::Received),
             Self::Delete { queue, receipts, valid } => {
-                let held_after = held_after(*valid, now);
-                delete(session, queue, receipts, held_after).await.map(Answer::Numbers)
+                delete(session, queue, receipts, (*valid, now)).await.map(Answer::Numbers)
             }
             Self::SetVisibility { queue, changes, valid } => {
                 set_visibility(session, queue, changes, (*valid, now)).await.map(Answer::Numbers)
@@ -339,11 +338,20 @@ fn received(row: &Row) -> Result<ReceivedMessage, sqlx::Error> {
     })
 }
 
-/// A receipt counts while its message becomes visible only after this.
-fn held_after(valid: ReceiptValidity, now: Timestamp) -> i64 {
+/// Runs one of two statements by how long receipts count. Of the message `$1` in the queue `$2`, the first is for a
+/// receipt with exactly `$3` receives and a message that is invisible at `$4`, the second for any receipt that was given.
+async fn by_receipt(
+    session: &mut Session,
+    (held, there): (&'static str, &'static str),
+    (valid, now): (ReceiptValidity, Timestamp),
+    args: &[Arg<'_>],
+) -> Result<u64, sqlx::Error> {
     match valid {
-        ReceiptValidity::WhileHeld => now.millis(),
-        ReceiptValidity::UntilReceivedAgain | ReceiptValidity::WhileThere => i64::MIN,
+        ReceiptValidity::WhileHeld => {
+            let args = [args, &[Arg::Int(now.millis())]].concat();
+            session.execute(held, &args).await
+        }
+        ReceiptValidity::WhileThere => session.execute(there, args).await,
     }
 }
 
@@ -352,19 +360,18 @@ async fn delete(
     session: &mut Session,
     queue: &str,
     receipts: &[Receipt],
-    held_after: i64,
+    valid: (ReceiptValidity, Timestamp),
 ) -> Result<Vec<i64>, sqlx::Error> {
-    let held = "DELETE FROM messages WHERE id = $1 AND queue = $2 AND receives = $3 AND visible > $4";
+    let statements = (
+        "DELETE FROM messages WHERE id = $1 AND queue = $2 AND receives = $3 AND visible > $4",
+        "DELETE FROM messages WHERE id = $1 AND queue = $2 AND receives >= $3",
+    );
     let there = "SELECT id FROM messages WHERE id = $1 AND queue = $2";
     let mut deleted = Vec::with_capacity(receipts.len());
     for receipt in receipts {
-        let name = [Arg::Int(receipt.id), Arg::Text(queue)];
-        let args = [name[0], name[1], Arg::Int(receipt.receives), Arg::Int(held_after)];
-        deleted.push(if session.execute(held, &args).await? > 0 {
-            2
-        } else {
-            i64::from(session.row(there, &name).await?.is_some())
-        });
+        let args = [Arg::Int(receipt.id), Arg::Text(queue), Arg::Int(receipt.receives)];
+        let rows = by_receipt(session, statements, valid, &args).await?;
+        deleted.push(if rows > 0 { 2 } else { i64::from(session.row(there, &args[..2]).await?.is_some()) });
     }
     Ok(deleted)
 }
@@ -373,24 +380,19 @@ async fn set_visibility(
     session: &mut Session,
     queue: &str,
     changes: &[(Receipt, Duration)],
-    (valid, now): (ReceiptValidity, Timestamp),
+    valid: (ReceiptValidity, Timestamp),
 ) -> Result<Vec<i64>, sqlx::Error> {
-    let held =
-        "UPDATE messages SET visible = $4 WHERE id = $1 AND queue = $2 AND receives = $3 AND visible > $5";
-    let any = "UPDATE messages SET visible = $4 WHERE id = $1 AND queue = $2 AND receives >= $3";
+    let statements = (
+        "UPDATE messages SET visible = $4 WHERE id = $1 AND queue = $2 AND receives = $3 AND visible > $5",
+        "UPDATE messages SET visible = $4 WHERE id = $1 AND queue = $2 AND receives >= $3",
+    );
     let there = "SELECT id FROM messages WHERE id = $1 AND queue = $2 AND receives = $3";
     let mut changed = Vec::with_capacity(changes.len());
     for (receipt, invisible) in changes {
-        let until = now.plus(*invisible).millis();
-        let name = [Arg::Int(receipt.id), Arg::Text(queue), Arg::Int(receipt.receives)];
-        let args = [name[0], name[1], name[2], Arg::Int(until), Arg::Int(held_after(valid, now))];
-        let rows = match valid {
-            ReceiptValidity::WhileThere => session.execute(any, &args[..4]).await?,
-            ReceiptValidity::WhileHeld | ReceiptValidity::UntilReceivedAgain => {
-                session.execute(held, &args).await?
-            }
-        };
-        changed.push(if rows > 0 { 2 } else { i64::from(session.row(there, &name).await?.is_some()) });
+        let until = valid.1.plus(*invisible).millis();
+        let args = [Arg::Int(receipt.id), Arg::Text(queue), Arg::Int(receipt.receives), Arg::Int(until)];
+        let rows = by_receipt(session, statements, valid, &args).await?;
+        changed.push(if rows > 0 { 2 } else { i64::from(session.row(there, &args[..3]).await?.is_some()) });
     }
     Ok(changed)
 }

@@ -65,14 +65,21 @@ impl S3Access for Access {
                     _ => Ok(()),
                 }
             }
-            Err(KeyError::Expired) => {
-                Err(S3Error::with_message(S3ErrorCode::ExpiredToken, "The provided token has expired."))
-            }
-            Err(KeyError::Invalid) => Err(S3Error::with_message(
-                S3ErrorCode::InvalidToken,
-                "The provided token is malformed or otherwise invalid.",
-            )),
+            Err(error) => Err(key_error(error)),
         }
+    }
+}
+
+/// What is said of a key that is not good.
+pub(super) fn key_error(error: KeyError) -> S3Error {
+    match error {
+        KeyError::Expired => {
+            S3Error::with_message(S3ErrorCode::ExpiredToken, "The provided token has expired.")
+        }
+        KeyError::Invalid => S3Error::with_message(
+            S3ErrorCode::InvalidToken,
+            "The provided token is malformed or otherwise invalid.",
+        ),
     }
 }
 
@@ -137,7 +144,7 @@ impl Action {
             "ListObjects" | "ListObjectsV2" | "HeadBucket" => Self::List,
             "ListObjectVersions" => Self::ListVersions,
             "GetObject" | "HeadObject" => Self::Read,
-            "PutObject" | "PostObject" => Self::Write,
+            "PutObject" => Self::Write,
             "DeleteObject" => Self::Delete,
             _ => return None,
         })
@@ -156,7 +163,7 @@ impl Action {
 }
 
 /// Whether the policy of a bucket denies this to everybody.
-fn denied(buckets: &Buckets, bucket: &str, key: Option<&str>, action: Action) -> bool {
+pub(super) fn denied(buckets: &Buckets, bucket: &str, key: Option<&str>, action: Action) -> bool {
     buckets.bucket(bucket).is_ok_and(|bucket| by_policy(&bucket, key, action) == Some(false))
 }
 

@@ -6,8 +6,8 @@ use s3s::{S3, S3Request, S3Response, S3Result};
 
 use super::settings::{self, CORS, ENCRYPTION, OWNERSHIP, POLICY, PUBLIC_ACCESS_BLOCK, WEBSITE};
 use super::{
-    acl, buckets, configurations, copies, defaults, forms, lifecycle, listing, lock, object_tags, objects,
-    reports, restore, uploads,
+    acl, buckets, configurations, copies, defaults, forms, lifecycle, listing, lock, notifications,
+    object_tags, objects, reports, restore, uploads,
 };
 
 /// The buckets, as the protocol's crate asks for them. What it does not implement answers `NotImplemented`.
@@ -81,22 +81,20 @@ impl S3 for Adapter {
         &self,
         request: S3Request<GetBucketNotificationConfigurationInput>,
     ) -> Answer<GetBucketNotificationConfigurationOutput> {
-        buckets::get_notifications(&self.buckets, &request)
+        notifications::get(&self.buckets, &request)
     }
 
     async fn put_bucket_notification_configuration(
         &self,
         request: S3Request<PutBucketNotificationConfigurationInput>,
     ) -> Answer<PutBucketNotificationConfigurationOutput> {
-        buckets::put_notifications(&self.buckets, request).await
+        notifications::put(&self.buckets, request).await
     }
 
     async fn put_object(&self, request: S3Request<PutObjectInput>) -> Answer<PutObjectOutput> {
-        // Forms come here, too: their fields are made what headers are elsewhere.
-        if request.method == http::Method::POST {
-            return objects::put(&self.buckets, forms::as_headers(request), "ObjectCreated:Post").await;
-        }
-        objects::put(&self.buckets, request, "ObjectCreated:Put").await
+        let by_form = request.extensions.get::<forms::OfForm>().is_some();
+        let event = if by_form { "ObjectCreated:Post" } else { "ObjectCreated:Put" };
+        objects::put(&self.buckets, request, event).await
     }
 
     async fn get_object(&self, request: S3Request<GetObjectInput>) -> Answer<GetObjectOutput> {

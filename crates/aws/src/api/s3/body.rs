@@ -6,7 +6,7 @@ use base64::Engine as _;
 use ebb_sources::bucket::{BucketError, Buckets, Written};
 use futures_util::StreamExt as _;
 use http::HeaderMap;
-use s3s::dto::{Checksum, ChecksumAlgorithm, StreamingBlob};
+use s3s::dto::{Checksum, StreamingBlob};
 use s3s::{S3Result, TrailingHeaders, s3_error};
 
 use super::convert;
@@ -21,20 +21,17 @@ pub(super) struct Incoming<'a> {
     pub(super) headers: &'a HeaderMap,
     pub(super) trailers: Option<&'a TrailingHeaders>,
     pub(super) md5: Option<&'a str>,
-    pub(super) algorithm: Option<&'a ChecksumAlgorithm>,
     pub(super) length: Option<i64>,
     /// A checksum that is computed besides those that came with it.
     pub(super) also: Option<&'a str>,
 }
 
-/// The checksums that a request comes with, or asks for.
-pub(super) fn announced(headers: &HeaderMap, algorithm: Option<&ChecksumAlgorithm>) -> Vec<&'static str> {
+/// The checksums that a request comes with. An algorithm that a client names without one asks for nothing (recorded 2025).
+pub(super) fn announced(headers: &HeaderMap) -> Vec<&'static str> {
     let trailer = headers.get("x-amz-trailer").and_then(|value| value.to_str().ok()).unwrap_or_default();
     let is_announced = |name: &&&str| {
         let header = format!("x-amz-checksum-{name}");
-        headers.contains_key(&header)
-            || trailer.split(',').any(|trailer| trailer.trim() == header)
-            || algorithm.is_some_and(|algorithm| algorithm.as_str().eq_ignore_ascii_case(name))
+        headers.contains_key(&header) || trailer.split(',').any(|trailer| trailer.trim() == header)
     };
     ALGORITHMS.iter().filter(is_announced).copied().collect()
 }
@@ -44,12 +41,12 @@ pub(super) async fn write(
     buckets: &Buckets,
     incoming: Incoming<'_>,
 ) -> S3Result<(Written, BTreeMap<String, String>)> {
-    let Incoming { body, headers, trailers, md5, algorithm, length, also } = incoming;
+    let Incoming { body, headers, trailers, md5, length, also } = incoming;
     check_form(headers, md5)?;
     let announced = |name: &str| {
         headers.get(format!("x-amz-checksum-{name}")).and_then(|value| value.to_str().ok()).map(str::to_owned)
     };
-    let wanted = self::announced(headers, algorithm);
+    let wanted = self::announced(headers);
     let mut hasher = super::checksums::hasher(|name| wanted.contains(&name) || also == Some(name));
     let mut body = body;
     let (sender, mut receiver) = tokio::sync::mpsc::channel(1);

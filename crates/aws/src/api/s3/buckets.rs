@@ -1,17 +1,30 @@
-//! Buckets themselves, their versioning, tags and notifications.
+//! Buckets themselves, their versioning and tags.
 
-use ebb_sources::bucket::{BucketError, Buckets, Notification, NotificationTarget, REGION, Versioning};
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use ebb_sources::bucket::{BucketError, Buckets, REGION, Versioning};
+use http::Request;
+use http_body_util::{BodyExt as _, Limited};
+use hyper::body::Incoming;
 use s3s::dto::*;
+use s3s::xml::{Deserialize as _, Deserializer};
 use s3s::{S3Error, S3ErrorCode, S3Request, S3Response, S3Result, s3_error};
 
 use super::acl::Grants;
-use super::convert;
 use super::errors::{with_details, with_status};
 use super::listing::{read_token, write_token};
 use super::settings::{ACL, OWNERSHIP};
+use super::{convert, defaults};
 
 /// The setting of a bucket that says where it was made, where that has an old name.
 const LOCATION: &str = "location";
+
+/// The most that the document may be by which a bucket is made, in bytes.
+const CONFIGURATION: usize = 64 * 1024;
+/// What is said of keys that only the service may use, where a bucket is made with them.
+const RESERVED_TAGS: &str = "User-defined tag keys can't start with \"aws:\". This prefix is reserved for system tags. \
+                             Remove \"aws:\" from your tag keys and try again.";
 
 pub(super) async fn create(
     buckets: &Buckets,
@@ -19,6 +32,10 @@ pub(super) async fn create(
 ) -> S3Result<S3Response<CreateBucketOutput>> {
     let input = request.input;
     let name = input.bucket;
+    let tags = match request.extensions.get::<Configuration>() {
+        Some(Configuration(document)) => tags_of(document)?,
+        None => BTreeMap::new(),
+    };
     let constraint =
         input.create_bucket_configuration.and_then(|configuration| configuration.location_constraint);
     let constraint = constraint.map(|constraint| constraint.as_str().to_owned()).unwrap_or_default();
@@ -34,7 +51,13 @@ pub(super) async fn create(
         write_acp: input.grant_write_acp.as_deref(),
     };
     let list = grants.read(buckets.account())?;
-    let ownership = input.object_ownership.map(|ownership| vec![ownership.as_str().to_owned()]);
+    let ownership = input.object_ownership;
+    if let Some(unknown) = ownership.as_ref().filter(|word| !defaults::is_ownership(word)) {
+        let message = format!("Invalid x-amz-object-ownership header: {}", unknown.as_str());
+        let error = S3Error::with_message(S3ErrorCode::InvalidArgument, message);
+        return Err(with_details(error, &[("ArgumentName", "x-amz-object-ownership")]));
+    }
+    let ownership = ownership.map(|ownership| vec![ownership.as_str().to_owned()]);
     let ownership = ownership.map(|words| serde_json::to_string(&words)).transpose();
     let ownership = ownership.map_err(s3s::S3Error::internal_error)?;
     let made = buckets.create_with(&name, |bucket| {
@@ -48,6 +71,7 @@ pub(super) async fn create(
         if constraint == "EU" {
             bucket.settings.insert(LOCATION.to_owned(), constraint.clone());
         }
+        bucket.tags.clone_from(&tags);
         bucket.settings.extend(list.clone().map(|list| (ACL.to_owned(), list)));
         bucket.settings.extend(ownership.clone().map(|words| (OWNERSHIP.to_owned(), words)));
     });
@@ -55,6 +79,7 @@ pub(super) async fn create(
         // In the first region, making what is there is no error. Source: S3 API reference, `CreateBucket`.
         Err(BucketError::Exists)
             if region == "us-east-1"
+                && tags.is_empty()
                 && buckets.bucket(&name).is_ok_and(|bucket| bucket.region(buckets.region()) == region) => {}
         made => drop(made.map_err(convert::error)?),
     }
@@ -62,6 +87,29 @@ pub(super) async fn create(
         if region == "us-east-1" { format!("/{name}") } else { format!("http://{name}.s3.amazonaws.com/") };
     let answer = S3Response::new(CreateBucketOutput { location: Some(location) });
     Ok(with_arn(answer, &name))
+}
+
+/// The document that a bucket is made by, for what the protocol's crate does not read of it: the tags.
+#[derive(Clone)]
+pub(super) struct Configuration(Bytes);
+
+/// Keeps the document of a request that may make a bucket.
+pub(super) async fn keep_configuration(request: Request<Incoming>) -> S3Result<Request<s3s::Body>> {
+    let (mut parts, body) = request.into_parts();
+    let body =
+        Limited::new(body, CONFIGURATION).collect().await.map_err(|_| convert::malformed())?.to_bytes();
+    parts.extensions.insert(Configuration(body.clone()));
+    Ok(Request::from_parts(parts, s3s::Body::from(body)))
+}
+
+fn tags_of(document: &[u8]) -> S3Result<BTreeMap<String, String>> {
+    let text = String::from_utf8_lossy(document);
+    let tags = text.split_once("<Tags>").and_then(|(_, rest)| rest.split_once("</Tags>"));
+    let Some((tags, _)) = tags else { return Ok(BTreeMap::new()) };
+    let document = format!("<Tagging><TagSet>{tags}</TagSet></Tagging>");
+    let tagging = Tagging::deserialize(&mut Deserializer::new(document.as_bytes()));
+    let tags = convert::read_tags(tagging.map_err(|_| convert::malformed())?)?;
+    convert::unique_tags(tags, RESERVED_TAGS)
 }
 
 /// An answer that tells the ARN of a bucket, which the protocol's crate does not know.
@@ -277,133 +325,6 @@ pub(super) async fn delete_tags(
     });
     set.await.map_err(convert::error)?;
     Ok(S3Response::new(DeleteBucketTaggingOutput::default()))
-}
-
-pub(super) async fn put_notifications(
-    buckets: &Buckets,
-    request: S3Request<PutBucketNotificationConfigurationInput>,
-) -> S3Result<S3Response<PutBucketNotificationConfigurationOutput>> {
-    let input = request.input;
-    let given = input.notification_configuration;
-    let mut notifications = Vec::new();
-    for one in given.lambda_function_configurations.unwrap_or_default() {
-        notifications.push(notification(
-            NotificationTarget::Function,
-            one.lambda_function_arn,
-            one.id,
-            one.events,
-            one.filter,
-        )?);
-    }
-    for one in given.queue_configurations.unwrap_or_default() {
-        notifications.push(notification(
-            NotificationTarget::Queue,
-            one.queue_arn,
-            one.id,
-            one.events,
-            one.filter,
-        )?);
-    }
-    for one in given.topic_configurations.unwrap_or_default() {
-        notifications.push(notification(
-            NotificationTarget::Topic,
-            one.topic_arn,
-            one.id,
-            one.events,
-            one.filter,
-        )?);
-    }
-    let event_bus = given.event_bridge_configuration.is_some();
-    buckets.set_notifications(&input.bucket, notifications, event_bus).await.map_err(convert::error)?;
-    Ok(S3Response::new(PutBucketNotificationConfigurationOutput::default()))
-}
-
-fn notification(
-    kind: NotificationTarget,
-    arn: String,
-    id: Option<String>,
-    events: Vec<Event>,
-    filter: Option<NotificationConfigurationFilter>,
-) -> S3Result<Notification> {
-    let (mut prefix, mut suffix) = (None, None);
-    let rules = filter.and_then(|filter| filter.key).and_then(|key| key.filter_rules).unwrap_or_default();
-    for rule in rules {
-        if rule.name.is_none() || rule.value.is_none() {
-            return Err(convert::malformed());
-        }
-        let name = rule.name.as_ref().map(|name| name.as_str().to_ascii_lowercase()).unwrap_or_default();
-        let place = match name.as_str() {
-            "prefix" => &mut prefix,
-            "suffix" => &mut suffix,
-            _ => {
-                let error = s3_error!(InvalidArgument, "filter rule name must be either prefix or suffix");
-                let name = rule.name.as_ref().map(FilterRuleName::as_str).unwrap_or_default();
-                return Err(with_details(
-                    error,
-                    &[("ArgumentName", "FilterRule.Name"), ("ArgumentValue", name)],
-                ));
-            }
-        };
-        if place.replace(rule.value.unwrap_or_default()).is_some() {
-            return Err(s3_error!(
-                InvalidArgument,
-                "Cannot specify more than one prefix or suffix rule in a filter."
-            ));
-        }
-    }
-    let id = id.unwrap_or_else(|| ebb_model::RequestId::random().to_string());
-    let events = events.into_iter().map(String::from).collect();
-    Ok(Notification { id, kind, arn, events, prefix, suffix })
-}
-
-pub(super) fn get_notifications(
-    buckets: &Buckets,
-    request: &S3Request<GetBucketNotificationConfigurationInput>,
-) -> S3Result<S3Response<GetBucketNotificationConfigurationOutput>> {
-    let bucket = buckets.bucket(&request.input.bucket).map_err(convert::error)?;
-    let filter = |one: &Notification| {
-        let rule = |name: &str, value: &Option<String>| {
-            let value = value.clone()?;
-            Some(FilterRule { name: Some(FilterRuleName::from(name.to_owned())), value: Some(value) })
-        };
-        let rules: Vec<FilterRule> =
-            [rule("Prefix", &one.prefix), rule("Suffix", &one.suffix)].into_iter().flatten().collect();
-        (!rules.is_empty()).then_some(NotificationConfigurationFilter {
-            key: Some(S3KeyFilter { filter_rules: Some(rules) }),
-        })
-    };
-    let of = |kind: NotificationTarget| bucket.notifications.iter().filter(move |one| one.kind == kind);
-    let events = |one: &Notification| one.events.iter().cloned().map(Event::from).collect();
-    let functions: Vec<_> = of(NotificationTarget::Function)
-        .map(|one| LambdaFunctionConfiguration {
-            id: Some(one.id.clone()),
-            lambda_function_arn: one.arn.clone(),
-            events: events(one),
-            filter: filter(one),
-        })
-        .collect();
-    let queues: Vec<_> = of(NotificationTarget::Queue)
-        .map(|one| QueueConfiguration {
-            id: Some(one.id.clone()),
-            queue_arn: one.arn.clone(),
-            events: events(one),
-            filter: filter(one),
-        })
-        .collect();
-    let topics: Vec<_> = of(NotificationTarget::Topic)
-        .map(|one| TopicConfiguration {
-            id: Some(one.id.clone()),
-            topic_arn: one.arn.clone(),
-            events: events(one),
-            filter: filter(one),
-        })
-        .collect();
-    Ok(S3Response::new(GetBucketNotificationConfigurationOutput {
-        event_bridge_configuration: bucket.event_bus.then(EventBridgeConfiguration::default),
-        lambda_function_configurations: (!functions.is_empty()).then_some(functions),
-        queue_configurations: (!queues.is_empty()).then_some(queues),
-        topic_configurations: (!topics.is_empty()).then_some(topics),
-    }))
 }
 
 #[cfg(test)]

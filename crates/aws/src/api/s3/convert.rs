@@ -317,12 +317,14 @@ pub(super) fn initiator(account: &str) -> dto::Initiator {
     dto::Initiator { display_name: Some("root".to_owned()), id: owner(account).id }
 }
 
-/// A number of the protocol as a size.
-pub(super) fn count(number: Option<i32>, most: usize) -> S3Result<usize> {
+/// A number of the protocol as a size; `name` is what the service calls it.
+pub(super) fn count(number: Option<i32>, most: usize, name: &str) -> S3Result<usize> {
     match number {
         None => Ok(most),
         Some(number) => usize::try_from(number).map(|number| number.min(most)).map_err(|_| {
-            s3_error!(InvalidArgument, "Argument maxKeys must be an integer between 0 and 2147483647")
+            let message = format!("Argument {name} must be an integer between 0 and {}", i32::MAX);
+            let error = S3Error::with_message(S3ErrorCode::InvalidArgument, message);
+            with_details(error, &[("ArgumentName", name), ("ArgumentValue", &number.to_string())])
         }),
     }
 }

@@ -46,7 +46,6 @@ pub(super) async fn copy_with(
         headers: &http::HeaderMap::new(),
         trailers: None,
         md5: None,
-        algorithm: None,
         length: None,
         also: Some(algorithm),
     };

@@ -123,6 +123,16 @@ pub(super) async fn put_encryption(
     Ok(S3Response::new(PutBucketEncryptionOutput::default()))
 }
 
+/// Whether there is such an ownership.
+pub(super) fn is_ownership(word: &ObjectOwnership) -> bool {
+    [
+        ObjectOwnership::BUCKET_OWNER_ENFORCED,
+        ObjectOwnership::BUCKET_OWNER_PREFERRED,
+        ObjectOwnership::OBJECT_WRITER,
+    ]
+    .contains(&word.as_str())
+}
+
 pub(super) fn get_ownership_controls(
     buckets: &Buckets,
     request: &S3Request<GetBucketOwnershipControlsInput>,
@@ -150,6 +160,9 @@ pub(super) async fn put_ownership_controls(
     request: S3Request<PutBucketOwnershipControlsInput>,
 ) -> S3Result<S3Response<PutBucketOwnershipControlsOutput>> {
     let rules = request.input.ownership_controls.rules;
+    if rules.len() != 1 || !rules.iter().all(|rule| is_ownership(&rule.object_ownership)) {
+        return Err(convert::malformed());
+    }
     let words: Vec<&str> = rules.iter().map(|rule| rule.object_ownership.as_str()).collect();
     settings::set(buckets, &request.input.bucket, OWNERSHIP, &words).await?;
     Ok(S3Response::new(PutBucketOwnershipControlsOutput::default()))

@@ -15,6 +15,7 @@ use s3s::{S3Error, S3Response};
 use ebb_model::{Clock, RequestId};
 
 use super::access::virtual_bucket;
+use super::forms;
 use super::signatures::Signed;
 use crate::wire::{Body, QueryString, full_body};
 
@@ -30,6 +31,19 @@ pub(super) fn with_details(mut error: S3Error, details: &[(&str, &str)]) -> S3Er
     headers.extend(HeaderValue::from_str(&form).ok().map(|form| (HeaderName::from_static(DETAILS), form)));
     error.set_headers(headers);
     error
+}
+
+/// An error as an answer.
+pub(super) fn answer(error: S3Error) -> Response<Body> {
+    match error.to_http_response() {
+        Ok(response) => response.map(|body| body.map_err(Into::into).boxed_unsync()),
+        Err(error) => {
+            tracing::error!(%error, "an error cannot be told");
+            let mut response = Response::new(full_body("<Error><Code>InternalError</Code></Error>"));
+            *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+            response
+        }
+    }
 }
 
 /// The header that carries the status of an answer as far as here, where it is not the one that the protocol's crate
@@ -52,6 +66,8 @@ pub(super) struct About {
     method: String,
     /// Whether it asks for the attributes of an object.
     asks_attributes: bool,
+    /// Whether the query asks for something about the bucket or object.
+    asks_more: bool,
     /// Whether it asks for a document, and not for an object.
     asks_document: bool,
     signed: Option<Signed>,
@@ -83,11 +99,22 @@ impl About {
             upload: parameter("uploadId"),
             method: parts.method.to_string(),
             asks_attributes: query.get("attributes").is_some(),
+            asks_more: parts.uri.query().is_some_and(|query| !query.is_empty()),
             asks_document,
             signed: Signed::of(parts, host, domain),
             clock,
             ids,
         }
+    }
+
+    /// The bucket to which a form is posted, where one is.
+    pub(super) fn bucket_of_form(&self, parts: &Parts) -> Option<&str> {
+        forms::is_form(parts, &self.bucket, &self.key).then_some(self.bucket.as_str())
+    }
+
+    /// Whether it makes a bucket.
+    pub(super) fn makes_a_bucket(&self) -> bool {
+        self.method == "PUT" && self.key.is_empty() && !self.asks_more
     }
 
     /// The bucket, where it is only read, and no object.
@@ -144,6 +171,8 @@ impl About {
             more.push_str(&element("RequestId", &self.ids.0));
             more.push_str(&element("HostId", &self.ids.1));
         }
+        let (before, said) = in_words_of_the_service(before);
+        more.push_str(&said);
         let before = before.replacen("?><Error>", "?>\n<Error>", 1);
         let text = format!("{before}{more}</Error>{after}");
         parts.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/xml"));
@@ -214,6 +243,31 @@ impl About {
             _ => String::new(),
         }
     }
+}
+
+/// What the protocol's crate cannot read, as the service says it (recorded 2025): the document, and more elements.
+fn in_words_of_the_service(document: &str) -> (String, String) {
+    let wrong = document.split_once("<Message>invalid ").and_then(|(before, rest)| {
+        let (wrong, after) = rest.split_once("</Message>")?;
+        let (kind, wrong) = wrong.split_once(": ")?;
+        let (name, value) = wrong.split_once(": ")?;
+        Some((before, kind, name, value, after))
+    });
+    let (before, message, name, value, after) = match wrong {
+        Some((before, "header", name @ "x-amz-copy-source", _, after)) => {
+            (before, "Invalid copy source object key".to_owned(), name, name, after)
+        }
+        Some((
+            before,
+            "query",
+            name @ ("max-keys" | "max-parts" | "max-uploads" | "part-number-marker"),
+            value,
+            after,
+        )) => (before, format!("Provided {name} not an integer or within integer range"), name, value, after),
+        _ => return (document.to_owned(), String::new()),
+    };
+    let said = element("ArgumentName", name) + &element("ArgumentValue", value);
+    (format!("{before}{}{after}", element("Message", &message)), said)
 }
 
 /// Parameters that ask for something about an object instead of the object.

@@ -139,13 +139,13 @@ pub(super) fn of_headers(
         return Ok(ObjectLock::default());
     }
     buckets.check_lockable(bucket).map_err(convert::error)?;
-    if let Some(mode) = mode.filter(|mode| read_mode(mode.as_str()).is_none()) {
-        let error = s3_error!(InvalidArgument, "Unknown wormMode directive.");
-        let details = [("ArgumentName", "x-amz-object-lock-mode"), ("ArgumentValue", mode.as_str())];
-        return Err(with_details(error, &details));
-    }
     let retention = match (mode, until) {
         (None, None) => None,
+        (Some(mode), Some(_)) if read_mode(mode.as_str()).is_none() => {
+            let error = s3_error!(InvalidArgument, "Unknown wormMode directive.");
+            let details = [("ArgumentName", "x-amz-object-lock-mode"), ("ArgumentValue", mode.as_str())];
+            return Err(with_details(error, &details));
+        }
         (Some(mode), Some(until)) => Some(retention(mode.as_str(), until)?),
         _ => {
             let error = s3_error!(

@@ -33,11 +33,8 @@ pub(super) async fn put(
         headers: &request.headers,
         trailers: request.trailing_headers.as_ref(),
         md5: input.content_md5.as_deref(),
-        algorithm: input.checksum_algorithm.as_ref(),
         length: input.content_length,
-        also: announced(&request.headers, input.checksum_algorithm.as_ref())
-            .is_empty()
-            .then_some(checksums::DEFAULT),
+        also: announced(&request.headers).is_empty().then_some(checksums::DEFAULT),
     };
     let (written, checksums) = write(buckets, incoming).await?;
     let new = NewObject { etag: written.md5, parts: vec![written.part], checksums, ..new };
@@ -113,26 +110,26 @@ fn piece(
     range: Option<Range>,
     part: Option<i32>,
     headers: &http::HeaderMap,
-) -> Result<Option<std::ops::Range<u64>>, BucketError> {
+) -> S3Result<Option<std::ops::Range<u64>>> {
+    if range.is_some() && part.is_some() {
+        let message = "Cannot specify both Range header and partNumber query parameter";
+        return Err(s3_error!(InvalidRequest, "{message}"));
+    }
     // One without any number is none.
     let has_number = |text: &http::HeaderValue| text.as_bytes().iter().any(u8::is_ascii_digit);
     if let Some(range) = range.filter(|_| headers.get(http::header::RANGE).is_some_and(has_number)) {
-        return range.check(object.size).map(Some).map_err(|_| BucketError::Range);
+        return range.check(object.size).map(Some).map_err(|_| unsatisfiable(object, headers, part));
     }
     let Some(number) = part else { return Ok(None) };
-    let index = usize::try_from(number - 1).map_err(|_| BucketError::Range)?;
+    let index = usize::try_from(number - 1).map_err(|_| unsatisfiable(object, headers, part))?;
     let before: u64 = object.parts.iter().take(index).map(|part| part.size).sum();
-    let part: &ObjectPart = object.parts.get(index).ok_or(BucketError::Range)?;
-    Ok(Some(before..before + part.size))
+    let found: &ObjectPart = object.parts.get(index).ok_or_else(|| unsatisfiable(object, headers, part))?;
+    Ok(Some(before..before + found.size))
 }
 
 /// What is told of a piece that is not there.
-fn unsatisfiable(
-    error: BucketError,
-    object: &Object,
-    headers: &http::HeaderMap,
-    part: Option<i32>,
-) -> S3Error {
+fn unsatisfiable(object: &Object, headers: &http::HeaderMap, part: Option<i32>) -> S3Error {
+    let error = BucketError::Range;
     let size = object.size.to_string();
     let range = headers.get(http::header::RANGE).and_then(|range| range.to_str().ok());
     match (range, part) {
@@ -226,8 +223,7 @@ pub(super) async fn get(
     let encryption = encryption::check_reader(&object, &request.headers, None)?;
     reading.check(&object, buckets.now()).map_err(|error| convert::unmet(error, &object))?;
     restore::check(buckets, &object, "The operation is not valid for the object's storage class")?;
-    let asked = piece(&object, input.range, input.part_number, &request.headers)
-        .map_err(|error| unsatisfiable(error, &object, &request.headers, input.part_number))?;
+    let asked = piece(&object, input.range, input.part_number, &request.headers)?;
     let range = asked.clone().unwrap_or(0..object.size);
     let header = |name: &str| object.headers.get(name).cloned();
     let is_piece = asked.as_ref().is_some_and(|range| *range != (0..object.size));
@@ -295,11 +291,17 @@ fn shown_checksums(
     match part {
         _ if !wanted => std::collections::BTreeMap::new(),
         None if !is_piece => object.checksums.clone(),
-        Some(part) if object.checksums.values().any(|value| value.contains('-')) => {
-            let told = |(name, _): &(&String, &String)| object.checksums.contains_key(*name);
+        Some(part) if object.multipart => {
+            // That which nobody asked for is told of the whole only (recorded 2025).
+            let told = |(name, _): &(&String, &String)| {
+                object
+                    .checksums
+                    .get(*name)
+                    .is_some_and(|whole| *name != checksums::DEFAULT || whole.contains('-'))
+            };
             part.checksums.iter().filter(told).map(|(name, value)| (name.clone(), value.clone())).collect()
         }
-        Some(_) if !is_piece && !object.multipart => object.checksums.clone(),
+        Some(_) if !is_piece => object.checksums.clone(),
         _ => std::collections::BTreeMap::new(),
     }
 }
@@ -327,8 +329,7 @@ pub(super) async fn head(
     };
     let encryption = encryption::check_reader(&object, &request.headers, None)?;
     reading.check(&object, buckets.now()).map_err(|error| convert::unmet(error, &object))?;
-    let asked = piece(&object, input.range, input.part_number, &request.headers)
-        .map_err(|error| unsatisfiable(error, &object, &request.headers, input.part_number))?;
+    let asked = piece(&object, input.range, input.part_number, &request.headers)?;
     let range = asked.clone().unwrap_or(0..object.size);
     let header = |name: &str| object.headers.get(name).cloned();
     let is_piece = asked.as_ref().is_some_and(|range| *range != (0..object.size));

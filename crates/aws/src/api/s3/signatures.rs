@@ -237,7 +237,7 @@ impl Signed {
 }
 
 /// The bytes of a text in hexadecimal, as the service shows them.
-fn bytes(text: &str) -> String {
+pub(super) fn bytes(text: &str) -> String {
     text.bytes().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ")
 }
 

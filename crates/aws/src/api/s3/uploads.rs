@@ -83,7 +83,7 @@ pub(super) async fn part(
     let upload = find(buckets, &input.bucket, &input.key, &input.upload_id).await?;
     let encryption = Encryption::of(&upload.settings);
     encryption.check_part(&request.headers)?;
-    let mut shown = announced(&request.headers, input.checksum_algorithm.as_ref());
+    let mut shown = announced(&request.headers);
     let kind = Kind::of(&upload);
     let also = match (&kind, &encryption) {
         (Some(kind), _) => Some(kind.algorithm.as_str()),
@@ -100,7 +100,6 @@ pub(super) async fn part(
         headers: &request.headers,
         trailers: request.trailing_headers.as_ref(),
         md5: input.content_md5.as_deref(),
-        algorithm: input.checksum_algorithm.as_ref(),
         length: input.content_length,
         also,
     };
@@ -310,15 +309,15 @@ pub(super) async fn parts(
 ) -> S3Result<S3Response<ListPartsOutput>> {
     let input = request.input;
     let upload = find(buckets, &input.bucket, &input.key, &input.upload_id).await?;
-    let limit = convert::count(input.max_parts, PAGE)?;
-    let after: u32 =
-        input.part_number_marker.as_ref().and_then(|marker| marker.to_string().parse().ok()).unwrap_or(0);
+    let limit = convert::count(input.max_parts, PAGE, "max-parts")?;
+    let marker = input.part_number_marker.as_ref().and_then(|marker| marker.to_string().parse().ok());
+    let after = convert::count(marker.or(Some(0)), usize::MAX, "part-number-marker")?;
     let all: Vec<_> = buckets
         .parts(&upload)
         .await
         .map_err(convert::error)?
         .into_iter()
-        .filter(|part| part.number > after)
+        .filter(|part| part.number as usize > after)
         .collect();
     let truncated = all.len() > limit;
     let kind = Kind::of(&upload);
@@ -363,7 +362,7 @@ pub(super) async fn list(
 ) -> S3Result<S3Response<ListMultipartUploadsOutput>> {
     let input = request.input;
     super::listing::check_encoding(input.encoding_type.as_ref())?;
-    let limit = convert::count(input.max_uploads, PAGE)?;
+    let limit = convert::count(input.max_uploads, PAGE, "max-uploads")?;
     let prefix = input.prefix.clone().unwrap_or_default();
     let rolling = ListingRequest {
         prefix: prefix.clone(),

@@ -13,9 +13,10 @@ use http::{Method, Request, Response, StatusCode, header};
 use http_body_util::BodyExt as _;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use s3s::dto::{Condition, Protocol, Redirect, RoutingRule, WebsiteConfiguration};
-use s3s::{S3Result, s3_error};
+use s3s::{S3Error, S3Result, s3_error};
 
 use super::access::{Action, everybody_may, website_bucket};
+use super::errors::with_details;
 use super::settings::{self, WEBSITE};
 use super::{S3Api, convert};
 use crate::wire::{Body, empty_body, full_body};
@@ -328,20 +329,21 @@ pub(super) fn check(given: &WebsiteConfiguration) -> S3Result<()> {
         let alone =
             given.index_document.is_none() && given.error_document.is_none() && given.routing_rules.is_none();
         if !alone {
-            return Err(s3_error!(
-                InvalidArgument,
-                "RedirectAllRequestsTo cannot be provided in conjunction with other Routing Rules."
+            return Err(invalid(
+                "RedirectAllRequestsTo cannot be provided in conjunction with other Routing Rules.",
+                ("RedirectAllRequestsTo", "not null"),
             ));
         }
     } else {
         let index = given.index_document.as_ref().ok_or_else(|| {
-            s3_error!(
-                InvalidArgument,
-                "A value for IndexDocument Suffix must be provided if RedirectAllRequestsTo is empty"
+            invalid(
+                "A value for IndexDocument Suffix must be provided if RedirectAllRequestsTo is empty",
+                ("IndexDocument", "null"),
             )
         })?;
         if index.suffix.is_empty() || index.suffix.contains('/') {
-            return Err(s3_error!(InvalidArgument, "The IndexDocument Suffix is not well formed"));
+            let told = ("IndexDocument", index.suffix.as_str());
+            return Err(invalid("The IndexDocument Suffix is not well formed", told));
         }
     }
     if given.error_document.as_ref().is_some_and(|document| document.key.is_empty()) {
@@ -360,6 +362,11 @@ pub(super) fn check(given: &WebsiteConfiguration) -> S3Result<()> {
         return Err(convert::malformed());
     }
     rules.iter().try_for_each(check_rule)
+}
+
+fn invalid(message: &'static str, (name, value): (&str, &str)) -> S3Error {
+    let error = s3_error!(InvalidArgument, "{message}");
+    with_details(error, &[("ArgumentName", name), ("ArgumentValue", value)])
 }
 
 fn check_rule(rule: &RoutingRule) -> S3Result<()> {

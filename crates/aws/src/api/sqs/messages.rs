@@ -167,11 +167,10 @@ impl Receive {
         asked.any(|asked| asked == "All" || asked == name)
     }
 
-    /// `All`, `.*`, a name, or the beginning of one as in `foo.*`.
+    /// `All`, `*`, `.*`, a name, or the beginning of one as in `foo.*`.
     fn wants(&self, name: &str) -> bool {
         self.message_attribute_names.iter().any(|asked| {
-            asked == "All"
-                || asked == name
+            ["All", "*", name].contains(&asked.as_str())
                 || asked.strip_suffix(".*").is_some_and(|prefix| name.starts_with(prefix))
         })
     }

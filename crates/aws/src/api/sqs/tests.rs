@@ -250,6 +250,17 @@ async fn forms_may_stand_in_the_query() {
     let client = client(&folder).await;
     let found = client.rest("GET", "/?Action=GetQueueUrl&QueueName=q", &Value::Null).await;
     assert_eq!(found.element("QueueUrl"), URL);
+    let absent = client.rest("GET", "/?Action=ReceiveMessage&QueueUrl=q", &Value::Null).await;
+    assert!(absent.text.contains("<ReceiveMessageResult/>"), "{}", absent.text);
+    for (path, status, expected) in [
+        ("/000000000000/q", 404, "<UnknownOperationException/>"),
+        ("/000000000000/q?Action=ListQueues", 400, "The action ListQueues is not valid for this endpoint."),
+        ("/?Action=FooBar", 400, "The action FooBar is not valid for this endpoint."),
+    ] {
+        let refused = client.rest("GET", path, &Value::Null).await;
+        assert_eq!(refused.status, status, "{path}: {}", refused.text);
+        assert!(refused.text.contains(expected), "{path}: {}", refused.text);
+    }
     let missing = client.rest("GET", "/?Action=GetQueueUrl&QueueName=none", &Value::Null).await;
     assert_eq!(missing.element("Code"), "AWS.SimpleQueueService.NonExistentQueue");
 }

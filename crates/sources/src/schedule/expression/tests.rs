@@ -131,6 +131,8 @@ fn what_is_wrong_is_said() {
         ("cron(0 12 * *)", "a cron expression has six fields, and this one has 4"),
         ("rate(1 minutes)", "the unit of 1 is minute"),
         ("rate(5 minute)", "the unit of 5 is minutes"),
+        ("rate( 10 minutes )", "rate( 10 minutes ) is no number and unit of minutes, hours or days"),
+        ("rate(10  minutes)", "rate(10  minutes) is no number and unit of minutes, hours or days"),
         ("rate(0 minutes)", "the value of a rate must be positive"),
         ("rate(-1 minutes)", "rate(-1 minutes) is no number and unit of minutes, hours or days"),
         ("rate(5 seconds)", "rate(5 seconds) is no number and unit of minutes, hours or days"),
