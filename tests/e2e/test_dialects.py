@@ -166,3 +166,38 @@ def test_netlify_limits_streams_and_texts(deploy, server):
     text = lambda data, **headers: get("/.netlify/functions/text", "POST", data=data, headers=headers).json()
     assert text(b"hello") == ["hello", False] and text(b"\xff") == ["/w==", True]
     assert text(b"x", **{"content-type": "image/png"}) == ["eA==", True]
+
+
+def test_netlify_headers_patterns_and_what_functions_know(deploy):
+    get = deploy("netlify-more", {
+        "netlify.toml": """
+            [build]
+            publish = "site"
+            [functions]
+            included_files = ["data/*.json"]
+            [[headers]]
+            for = "/*"
+            [headers.values]
+            Cache-Control = '''
+            max-age=0,
+            no-cache'''
+            [[redirects]]
+            from = "/land"
+            to = "/fr"
+            status = 302
+            conditions = { Country = ["fr"] }
+            """,
+        "site/page.html": "page",
+        "site/_headers": "/page.html\n  Link: </a.css>\n  Link: </b.css>\n",
+        "data/d.json": "{}",
+        "netlify/functions/number.mjs": "export default async (r, c) => Response.json(c.params);\nexport const config = { path: '/n/:id(\\\\d+)' };",
+        "netlify/functions/knows.js": """
+            exports.handler = async () => ({ statusCode: 200, body: JSON.stringify([
+              process.env.SITE_NAME, process.env.URL, require('fs').existsSync('data/d.json')]) });
+            """,
+    })
+    page = get("/page.html").headers
+    assert (page["cache-control"], page["link"]) == ("max-age=0, no-cache", "</a.css>, </b.css>")
+    assert get("/n/12").json() == {"id": "12"} and get("/n/ab").status_code == 404
+    assert get("/.netlify/functions/knows").json() == ["netlify-more", "http://netlify-more.localhost", True]
+    assert [get("/land", headers=headers).status_code for headers in ({"x-country": "FR"}, {})] == [302, 404]

@@ -201,8 +201,10 @@ def test_answers_are_streamed_where_the_app_wants_it(deploy):
             app.setup({ enableHttpStream: true });
             app.http('stream', { methods: ['POST'], handler: async (request) => ({ body: Readable.from(['a', 'b', await request.text()]), headers: { 'x-a': '1' } }) });
             app.http('boom', { handler: () => { throw new Error('private detail'); } });
+            app.http('nothing', { handler: () => {} });
             """,
     })
+    assert get("/api/nothing").status_code == 204
     made = get("/api/stream", "POST", data="c")
     assert made.text == "abc" and made.headers["x-a"] == "1"
     assert get("/api/boom").status_code == 500

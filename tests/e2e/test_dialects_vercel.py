@@ -1,4 +1,6 @@
 """Vercel, Next.js and Netlify, beyond the matrix: what their documentation says of files, rewrites and variables."""
+import shutil
+
 import pytest
 
 from dialects import deploy  # noqa: F401
@@ -168,3 +170,77 @@ def test_what_is_computed_once_is_kept(deploy):
     assert [get("/api/n").json() for _ in range(2)] == [1, 1]
     get("/api/n", "DELETE")
     assert get("/api/n").json() == 2
+
+
+ENTRIES = {
+    "express": {
+        "package.json": '{"dependencies": {"express": "^4"}}',
+        "index.js": """
+            const app = require('express')();
+            app.get('/', (req, res) => res.send('home'));
+            app.get('/u/:id', (req, res) => res.json(req.params));
+            module.exports = app;
+            """,
+    },
+    "hono": {
+        "package.json": '{"type": "module", "dependencies": {"hono": "*"}}',
+        "src/index.ts": """
+            import { Hono } from 'hono';
+            const app = new Hono();
+            app.get('/', (c) => c.text('home')).get('/u/:id', (c) => c.json(c.req.param()));
+            export default app;
+            """,
+    },
+    "fastapi": {
+        "requirements.txt": "fastapi==0.115.0\n",
+        "app.py": """
+            from fastapi import FastAPI
+            from fastapi.responses import PlainTextResponse
+            app = FastAPI()
+            @app.get('/', response_class=PlainTextResponse)
+            def home(): return 'home'
+            @app.get('/u/{id}')
+            def user(id: str): return {'id': id}
+            """,
+    },
+}
+
+
+@pytest.mark.parametrize("framework", ENTRIES)
+def test_an_application_gets_what_no_file_is(deploy, framework):
+    get = deploy(f"vercel-{framework}-app", {"vercel.json": "{}", "public/s.txt": "static", **ENTRIES[framework]})
+    assert get("/").text == "home" and get("/u/3").json() == {"id": "3"} and get("/s.txt").text == "static"
+
+
+def test_functions_find_files_native_packages_and_tell_what_is_known_already(deploy):
+    get = deploy("vercel-files", {
+        "package.json": '{"dependencies": {"@node-rs/crc32": "1.10.6"}}',
+        "vercel.json": "{}",
+        "data/a.txt": "data",
+        "api/b.txt": "beside",
+        "api/read.js": """
+            const fs = require('fs'), path = require('path');
+            module.exports = (req, res) => res.json([
+              fs.readFileSync(path.join(process.cwd(), 'data/a.txt'), 'utf8'), fs.readFileSync(path.join(__dirname, 'b.txt'), 'utf8')]);
+            """,
+        "api/url.mjs": """
+            import { readFile } from 'node:fs/promises';
+            export const GET = async () => new Response(await readFile(new URL('./b.txt', import.meta.url)));
+            """,
+        "api/native.mjs": "import { crc32 } from '@node-rs/crc32'; export const GET = () => new Response(String(crc32('a')));",
+        "api/edge.js": "export const config = { runtime: 'edge' }; export default () => new Response(typeof EdgeRuntime);",
+    })
+    read = get("/api/read")
+    assert read.json() == ["data", "beside"] and get("/api/url").text == "beside"
+    assert get("/api/read", headers={"if-none-match": read.headers["etag"]}).status_code == 304
+    assert get("/api/native").text == "3904355907"
+    assert get("/api/edge").text == "string"
+
+
+def test_functions_in_go_say_what_is_missing(server, tmp_path):
+    (tmp_path / "api").mkdir()
+    (tmp_path / "api/date.go").write_text("package api\nimport \"net/http\"\nfunc Date(w http.ResponseWriter, r *http.Request) {}\n")
+    if shutil.which("go"):
+        pytest.skip("this machine has Go")
+    refused = server.cli("deploy", tmp_path, "--name", "vercel-go", "--yes")
+    assert refused.returncode == 1 and "date.go" in refused.stderr and "install Go" in refused.stderr

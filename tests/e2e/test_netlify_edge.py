@@ -66,6 +66,16 @@ FILES = {
         export default () => { throw new Error('private detail') };
         export const config = { path: '/part/*', onError: 'continue' };
         """,
+    "netlify/edge-functions/bypassed.js": """
+        export default () => { throw new Error('private detail') };
+        export const config = { path: '/plain2.txt', onError: 'bypass' };
+        """,
+    "site/plain2.txt": "plain too",
+    "netlify/edge-functions/choosy.js": """
+        export default () => new Response('chosen');
+        export const config = { path: '/choosy.txt', header: { 'x-want': true, 'x-not': false, 'x-like': '^a' } };
+        """,
+    "site/choosy.txt": "file",
 }
 
 
@@ -86,6 +96,10 @@ def test_edge_functions_stand_in_front(deploy):
     broken = get("/broken")
     assert broken.status_code == 500 and "private detail" not in broken.text
     assert get("/part/a").text == "part a" and get("/part/none").status_code == 404
+    assert get("/plain2.txt").text == "plain too"
+    wanted = {"x-want": "1", "x-like": "abc"}
+    texts = [get("/choosy.txt", headers=headers).text for headers in (wanted, {"x-like": "abc"}, {**wanted, "x-not": "1"})]
+    assert texts == ["chosen", "file", "file"]
 
 
 @pytest.mark.parametrize("header", ["x-ebb-request", "x-ebb-inside"])

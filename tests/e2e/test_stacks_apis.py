@@ -5,6 +5,8 @@ import textwrap
 import pytest
 import websocket
 
+from conftest import eventually
+
 
 @pytest.fixture
 def stack(server, tmp_path):
@@ -183,3 +185,74 @@ def test_nested_stacks_are_part_of_the_app(server, stack):
     assert get("/hello").json() == {"queue": "nested-q-jobs"} and "Queue = nested-q-jobs" in get.output
     assert server.cli("rm", "nested-stacks", "--yes").returncode == 0
     assert not server.client("sqs").list_queues(QueueNamePrefix="nested-q").get("QueueUrls")
+
+
+def test_a_service_that_is_a_program(server, stack):
+    """With handlers in TypeScript, variables of the parameter store, a layer, parameters and files of JavaScript."""
+    server.client("ssm").put_parameter(Name="/e2e/service", Value="stored", Type="String", Overwrite=True)
+    get = stack("program", {
+        "serverless.ts": """
+            import type { AWS } from '@serverless/typescript';
+            import hello from './src/hello';
+            const service: AWS = {
+              service: 'program',
+              frameworkVersion: '3',
+              plugins: ['serverless-esbuild'],
+              params: { default: { who: 'all' }, dev: { who: 'developers' } },
+              custom: { esbuild: { bundle: true, minify: false, exclude: ['aws-sdk'] } },
+              layers: { data: { path: 'layer' } },
+              provider: { name: 'aws', runtime: 'nodejs20.x', environment: {
+                WHO: '${param:who}', STORED: '${ssm:/e2e/service}', SCRIPT: '${file(./values.js):deep.value}' } },
+              functions: { hello },
+            };
+            module.exports = service;
+            """,
+        "values.js": "module.exports = async ({ options }) => ({ deep: { value: 'of ' + options.stage } });",
+        "layer/note.txt": "layered",
+        "src/hello/index.ts": """
+            const folder = __dirname.split(process.cwd())[1].substring(1);
+            export default { handler: `${folder}/handler.main`, layers: [{ Ref: 'DataLambdaLayer' }], events: [{ httpApi: 'GET /hello' }] };
+            """,
+        "src/hello/handler.ts": """
+            import { readFileSync } from 'node:fs';
+            import { shape } from '../shape';
+            export const main = async () => shape([process.env.WHO, process.env.STORED, process.env.SCRIPT, readFileSync('/opt/note.txt', 'utf8')]);
+            """,
+        "src/shape.ts": "export const shape = (value: string[]) => ({ statusCode: 200, body: JSON.stringify(value) });",
+    })
+    assert get("/hello").json() == ["developers", "stored", "of dev", "layered"]
+
+
+def test_parts_of_templates_and_connectors(server, stack):
+    get = stack("parts", {
+        "variables.yaml": "SECOND: '2'\n",
+        "template.yaml": """
+            Transform: AWS::Serverless-2016-10-31
+            Resources:
+              Topic: {Type: AWS::SNS::Topic}
+              Subscription: {Type: AWS::SNS::Subscription, Properties: {TopicArn: !Ref Topic, Protocol: lambda, Endpoint: !GetAtt F.Arn}}
+              F:
+                Type: AWS::Serverless::Function
+                Properties:
+                  Runtime: python3.11
+                  Handler: index.h
+                  InlineCode: |
+                    import os
+                    def h(event, context):
+                        print('TOLD' if 'Records' in event else 'ASKED')
+                        return os.environ['FIRST'] + os.environ['SECOND']
+                  Environment:
+                    Variables:
+                      FIRST: '1'
+                      Fn::Transform: {Name: AWS::Include, Parameters: {Location: variables.yaml}}
+                  Events: {Get: {Type: HttpApi, Properties: {Path: /v, Method: get}}}
+              Tells:
+                Type: AWS::Serverless::Connector
+                Properties: {Source: {Id: Topic}, Destination: {Id: F}, Permissions: [Write]}
+            """,
+    })
+    assert get("/v").json() == "12"
+    [topic] = [one["TopicArn"] for one in server.client("sns").list_topics()["Topics"] if ":parts-" in one["TopicArn"]]
+    server.client("sns").publish(TopicArn=topic, Message="m")
+    [name] = [one["FunctionName"] for one in server.lam.list_functions()["Functions"] if one["FunctionName"].startswith("parts-")]
+    eventually(lambda: any("TOLD" in line for line in server.log_of(name)))

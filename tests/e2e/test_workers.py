@@ -269,7 +269,8 @@ def test_what_cannot_be_deployed_is_named(worker):
     for extra, words in (('[[durable_objects.bindings]]\nname = "A"\nclass_name = "A"\n', "which no migration makes"),
                          ('[[queues.consumers]]\nqueue = "q"\nmax_batch_size = 1000\n', "max_batch_size"),
                          ('[assets]\ndirectory = "x"\nhtml_handling = "never"\n', "html_handling"),
-                         ("[ai]\nbinding = \"AI\"\n", "ai: ebb has no such binding")):
+                         ("[ai]\nbinding = \"AI\"\n", "ai: ebb has no such binding"),
+                         ("[[future_things]]\nbinding = \"F\"\n", "future_things: ebb has no such binding")):
         said = worker({"wrangler.toml": wrangler(extra), "index.js": "export default {};"}, fails=True)
         assert words in said and "wrangler.toml" in said
     said = worker({"wrangler.toml": wrangler(), "index.js": "import './none.js'; export default {};"}, fails=True)

@@ -14,6 +14,7 @@ mod install;
 mod jsonc;
 mod literal;
 mod manifest;
+mod native;
 mod netlify;
 mod next;
 mod pack;
@@ -21,6 +22,7 @@ mod path_pattern;
 mod platform;
 mod sam_build;
 mod scratch;
+mod script;
 mod sdk;
 mod server;
 mod serverless;
@@ -204,6 +206,7 @@ impl Project {
         }
         match self.description.completion {
             Some(Completion::AzureFunctions) => azure::complete(self, &mut plan, &packages, progress)?,
+            Some(Completion::NextConfig) => next::complete(self, &mut plan, progress)?,
             None => {}
         }
         plan.check()?;
@@ -215,7 +218,7 @@ impl Project {
         &self,
         known: &BTreeMap<String, Packed>,
         progress: &mut dyn FnMut(&str),
-    ) -> Result<BTreeMap<String, BTreeMap<String, Bytes>>, ProjectError> {
+    ) -> Result<BTreeMap<String, bundle::Bundled>, ProjectError> {
         let mut entries = BTreeMap::new();
         for function in &self.description.functions {
             if let Source::Bundle(entry) = &function.source
@@ -232,7 +235,7 @@ impl Project {
     fn pack_function(
         &self,
         function: &SourceFunction,
-        bundled: Option<BTreeMap<String, Bytes>>,
+        bundled: Option<bundle::Bundled>,
         zips: &mut Zips,
         progress: &mut dyn FnMut(&str),
     ) -> Result<Packed, ProjectError> {
@@ -313,7 +316,7 @@ impl Project {
         &self,
         function: &SourceFunction,
         runtime: &str,
-        bundled: Option<BTreeMap<String, Bytes>>,
+        bundled: Option<bundle::Bundled>,
         progress: &mut dyn FnMut(&str),
     ) -> Result<pack::Zipped, ProjectError> {
         match (&function.source, bundled) {
@@ -321,12 +324,31 @@ impl Project {
                 let added = self.dependencies(&function.package, runtime, progress)?;
                 pack::zip(&function.package, generated, &added)
             }
-            (Source::Bundle(_), files) => pack::zip_of(&function.folder, files.unwrap_or_default()),
+            (Source::Bundle(_), bundled) => self.zip_bundle(&function.folder, bundled.unwrap_or_default()),
             (Source::Worker(worker), _) => worker.pack(&self.name, self.install, progress),
             (Source::Database(database), _) => database.pack(),
             (Source::Deno(package), _) => package.pack(progress),
             (Source::Component(component), _) => component.pack(&self.name),
         }
+    }
+
+    /// The package of a bundled function. The files of the project go with it where it may read them, but for those that
+    /// the edge serves and those that only tools read.
+    fn zip_bundle(&self, folder: &Path, bundled: bundle::Bundled) -> Result<pack::Zipped, ProjectError> {
+        let reads = bundled.reads_files();
+        let mut files = pack::Files::default();
+        for entry in reads.then(|| next::entries(folder)).transpose()?.unwrap_or_default() {
+            let name = next::file_name(&entry);
+            let kept = !name.starts_with('.') && name != "node_modules" && name != MANIFEST;
+            if kept && !self.description.files.contains(&entry) {
+                files.add_path(&name, &entry)?;
+            }
+        }
+        files.add_installed(&bundled.packages)?;
+        for (name, content) in bundled.files {
+            files.add(name, content);
+        }
+        files.zip(folder)
     }
 
     /// The packages that a function wants and its folder lacks.

@@ -84,6 +84,16 @@ impl Route {
         Ok(Self { method, segments, open, text })
     }
 
+    /// The same below a path.
+    ///
+    /// # Errors
+    /// [`InvalidRoute`] where no route can be there.
+    pub(crate) fn below(&self, base: &str) -> Result<Self, InvalidRoute> {
+        let (method, path) = self.text.rsplit_once(' ').unwrap_or(("ANY", &self.text));
+        let path = if path == "/" { "" } else { path.trim() };
+        Self::parse(&format!("{method} {base}{path}"))
+    }
+
     /// The path of it, for showing a URL; `*` left off.
     #[must_use]
     pub fn path(&self) -> &str {

@@ -10,6 +10,7 @@ mod dynamic;
 mod evaluate;
 mod for_each;
 mod graph;
+mod include;
 mod node;
 mod parameters;
 mod parse;
@@ -21,6 +22,7 @@ pub(crate) use document::{Resource, Template, transforms};
 pub(crate) use dynamic::resolve as resolve_dynamic;
 pub(crate) use evaluate::{Evaluator, Pseudo, World};
 pub(crate) use graph::{in_order, placeholders, references};
+pub(crate) use include::{included, locations as included_locations};
 pub use node::Fault;
 pub(crate) use node::{Entry, Node, Value};
 pub(crate) use parameters::{ParameterValue, resolve as resolve_parameters};
@@ -42,6 +44,7 @@ pub(crate) fn transformed(
         Some(text.split(',').map(|item| item.trim().to_owned()).collect())
     };
     let mut root = document::expand(root.clone(), &list)?;
+    include::check(&root)?;
     for (name, line) in document::transforms(&root) {
         match name.as_str() {
             "AWS::LanguageExtensions" => {}

@@ -130,6 +130,10 @@ impl StackPort for StackCalls {
         Box::pin(async move { self.0.template_at(&url).await.map_err(refused) })
     }
 
+    fn with_parts(&self, template: String) -> Boxed<'_, Result<String, StackPortError>> {
+        Box::pin(async move { self.0.with_parts(template).await.map_err(refused) })
+    }
+
     fn summary(&self, template: &str) -> Result<TemplateSummary, StackPortError> {
         let own = self.0.summary(template).map_err(refused)?;
         let parameters = own.parameters.into_iter().map(|own| DeclaredParameter {

@@ -21,7 +21,7 @@ globalThis.Netlify ??= {
 };
 
 /// Serves the edge functions of an app, in their order: `{ name, paths, patterns, excludedPaths, excludedPatterns, methods,
-/// onError, load }` each.
+/// headers, onError, load }` each.
 export function edge(table) {
   const whole = (pattern) => new RegExp(`^(?:${pattern})$`);
   const routes = table.map((entry) => ({
@@ -33,6 +33,10 @@ export function edge(table) {
     const url = new URL(sent.url);
     const scheme = sent.headers.get('x-forwarded-proto');
     if (scheme === 'https' || scheme === 'http') url.protocol = `${scheme}:`;
+    const { origin, hostname } = url;
+    for (const [name, value] of [['URL', origin], ['SITE_NAME', hostname.split('.')[0]], ['SITE_ID', hostname.split('.')[0]]]) {
+      if (!Deno.env.has(name)) Deno.env.set(name, value);
+    }
     const hasBody = sent.method !== 'GET' && sent.method !== 'HEAD';
     const scope = {
       url,
@@ -65,6 +69,7 @@ async function chain(routes, from, request, scope) {
 
 function taken(route, request) {
   const { pathname } = new URL(request.url);
+  if (!route.headers.every(([name, wanted]) => headerHolds(request.headers.get(name), wanted))) return null;
   if (route.methods.length > 0 && !route.methods.includes(request.method)) return null;
   if (route.excluded.some((pattern) => matchPath(pattern, pathname) !== null)) return null;
   for (const pattern of route.paths) {
@@ -72,6 +77,12 @@ function taken(route, request) {
     if (params !== null) return params;
   }
   return null;
+}
+
+/// `true` and `false` say whether a header is there, a text is a pattern of its value.
+function headerHolds(value, wanted) {
+  if (typeof wanted === 'boolean') return (value !== null) === wanted;
+  return value !== null && new RegExp(wanted).test(value);
 }
 
 async function run(route, params, request, next, scope) {
@@ -84,7 +95,8 @@ async function run(route, params, request, next, scope) {
     result = await handler(request, context);
   } catch (error) {
     console.error(error);
-    if (route.onError === 'continue') return next();
+    // The platform passes the request on, past all edge functions.
+    if (route.onError === 'bypass' || route.onError === 'continue') return next();
     if (route.onError?.startsWith('/')) return context.rewrite(route.onError);
     return new Response('Internal Server Error', { status: 500 });
   }

@@ -14,6 +14,17 @@ const verifies = take('EBB_VERIFY_JWT') === 'true';
 const secret = take('SUPABASE_JWT_SECRET') ?? '';
 const serve = Deno.serve;
 
+if (Deno.env.has('SUPABASE_URL')) {
+  // What the platform says of where a function runs. Source: "Environment variables", "Hosted environment variables".
+  tell('SB_REGION', Deno.env.get('AWS_REGION'));
+  tell('SB_EXECUTION_ID', crypto.randomUUID());
+  tell('DENO_DEPLOYMENT_ID', Deno.env.get('AWS_LAMBDA_FUNCTION_NAME'));
+}
+
+function tell(name, value) {
+  if (value !== undefined && !Deno.env.has(name)) Deno.env.set(name, value);
+}
+
 /// Work that goes on after its answer.
 const going = new Set();
 

@@ -28,6 +28,7 @@ export function netlify({ name, load, paths = [], methods = [], schedule }) {
   let loading;
   return serve(async (scope) => {
     const { event } = scope;
+    tellOfSite(event);
     const module = await (loading ??= load());
     if (methods.length > 0 && !methods.includes(methodOf(event)) && schedule === undefined) {
       return new Response(null, { status: 405, headers: { allow: methods.join(', ') } });
@@ -40,6 +41,9 @@ export function netlify({ name, load, paths = [], methods = [], schedule }) {
         break;
       }
     }
+    if (patterns.length > 0 && schedule === undefined && !patterns.some((pattern) => matchPath(pattern, event.rawPath) !== null)) {
+      return notFound();
+    }
     if (schedule !== undefined) setNextRun(event, schedule);
     const handler = module.default?.default ?? module.default;
     if (typeof handler === 'function' && typeof (module.handler ?? module.default?.handler) !== 'function') {
@@ -49,6 +53,14 @@ export function netlify({ name, load, paths = [], methods = [], schedule }) {
     if (typeof classic !== 'function') throw new Error(`the function ${name} exports neither a default function nor \`handler\``);
     return legacy(classic, scope);
   });
+}
+
+/// What the platform tells functions of their site. Source: "Environment variables and functions", read-only variables.
+function tellOfSite(event) {
+  const { origin, hostname } = new URL(urlOf(event));
+  process.env.URL ??= origin;
+  process.env.SITE_NAME ??= hostname.split('.')[0];
+  process.env.SITE_ID ??= process.env.SITE_NAME;
 }
 
 function notFound() {

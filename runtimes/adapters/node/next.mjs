@@ -4,7 +4,7 @@
 import { bodyOf, methodOf, requestOf, serve, tellOfClient, urlOf } from './web.mjs';
 import { addHelpers, answer } from './node_http.mjs';
 import { byRank, compile, match } from './routes.mjs';
-import { NextRequest, matches, overridden } from './next_server.mjs';
+import { NextRequest, matches, overridden, withoutBase } from './next_server.mjs';
 import { finishCookies } from './next_headers.mjs';
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
@@ -32,9 +32,9 @@ export function next({ routes, middleware }) {
 }
 
 async function route(table, request, scope) {
-  const path = new URL(request.url).pathname;
+  const path = withoutBase(new URL(request.url).pathname);
   for (const entry of table) {
-    const params = match(entry, path);
+    const params = path === null ? null : match(entry, path);
     if (params === null) continue;
     const module = await entry.load();
     return entry.kind === 'pages' ? pagesRoute(module, params, scope) : appRoute(module, params, request);

@@ -76,9 +76,21 @@ function shown(cookie) {
   return rest;
 }
 
+/// What comes before all paths of the app, where its configuration says so.
+const basePath = process.env.EBB_NEXT_BASE_PATH ?? '';
+
+/// A path of the app without what comes before all of them; null where it is none of the app's.
+export function withoutBase(path) {
+  if (basePath === '') return path;
+  if (path !== basePath && !path.startsWith(`${basePath}/`)) return null;
+  return path.slice(basePath.length) || '/';
+}
+
 class NextURL extends URL {
-  basePath = '';
+  basePath = basePath;
   locale = '';
+  get pathname() { return withoutBase(super.pathname) ?? super.pathname; }
+  set pathname(path) { super.pathname = basePath + (path.startsWith('/') ? path : `/${path}`); }
   clone() { return new NextURL(this.href); }
 }
 
@@ -150,7 +162,8 @@ export function overridden(headers, added) {
 /// Whether a request is one that a `matcher` means.
 export function matches(matcher, request) {
   if (matcher === undefined) return true;
-  const { pathname } = new URL(request.url);
+  const { pathname: sent } = new URL(request.url);
+  const pathname = withoutBase(sent) ?? sent;
   return [].concat(matcher).some((entry) => {
     const { source, has = [], missing = [] } = typeof entry === 'string' ? { source: entry } : entry;
     const holds = (condition) => conditionHolds(condition, request);

@@ -1,6 +1,7 @@
 // Handlers of Node's own kind, `(req, res)`: behind a server of the instance's own, so that all of Node's request and
 // response is there, and frameworks that build on it.
 
+import { createHash } from 'node:crypto';
 import { createServer, request as connect } from 'node:http';
 import { once } from 'node:events';
 import { begin, bodyOf, headersOf, methodOf, parseCookies, requests, sentPath } from './web.mjs';
@@ -131,9 +132,27 @@ export function addHelpers(req, res, { params = {}, body, parse = true }) {
 
 function sendBody(res, body) {
   const bytes = Buffer.from(body);
+  if (isFresh(res, bytes)) {
+    res.statusCode = 304;
+    for (const name of ['content-type', 'content-length']) res.removeHeader(name);
+    return res.end();
+  }
   if (!res.headersSent) res.setHeader('content-length', bytes.length);
   res.end(res.req.method === 'HEAD' ? undefined : bytes);
   return res;
+}
+
+/// Whether the client has this body already: it is named by its content, as the helpers of the platform do.
+function isFresh(res, bytes) {
+  const { method, headers } = res.req;
+  if (res.headersSent || bytes.length === 0 || (method !== 'GET' && method !== 'HEAD')) return false;
+  if (!res.hasHeader('etag')) {
+    const digest = createHash('sha1').update(bytes).digest('base64').slice(0, 27);
+    res.setHeader('etag', `W/"${bytes.length.toString(16)}-${digest}"`);
+  }
+  const known = (headers['if-none-match'] ?? '').split(',').map((tag) => tag.trim().replace(/^W\//, ''));
+  const success = res.statusCode >= 200 && res.statusCode < 300;
+  return success && (known.includes('*') || known.includes(String(res.getHeader('etag')).replace(/^W\//, '')));
 }
 
 function lazy(object, name, make) {

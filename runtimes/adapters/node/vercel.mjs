@@ -19,6 +19,7 @@ globalThis[Symbol.for('@vercel/request-context')] = {
 export function vercel({ path, load }) {
   const pattern = compile(path);
   let loading;
+  let listening;
   return serve(async (scope) => {
     tellOfClient(scope.event);
     const module = await (loading ??= load());
@@ -31,10 +32,12 @@ export function vercel({ path, load }) {
       return checked(await handler.fetch(requestOf(scope.event)));
     }
     if (own.config?.runtime === 'edge') {
+      globalThis.EdgeRuntime ??= 'edge-runtime';
       return checked(await handler(requestOf(scope.event), { waitUntil: scope.waitUntil }));
     }
-    if (typeof handler?.listen === 'function' && typeof handler !== 'function') {
-      throw new Error('a server that listens is not a function: export its request handler');
+    if (typeof handler?.listen === 'function') {
+      await answer(scope, (listening ??= await listenerOf(handler)));
+      return undefined;
     }
     if (typeof handler !== 'function') {
       throw new Error(`${path} exports no function: neither a default one nor one named after a method`);
@@ -45,6 +48,15 @@ export function vercel({ path, load }) {
     });
     return undefined;
   });
+}
+
+/// The request handler of an application or a server, which goes without the helpers: Express, Koa, Fastify, Node's own.
+async function listenerOf(application) {
+  if (typeof application === 'function') return application;
+  if (typeof application.callback === 'function') return application.callback();
+  if (typeof application.ready === 'function') await application.ready();
+  const server = application.server ?? application;
+  return (req, res) => server.emit('request', req, res);
 }
 
 async function byMethod(module, methods, scope) {

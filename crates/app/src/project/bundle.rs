@@ -11,6 +11,8 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use super::error::ProjectError;
+use super::install::Added;
+use super::native::Natives;
 use super::{esbuild, install, tool};
 
 /// The modules of the adapters, by file name.
@@ -39,14 +41,44 @@ const IN_PLACE_OF: &[(&str, &str)] = &[
     ("next/cache", "next_cache.mjs"),
 ];
 
-/// What every bundle begins with: CommonJS inside of it may ask for Node's own modules.
+/// What every bundle begins with: CommonJS inside of it may ask for Node's own modules, and every module for where it is,
+/// which is where the function's own module is in the project.
 const BANNER: &str = "import{createRequire as __ebbRequire}from'node:module';import{fileURLToPath as __ebbPath}from'node:url';\
-    const require=__ebbRequire(import.meta.url);const __filename=__ebbPath(import.meta.url);\
-    const __dirname=__ebbPath(new URL('.',import.meta.url)).slice(0,-1);";
+    const require=__ebbRequire(import.meta.url);const __ebbUrl=new URL('EBB_MODULE',import.meta.url).href;\
+    const __filename=__ebbPath(__ebbUrl);const __dirname=__ebbPath(new URL('.',__ebbUrl)).slice(0,-1);";
+
+/// Stands in [`BANNER`] for the path of the function's own module.
+const MODULE: &str = "EBB_MODULE";
+
+/// The bundle, in a package.
+const BUNDLE: &str = "ebb_bundle.mjs";
+
+/// The module of the handler, in a package: none of a project has its name.
+pub(super) const HANDLER_MODULE: &str = "ebb_function";
 
 /// The module that is the handler's: source maps are only used by what is loaded after they are turned on.
 const INDEX: &str =
-    "process.setSourceMapsEnabled(true);\nexport const { handler } = await import('./app.mjs');\n";
+    "process.setSourceMapsEnabled(true);\nexport const { handler } = await import('./ebb_bundle.mjs');\n";
+
+/// A function that is bundled.
+#[derive(Debug, Default)]
+pub(super) struct Bundled {
+    /// The files that were made for it.
+    pub(super) files: BTreeMap<String, Bytes>,
+    /// Packages that it asks for and that are not in the bundle.
+    pub(super) packages: Vec<Added>,
+}
+
+impl Bundled {
+    /// Whether it may read files: those of the project then go with it.
+    pub(super) fn reads_files(&self) -> bool {
+        let modules = ["fs", "node:fs", "fs/promises", "node:fs/promises"];
+        self.files.get(BUNDLE).is_some_and(|text| {
+            let text = String::from_utf8_lossy(text);
+            modules.iter().any(|module| text.contains(&format!("\"{module}\"")))
+        })
+    }
+}
 
 /// Bundles, and where a module is missing once more, with the packages that the folder wants and has not, where those may
 /// be installed. What adapters stand in for is not missed: packages are only installed where a module is.
@@ -74,14 +106,34 @@ pub(super) fn all(
     entries: &BTreeMap<&str, &str>,
     packages: Option<&Path>,
     progress: &mut dyn FnMut(&str),
-) -> Result<BTreeMap<String, BTreeMap<String, Bytes>>, ProjectError> {
+) -> Result<BTreeMap<String, Bundled>, ProjectError> {
     if entries.is_empty() {
         return Ok(BTreeMap::new());
     }
     progress("bundling");
     let work = Work::prepare(project, entries)?;
-    esbuild::run(project, &work.arguments(entries), packages, progress)?;
-    entries.keys().map(|name| Ok(((*name).to_owned(), work.result(name, project)?))).collect()
+    let own = project.join("node_modules");
+    let natives = Natives::of(packages.unwrap_or(&own));
+    let mut arguments = work.arguments(entries);
+    arguments.extend(natives.arguments());
+    esbuild::run(project, &arguments, packages, progress)?;
+    let result = |(name, entry): (&&str, &&str)| {
+        Ok(((*name).to_owned(), work.result(name, &module_of(entry, project), project, &natives)?))
+    };
+    entries.iter().map(result).collect()
+}
+
+/// The path in the project of the module that an entry is for; that of the bundle where it is for several.
+fn module_of(entry: &str, project: &Path) -> String {
+    let inside = |text: &str| {
+        let path: String = serde_json::from_str(&format!("\"{}\"", text.split('"').next()?)).ok()?;
+        Some(Path::new(&path).strip_prefix(project).ok()?.to_string_lossy().into_owned())
+    };
+    let mut modules = entry.split("import(\"").skip(1).filter_map(inside);
+    match (modules.next(), modules.next()) {
+        (Some(module), None) => module,
+        _ => BUNDLE.to_owned(),
+    }
 }
 
 /// The folder in which one project is bundled.
@@ -115,7 +167,10 @@ impl Work {
     fn arguments(&self, entries: &BTreeMap<&str, &str>) -> Vec<String> {
         let mut arguments = Vec::new();
         for name in entries.keys().map(|name| file_of(name)) {
-            arguments.push(format!("{name}/app={}", self.folder.join(format!("entry/{name}.mjs")).display()));
+            arguments.push(format!(
+                "{name}/ebb_bundle={}",
+                self.folder.join(format!("entry/{name}.mjs")).display()
+            ));
         }
         let own = ADAPTERS.iter().map(|(name, _)| (format!("ebb:{}", name.trim_end_matches(".mjs")), *name));
         let others = IN_PLACE_OF.iter().map(|(module, name)| ((*module).to_owned(), *name));
@@ -132,6 +187,9 @@ impl Work {
             "--out-extension:.js=.mjs",
             "--loader:.node=copy",
             "--main-fields=module,main",
+            "--define:import.meta.url=__ebbUrl",
+            "--define:import.meta.filename=__filename",
+            "--define:import.meta.dirname=__dirname",
         ];
         arguments.extend(fixed.map(str::to_owned));
         arguments.push(format!("--banner:js={BANNER}"));
@@ -139,20 +197,38 @@ impl Work {
         arguments
     }
 
-    /// The files of a function's package.
-    fn result(&self, name: &str, project: &Path) -> Result<BTreeMap<String, Bytes>, ProjectError> {
+    /// What became of a function whose own module is `module`.
+    fn result(
+        &self,
+        name: &str,
+        module: &str,
+        project: &Path,
+        natives: &Natives,
+    ) -> Result<Bundled, ProjectError> {
         let folder = self.folder.join("out").join(file_of(name));
         let read = |file: &str| {
             let path = folder.join(file);
             fs::read(&path).map_err(|source| ProjectError::io("read", &path, source))
         };
-        let map = with_sources_of(&read("app.mjs.map")?, &folder, project);
-        Ok(BTreeMap::from([
-            ("index.mjs".to_owned(), Bytes::from_static(INDEX.as_bytes())),
-            ("app.mjs".to_owned(), Bytes::from(read("app.mjs")?)),
-            ("app.mjs.map".to_owned(), Bytes::from(map)),
-        ]))
+        let map = with_sources_of(&read(&format!("{BUNDLE}.map"))?, &folder, project);
+        let text = String::from_utf8_lossy(&read(BUNDLE)?).replacen(MODULE, &url_of(module), 1);
+        let packages = natives.asked_for(&text);
+        let files = BTreeMap::from([
+            (format!("{HANDLER_MODULE}.mjs"), Bytes::from_static(INDEX.as_bytes())),
+            (BUNDLE.to_owned(), Bytes::from(text)),
+            (format!("{BUNDLE}.map"), Bytes::from(map)),
+        ]);
+        Ok(Bundled { files, packages })
     }
+}
+
+/// What of a path is no part of a URL.
+const NOT_OF_URL: &percent_encoding::AsciiSet =
+    &percent_encoding::NON_ALPHANUMERIC.remove(b'/').remove(b'.').remove(b'-').remove(b'_');
+
+/// A path in the project as a relative URL.
+fn url_of(path: &str) -> String {
+    format!("./{}", percent_encoding::utf8_percent_encode(path, NOT_OF_URL))
 }
 
 /// A source map that names sources by their paths in the project, so that stacks do, and no cache is named.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use ebb_model::{RateLimit, ServerSettings};
 
 use super::error::ProjectError;
-use super::{MEMORY, Packed, Project, TIMEOUT, deno, wasm, workers};
+use super::{MEMORY, Packed, Project, TIMEOUT, bundle, deno, wasm, workers};
 use crate::edge::{Pattern, Rule};
 use crate::plan::{Ignored, PlannedKey, PlannedSchedule, PlannedTrigger};
 use crate::routes::Route;
@@ -17,11 +17,13 @@ const SERVER_MEMORY: u32 = 1024;
 /// Packs the code that a template names.
 pub(super) type PackTemplate = fn(&Project, &Path, &mut dyn FnMut(&str)) -> Result<Packed, ProjectError>;
 
-/// What is still to be learned once the functions are packed.
+/// What is still to be learned once the functions are packed, by running something of the project.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Completion {
     /// What an app of Azure Functions registers.
     AzureFunctions,
+    /// What the configuration of an app of Next.js says.
+    NextConfig,
 }
 
 /// A project as its dialect describes it, before anything was built or packed.
@@ -146,7 +148,7 @@ impl SourceFunction {
             name: name.to_owned(),
             source: Source::Bundle(entry),
             runtime: Some("nodejs".to_owned()),
-            handler: Some("index.handler".to_owned()),
+            handler: Some(format!("{}.handler", bundle::HANDLER_MODULE)),
             routes: Vec::new(),
             stream: true,
             ..Self::only(folder)

@@ -261,10 +261,10 @@ fn publish(folder: &Path, base: &Path, file: &File, description: &mut Descriptio
         Some(publish) => Some(inside(base, Some(publish))?),
         None => ["public", "dist", "build"].iter().map(|name| base.join(name)).find(|path| path.is_dir()),
     };
+    let published = said.filter(|path| path.is_dir());
     if let Some(command) = &file.build.command {
         description.ignore("netlify.toml build.command", format!("run `{command}` before the deploy"));
     }
-    let published = said.filter(|path| path.is_dir());
     let root = published.clone().unwrap_or_else(|| base.to_owned());
     let mut lists = vec![root.clone()];
     if root != folder {
@@ -283,6 +283,9 @@ fn publish(folder: &Path, base: &Path, file: &File, description: &mut Descriptio
         }
     }
     for redirect in &file.redirects {
+        if let Some((path, reason)) = redirect.ignored() {
+            description.ignore(path, reason);
+        }
         description.rules.push(redirect.rule()?);
     }
     for headers in &file.headers {

@@ -3,6 +3,10 @@
 //! Source: the Next.js documentation, "route.js", "Project structure", "Dynamic route segments" (2026-11). All routes of
 //! an app are one function, as they are under Next.js's own server.
 
+mod config;
+
+pub(super) use config::complete;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,8 +16,7 @@ use serde_json::Value;
 use super::bundle::quoted;
 use super::description::{Description, SourceFunction};
 use super::error::ProjectError;
-use super::{dotenv, literal, path_pattern, vercel};
-use crate::edge::{Action, Pattern, Rule};
+use super::{dotenv, literal, vercel};
 use crate::routes::Route;
 
 const EXTENSIONS: &[&str] = &["js", "ts", "mjs", "jsx", "tsx"];
@@ -42,17 +45,18 @@ pub(super) fn describe(folder: &Path, _marker: &Path) -> Result<Description, Pro
         .find_map(|stem| with_extension(&folder.join(stem)));
     let mut function = SourceFunction::bundled("", folder, entry(&found, middleware.as_deref()));
     function.timeout = timeout(&found).unwrap_or(TIMEOUT);
-    function.routes = match middleware {
-        Some(_) => vec![Route::all()],
-        None => routes(&found)?,
-    };
+    function.routes = routes(&found)?;
+    // Middleware sees what no route takes, too.
+    if middleware.is_some() && !function.routes.contains(&Route::all()) {
+        function.routes.push(Route::all());
+    }
     description.functions.push(function);
     let public = folder.join("public");
     if public.is_dir() {
         description.files.push(public);
     }
     vercel::read_file(folder, &mut description)?;
-    read_config(folder, &mut description);
+    config::describe(folder, &mut description);
     for function in &mut description.functions {
         for (name, value) in environment(folder)? {
             function.environment.entry(name).or_insert(value);
@@ -228,87 +232,4 @@ fn timeout(found: &[Found]) -> Option<u32> {
         u32::try_from(own?.as_u64()?).ok().filter(|seconds| (1..=900).contains(seconds))
     };
     found.iter().filter_map(of).max()
-}
-
-/// Redirects, rewrites and headers of `next.config.*`, where they are written down as literals.
-fn read_config(folder: &Path, description: &mut Description) {
-    let Some(path) = ["js", "mjs", "ts", "cjs"]
-        .iter()
-        .map(|e| folder.join(format!("next.config.{e}")))
-        .find(|p| p.is_file())
-    else {
-        return add_slash_rule("", description);
-    };
-    let text = fs::read_to_string(&path).unwrap_or_default();
-    add_slash_rule(&text, description);
-    for (name, action) in
-        [("redirects", redirect as fn(&Value) -> Option<Rule>), ("rewrites", rewrite), ("headers", headers)]
-    {
-        let Some(start) = text.find(&format!("{name}(")).or_else(|| text.find(&format!("{name}:"))) else {
-            continue;
-        };
-        let list =
-            text[start..].find("return").and_then(|at| literal::parse(&text[start + at + "return".len()..]));
-        let rules: Option<Vec<Rule>> = match &list {
-            Some(Value::Array(list)) => list.iter().map(action).collect(),
-            _ => None,
-        };
-        match rules {
-            Some(rules) => description.rules.extend(rules),
-            None => description.ignore(
-                format!("{} {name}", file_name(&path)),
-                "it cannot be read without running it: write it down as a literal, or put it into an ebb.toml",
-            ),
-        }
-    }
-}
-
-/// Paths are without a slash at their end, unless `next.config` wants it otherwise. Source: the Next.js documentation,
-/// "trailingSlash".
-fn add_slash_rule(config: &str, description: &mut Description) {
-    let said = |name: &str| {
-        config
-            .split_once(name)
-            .is_some_and(|(_, rest)| rest.trim_start_matches([':', ' ']).starts_with("true"))
-    };
-    if said("trailingSlash") || said("skipTrailingSlashRedirect") {
-        return;
-    }
-    let action = Action::Redirect { to: "/{p}".to_owned(), status: 308 };
-    description.rules.push(Rule {
-        from: Pattern("/(?<p>.*[^/])/+".to_owned()),
-        when: Vec::new(),
-        action,
-        force: true,
-    });
-}
-
-fn text<'a>(value: &'a Value, key: &str) -> Option<&'a str> {
-    value.get(key)?.as_str()
-}
-
-fn rule(value: &Value, action: Action, force: bool) -> Option<Rule> {
-    let from = Pattern(path_pattern::of_regexp_path(text(value, "source")?));
-    Some(Rule { from, when: vercel::conditions(value)?, action, force })
-}
-
-fn redirect(value: &Value) -> Option<Rule> {
-    let permanent = value.get("permanent").and_then(Value::as_bool).unwrap_or(false);
-    let status = value.get("statusCode").and_then(Value::as_u64).and_then(|code| u16::try_from(code).ok());
-    let status = status.unwrap_or(if permanent { 308 } else { 307 });
-    let to = path_pattern::target(text(value, "destination")?);
-    rule(value, Action::Redirect { to, status }, true)
-}
-
-fn rewrite(value: &Value) -> Option<Rule> {
-    let to = text(value, "destination").filter(|to| to.starts_with('/') || to.contains("://"))?;
-    rule(
-        value,
-        Action::Rewrite { to: path_pattern::rewrite_target(text(value, "source")?, to), status: None },
-        false,
-    )
-}
-
-fn headers(value: &Value) -> Option<Rule> {
-    rule(value, Action::Headers(vercel::header_list(value)?), false)
 }

@@ -61,15 +61,6 @@ pub(super) fn zip_some(
     files.zip(package)
 }
 
-/// Packs files that are in memory; `package` is what a failure is said of.
-pub(super) fn zip_of(package: &Path, contents: BTreeMap<String, Bytes>) -> Result<Zipped, ProjectError> {
-    let mut files = Files::default();
-    for (name, content) in contents {
-        files.add(name, content);
-    }
-    files.zip(package)
-}
-
 /// The files of a folder that are `wanted`, by their path in it, as a package would have them.
 pub(super) fn files(
     folder: &Path,
@@ -147,7 +138,7 @@ impl Files {
     }
 
     /// Adds folders of packages that were installed for this package.
-    fn add_installed(&mut self, added: &[Added]) -> Result<(), ProjectError> {
+    pub(super) fn add_installed(&mut self, added: &[Added]) -> Result<(), ProjectError> {
         self.keeps_compiled = true;
         for (name, folder) in added {
             self.add_path(name, folder)?;

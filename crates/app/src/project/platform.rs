@@ -1,6 +1,4 @@
 //! Which platform's project a folder is, in the order in which `ebb deploy` looks: the first match wins.
-//!
-//! A platform that is not built yet is refused by name.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,54 +16,34 @@ type Find = fn(&Path) -> Option<PathBuf>;
 /// Describes the project in a folder, of which that file was found.
 type Describe = fn(&Path, &Path) -> Result<Description, ProjectError>;
 
-/// A platform.
-struct Platform {
-    /// What a project of it is, with its article.
-    is: &'static str,
-    find: Find,
-    /// Nothing where it is not built yet.
-    describe: Option<Describe>,
-}
-
-const fn platform(is: &'static str, find: Find, describe: Option<Describe>) -> Platform {
-    Platform { is, find, describe }
-}
-
-const PLATFORMS: &[Platform] = &[
-    platform("an ebb.toml", |folder| first(folder, &[MANIFEST]), Some(manifest::describe)),
-    platform("an AWS SAM or CloudFormation template", stack::find, Some(stack::describe)),
-    platform("a Serverless Framework project", serverless::find, Some(serverless::describe)),
-    platform("a Serverless Framework project in JavaScript", serverless_script, None),
-    platform("a Cloudflare Workers project", wrangler, Some(workers::describe)),
-    platform("a Netlify project", netlify_project, Some(netlify::describe)),
-    platform("a Supabase project", |folder| first(folder, &["supabase/functions"]), Some(supabase::describe)),
-    platform("an Azure Functions project", |folder| first(folder, &["host.json"]), Some(azure::describe)),
-    platform("a Spin application", |folder| first(folder, &[spin::MANIFEST]), Some(spin::describe)),
-    platform("a Next.js project", next_project, Some(next::describe)),
-    platform("a Vercel project", |folder| first(folder, &["vercel.json", "api"]), Some(vercel::describe)),
-    platform("a Google Cloud function", google_project, Some(google::describe)),
-    platform("a Deno program", deno::find, Some(deno::describe)),
-    platform("a WebAssembly component", wasm::find, Some(wasm::describe)),
+const PLATFORMS: &[(Find, Describe)] = &[
+    (|folder| first(folder, &[MANIFEST]), manifest::describe),
+    (stack::find, stack::describe),
+    (serverless::find, serverless::describe),
+    (wrangler, workers::describe),
+    (netlify_project, netlify::describe),
+    (|folder| first(folder, &["supabase/functions"]), supabase::describe),
+    (|folder| first(folder, &["host.json"]), azure::describe),
+    (|folder| first(folder, &[spin::MANIFEST]), spin::describe),
+    (next_project, next::describe),
+    (|folder| first(folder, &["vercel.json", "api"]), vercel::describe),
+    (google_project, google::describe),
+    (deno::find, deno::describe),
+    (wasm::find, wasm::describe),
 ];
 
 /// Describes the project in a folder.
 pub(super) fn describe(folder: &Path) -> Result<Description, ProjectError> {
-    for Platform { is, find, describe } in PLATFORMS {
-        let Some(marker) = find(folder) else { continue };
-        return match describe {
-            Some(describe) => describe(folder, &marker),
-            None => Err(ProjectError::NotBuilt { platform: is, marker }),
-        };
+    for (find, describe) in PLATFORMS {
+        if let Some(marker) = find(folder) {
+            return describe(folder, &marker);
+        }
     }
     // The handler is the proof that there is a function at all; where there is none, the folder may be a server.
     if let Err(error) = handler::infer(folder, None, None) {
         return server::describe(folder).ok_or(error);
     }
     Ok(Description { functions: vec![SourceFunction::only(folder)], ..Description::default() })
-}
-
-fn serverless_script(folder: &Path) -> Option<PathBuf> {
-    first(folder, &["serverless.ts", "serverless.js"])
 }
 
 fn wrangler(folder: &Path) -> Option<PathBuf> {

@@ -25,6 +25,11 @@ pub(super) struct Esbuild {
 }
 
 impl Esbuild {
+    /// Bundling of these modules.
+    pub(super) fn new(entries: Vec<String>, options: Vec<String>) -> Self {
+        Self { entries, options }
+    }
+
     /// What the `Metadata` of a function asks for; none where it asks for nothing. `handler` names the module that is
     /// bundled unless it names others.
     ///

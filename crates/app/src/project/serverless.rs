@@ -3,6 +3,7 @@
 //! Source: Serverless Framework documentation, "Serverless.yml reference" and "AWS events" (v3 and v4, 2026-11).
 
 mod access;
+mod bundle;
 mod events;
 mod variables;
 mod websocket;
@@ -18,7 +19,7 @@ use serde_json::{Map, Value as Json, json};
 use super::description::Description;
 use super::error::ProjectError;
 use super::install::Added;
-use super::{Package, Packed, Project, pack, sdk};
+use super::{Package, Packed, Project, pack, script, sdk};
 use crate::plan::{Ignored, Plan, app_name_of};
 use crate::stack::{StackInput, not_a_runtime};
 use crate::template::{Fault, Node, parse};
@@ -51,11 +52,22 @@ const SECTIONS: &[&str] = &[
     "licenseKey",
 ];
 
+/// What a service that is a program ends in.
+const SCRIPTS: &[&str] = &["js", "mjs", "cjs", "ts", "mts"];
+
 pub(super) fn find(folder: &Path) -> Option<PathBuf> {
+    let scripts = SCRIPTS.iter().map(|extension| format!("serverless.{extension}"));
     ["serverless.yml", "serverless.yaml", "serverless.json"]
-        .iter()
+        .map(str::to_owned)
+        .into_iter()
+        .chain(scripts)
         .map(|name| folder.join(name))
         .find(|path| path.is_file())
+}
+
+/// Whether the file is a program, which says what the service is when it is run.
+fn is_script(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| SCRIPTS.iter().any(|script| extension == *script))
 }
 
 /// A project that is a service.
@@ -66,8 +78,13 @@ pub(super) fn describe(_: &Path, file: &Path) -> Result<Description, ProjectErro
 
 /// The name of the service.
 fn service(path: &Path) -> Option<String> {
-    let root = parse(&fs::read_to_string(path).ok()?).ok()?;
-    app_name_of(root.get("service")?.as_str()?)
+    let text = fs::read_to_string(path).ok()?;
+    if is_script(path) {
+        // What it says is known once it has run; its name stands in it, as a rule.
+        let said = Regex::new(r#"(?m)^\s*(?:const\s+)?service\s*[:=]\s*['"]([^'"$]+)['"]"#).ok()?;
+        return app_name_of(&said.captures(&text)?[1]);
+    }
+    app_name_of(parse(&text).ok()?.get("service")?.as_str()?)
 }
 
 /// What a service is made of.
@@ -79,9 +96,12 @@ struct Service<'a> {
 }
 
 fn pack(project: &Project, path: &Path, progress: &mut dyn FnMut(&str)) -> Result<Packed, ProjectError> {
-    let text = fs::read_to_string(path).map_err(|source| ProjectError::io("read", path, source))?;
     let wrong = |fault| ProjectError::Template { path: path.to_owned(), fault };
     let folder = path.parent().unwrap_or(Path::new("."));
+    let text = match is_script(path) {
+        true => script::settings(folder, path, &json!([]), project.install, progress)?.to_string(),
+        false => fs::read_to_string(path).map_err(|source| ProjectError::io("read", path, source))?,
+    };
     let service = read(&text, folder, &project.name).map_err(wrong)?;
     let template = service.template().map_err(wrong)?;
     let (mut packages, mut made) = (BTreeMap::new(), Vec::<Package>::new());
@@ -90,9 +110,16 @@ fn pack(project: &Project, path: &Path, progress: &mut dyn FnMut(&str)) -> Resul
         progress(&format!("packing {}", function.key));
         let runtime =
             service.own(&function.value, "runtime").and_then(|node| node.scalar()).unwrap_or_default();
-        let added = project.dependencies(folder, &runtime, progress)?;
-        let pack::Zipped { zip, ignored: left_out } =
-            service.package(folder, function.value.get("package"), &added)?;
+        let handler = function.value.get("handler").and_then(Node::scalar).unwrap_or_default();
+        let bundled = runtime.is_empty() || runtime.starts_with("nodejs");
+        let bundled = bundled.then(|| bundle::of(&service.root, folder, &handler)).flatten();
+        let pack::Zipped { zip, ignored: left_out } = match bundled {
+            Some(esbuild) => esbuild.pack(folder, project.install, progress)?,
+            None => {
+                let added = project.dependencies(folder, &runtime, progress)?;
+                service.package(folder, function.value.get("package"), &added)?
+            }
+        };
         let package = Package { digest: Digest::of(&zip), zip };
         sdks.extend(sdk::wanted(folder, &runtime));
         packages.insert(logical(&function.key, "LambdaFunction"), package.digest);
@@ -102,6 +129,15 @@ fn pack(project: &Project, path: &Path, progress: &mut dyn FnMut(&str)) -> Resul
                     .into_iter()
                     .map(|(path, reason)| Ignored { path: project.shown(&path), reason: reason.to_owned() }),
             );
+            made.push(package);
+        }
+    }
+    for layer in service.root.get("layers").into_iter().flat_map(Node::entries) {
+        progress(&format!("packing {}", layer.key));
+        let zipped = service.layer(folder, &layer.value)?;
+        let package = Package { digest: Digest::of(&zipped.zip), zip: zipped.zip };
+        packages.insert(logical(&layer.key, "LambdaLayer"), package.digest);
+        if !made.iter().any(|known| known.digest == package.digest) {
             made.push(package);
         }
     }
@@ -155,6 +191,10 @@ impl Service<'_> {
             let id = logical(&function.key, "LambdaFunction");
             let properties = self.function(&function.key, &function.value, function.line, &mut resources)?;
             resources.insert(id, json!({ "Type": "AWS::Serverless::Function", "Properties": properties }));
+        }
+        for layer in self.root.get("layers").into_iter().flat_map(Node::entries) {
+            resources
+                .insert(logical(&layer.key, "LambdaLayer"), self.layer_resource(&layer.key, &layer.value));
         }
         let mut template = json!({ "Transform": "AWS::Serverless-2016-10-31" });
         let mut globals = Map::new();
@@ -274,6 +314,33 @@ impl Service<'_> {
         }
         properties["Events"] = Json::Object(events);
         Ok(properties)
+    }
+
+    /// A layer, as SAM has it.
+    fn layer_resource(&self, name: &str, layer: &Node) -> Json {
+        let own = layer.get("name").and_then(Node::scalar);
+        let mut properties = json!({
+            "ContentUri": ".",
+            "LayerName": own.unwrap_or_else(|| format!("{}-{}-{name}", self.app, self.stage)),
+        });
+        for (from, to) in [
+            ("description", "Description"),
+            ("compatibleRuntimes", "CompatibleRuntimes"),
+            ("compatibleArchitectures", "CompatibleArchitectures"),
+            ("licenseInfo", "LicenseInfo"),
+        ] {
+            if let Some(node) = layer.get(from) {
+                properties[to] = node.to_json();
+            }
+        }
+        json!({ "Type": "AWS::Serverless::LayerVersion", "Properties": properties })
+    }
+
+    /// The zip of a layer: its folder, or the artifact that it names.
+    fn layer(&self, folder: &Path, layer: &Node) -> Result<pack::Zipped, ProjectError> {
+        let own = layer.get("package");
+        let path = layer.get("path").and_then(Node::scalar).unwrap_or_else(|| ".".to_owned());
+        self.package(&folder.join(path), own.or(Some(layer)), &[])
     }
 
     /// The events of all functions: of which function, and what they say.

@@ -15,7 +15,7 @@ use super::sam_build::{self, Esbuild};
 use super::{Package, Packed, Project, pack, sdk};
 use crate::plan::{Ignored, Plan};
 use crate::stack::StackInput;
-use crate::template::{Node, parse};
+use crate::template::{Fault, Node, included, included_locations, parse};
 
 /// The types whose code may be local, with the property that says where.
 const CODE: &[(&str, &str)] = &[
@@ -47,7 +47,9 @@ fn pack(project: &Project, path: &Path, progress: &mut dyn FnMut(&str)) -> Resul
     let wrong = |fault| ProjectError::Template { path: path.to_owned(), fault };
     let root = parse(&text).map_err(wrong)?;
     let root_folder = path.parent().unwrap_or(Path::new("."));
-    let flat = nested::flattened(&root, root_folder).map_err(wrong)?;
+    let with_parts = with_parts(&root, root_folder).map_err(wrong)?;
+    let flat = nested::flattened(with_parts.as_ref().unwrap_or(&root), root_folder).map_err(wrong)?;
+    let flat = flat.or(with_parts);
     let generated = flat.is_some();
     let (root, text) = match flat {
         Some(flat) => {
@@ -70,7 +72,7 @@ fn pack(project: &Project, path: &Path, progress: &mut dyn FnMut(&str)) -> Resul
         let own = |name: &str| properties.get(name).or_else(|| globals.and_then(|globals| globals.get(name)));
         let fault = |message: String| {
             let message = format!("{property} of {}: {message}", entry.key);
-            wrong(crate::template::Fault { line, message })
+            wrong(Fault { line, message })
         };
         if !code.exists() {
             return Err(fault(format!("there is no {}", code.display())));
@@ -111,6 +113,24 @@ fn pack(project: &Project, path: &Path, progress: &mut dyn FnMut(&str)) -> Resul
     let plan = Plan { stack: Some(stack), ignored, ..Plan::new(&project.name) };
     plan.check()?;
     Ok(Packed { plan, packages: made.into_values().collect(), sdks })
+}
+
+/// A template with the files that it includes, or none where it includes none.
+fn with_parts(root: &Node, folder: &Path) -> Result<Option<Node>, Fault> {
+    let is_local =
+        |location: &str| !["s3://", "https://", "http://"].iter().any(|scheme| location.starts_with(scheme));
+    if !included_locations(root).iter().any(|location| is_local(location)) {
+        return Ok(None);
+    }
+    let mut load = |location: &str, line: u32| {
+        if !is_local(location) {
+            return Ok(None);
+        }
+        let text = fs::read_to_string(folder.join(location))
+            .map_err(|error| Fault::new(line, format!("cannot include {location}: {error}")))?;
+        parse(&text).map(Some).map_err(|fault| Fault::new(line, format!("{location}: {fault}")))
+    };
+    included(root.clone(), &mut load).map(Some)
 }
 
 /// The local path of a resource's code, and the line that says it; nothing where its code is elsewhere.

@@ -75,7 +75,6 @@ fn what_cannot_be_deployed_is_named() {
             )],
             "line 4: CodeUri of F: there is no",
         ),
-        (&[("serverless.ts", ""), ("index.mjs", HANDLER)], "Serverless Framework"),
         (&[("serverless.yml", "service: x\nprovider: {name: azure}")], "line 2: the provider must be aws"),
         (&[("wrangler.jsonc", "{}")], "main: a worker needs an entry point"),
         (&[("supabase/functions/_shared/a.ts", "")], "found nothing to deploy"),

@@ -2,22 +2,28 @@
 //!
 //! Source: the Vercel documentation, "Functions", "Runtimes" and "Project Configuration" (2026-11).
 
+mod cron;
+mod entry;
+mod go;
 mod legacy;
+mod rules;
+
+pub(super) use cron::{aws_cron, http_event};
+pub(super) use rules::{conditions, header_list};
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::bundle::quoted;
 use super::description::{Description, Source, SourceFunction, name_of};
 use super::error::ProjectError;
 use super::next::{entries, file_name, route_of, with_extension};
 use super::{literal, path_pattern};
-use crate::edge::{Action, Condition, Part, Pattern, Rule};
-use crate::plan::PlannedSchedule;
+use crate::edge::Pattern;
 
 /// What `vercel.json` may say here; the rest is for building, or for their platform.
 #[derive(Debug, Default, Deserialize)]
@@ -67,6 +73,9 @@ const ADAPTER: &str = include_str!("../../../../runtimes/adapters/python/ebb_ver
 pub(super) fn describe(folder: &Path, _marker: &Path) -> Result<Description, ProjectError> {
     let mut description = Description::default();
     walk(folder, &folder.join("api"), "/api", &mut description)?;
+    if description.functions.is_empty() {
+        description.functions.extend(entry::find(folder));
+    }
     let own = folder.join("public");
     if own.is_dir() {
         description.files.push(own);
@@ -129,7 +138,8 @@ fn walk(root: &Path, folder: &Path, path: &str, description: &mut Description) -
         let mut function = match extension {
             "js" | "ts" | "mjs" | "cjs" | "mts" | "tsx" | "jsx" => node(root, &own, &entry),
             "py" => python(root, &own, &entry),
-            "go" | "rb" | "rs" => {
+            "go" => go::function(root, &own, &entry)?,
+            "rb" | "rs" => {
                 return Err(ProjectError::LanguageNotBuilt { file: entry, platform: "Vercel" });
             }
             _ => {
@@ -180,6 +190,7 @@ fn shown(root: &Path, path: &Path) -> String {
     path.strip_prefix(root).unwrap_or(path).display().to_string()
 }
 
+/// A function of Node.js at `path`.
 fn node(root: &Path, path: &str, file: &Path) -> SourceFunction {
     let entry = format!(
         "import {{ vercel }} from 'ebb:vercel';\nexport const handler = vercel({{ path: {}, load: () => import({}) }});\n",
@@ -253,10 +264,10 @@ pub(super) fn read_file(folder: &Path, description: &mut Description) -> Result<
     match &file.routes {
         Some(_) if file.has_rules() => return Err(wrong(legacy::MIXED.to_owned())),
         Some(routes) => legacy::add_rules(routes, description).map_err(wrong)?,
-        None => add_rules(&file, description).map_err(wrong)?,
+        None => rules::add(&file, description).map_err(wrong)?,
     }
     for cron in &file.crons {
-        add_cron(cron, description).map_err(wrong)?;
+        cron::add(cron, description).map_err(wrong)?;
     }
     Ok(())
 }
@@ -309,186 +320,9 @@ fn glob(pattern: &str, path: &str) -> bool {
     regex_lite::Regex::new(&(regex + "$")).is_ok_and(|regex| regex.is_match(path))
 }
 
-fn add_rules(file: &File, description: &mut Description) -> Result<(), String> {
-    let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
-    let mut add = |value: &Value, action: Action, force: bool| {
-        let source = text(value, "source").ok_or(format!("a rule has no `source`: {value}"))?;
-        let when = conditions(value).ok_or(format!("the conditions of {source} cannot be read"))?;
-        let from = Pattern(path_pattern::of_regexp_path(&source));
-        description.rules.push(Rule { from, when, action, force });
-        Ok::<_, String>(())
-    };
-    for value in &file.headers {
-        let list = header_list(value).ok_or(format!("`headers` of a rule cannot be read: {value}"))?;
-        add(value, Action::Headers(list), false)?;
-    }
-    for value in &file.redirects {
-        let to = text(value, "destination").ok_or(format!("a redirect has no `destination`: {value}"))?;
-        let permanent = value.get("permanent").and_then(Value::as_bool).unwrap_or(true);
-        let code = value.get("statusCode").and_then(Value::as_u64).and_then(|code| u16::try_from(code).ok());
-        let status = code.unwrap_or(if permanent { 308 } else { 307 });
-        add(value, Action::Redirect { to: path_pattern::target(&to), status }, true)?;
-    }
-    for value in &file.rewrites {
-        let to = text(value, "destination").ok_or(format!("a rewrite has no `destination`: {value}"))?;
-        if !to.starts_with('/') && !to.starts_with("http://") && !to.starts_with("https://") {
-            return Err(format!("a rewrite leads to a path or a URL, not to {to}"));
-        }
-        add(
-            value,
-            Action::Rewrite {
-                to: path_pattern::rewrite_target(&text(value, "source").unwrap_or_default(), &to),
-                status: None,
-            },
-            false,
-        )?;
-    }
-    let moved = |from: &str, to: &str| Rule {
-        from: Pattern(from.to_owned()),
-        when: Vec::new(),
-        action: Action::Redirect { to: to.to_owned(), status: 308 },
-        force: true,
-    };
-    if file.clean_urls {
-        description.short_html = true;
-        description.rules.push(moved("/(?:(?<p>.*)/)?index\\.html", "/{p}"));
-        description.rules.push(moved("/(?<p>.+)\\.html", "/{p}"));
-    }
-    match file.trailing_slash {
-        Some(true) => description.rules.push(moved("/(?<p>(?:[^./]+/)*[^./]+)", "/{p}/")),
-        Some(false) => description.rules.push(moved("/(?<p>.+)/", "/{p}")),
-        None => {}
-    }
-    Ok(())
-}
-
-/// The conditions of a rule: `has` and `missing`.
-pub(super) fn conditions(rule: &Value) -> Option<Vec<Condition>> {
-    let mut conditions = Vec::new();
-    for (key, not) in [("has", false), ("missing", true)] {
-        for condition in rule.get(key).and_then(Value::as_array).into_iter().flatten() {
-            let part = match condition.get("type")?.as_str()? {
-                "header" => Part::Header,
-                "cookie" => Part::Cookie,
-                "query" => Part::Query,
-                "host" => Part::Host,
-                _ => return None,
-            };
-            let name = condition.get("key").and_then(Value::as_str).unwrap_or_default().to_owned();
-            let value = match condition.get("value") {
-                None => None,
-                Some(value) => Some(Pattern(value.as_str()?.to_owned())),
-            };
-            conditions.push(Condition { part, name, value, not });
-        }
-    }
-    Some(conditions)
-}
-
-/// The headers of a rule: a list of `{ key, value }`.
-pub(super) fn header_list(rule: &Value) -> Option<Vec<(String, String)>> {
-    let list = rule.get("headers")?.as_array()?;
-    let pair = |header: &Value| {
-        Some((header.get("key")?.as_str()?.to_owned(), path_pattern::target(header.get("value")?.as_str()?)))
-    };
-    list.iter().map(pair).collect()
-}
-
-/// A cron is a GET of a path by the clock. Source: the Vercel documentation, "Cron Jobs".
-fn add_cron(cron: &Cron, description: &mut Description) -> Result<(), String> {
-    let (path, query) = cron.path.split_once('?').unwrap_or((&cron.path, ""));
-    let table =
-        description.functions.iter().flat_map(|f| f.routes.iter().map(move |route| (route.clone(), f)));
-    let table = crate::routes::RouteTable::new(table.collect());
-    let (function, _) = table
-        .find("GET", path)
-        .ok_or_else(|| format!("the cron job of {} is for a path that no function has", cron.path))?;
-    let expression = aws_cron(&cron.schedule)?;
-    let input = http_event("GET", path, query, "vercel-cron/1.0", None);
-    let function = function.name.clone();
-    description.schedules.push(PlannedSchedule { function, expression, input });
-    Ok(())
-}
-
-/// The event of a request that the clock makes, in payload format 2.0.
-pub(super) fn http_event(method: &str, path: &str, query: &str, agent: &str, body: Option<&str>) -> String {
-    json!({
-        "version": "2.0",
-        "routeKey": "$default",
-        "rawPath": path,
-        "rawQueryString": query,
-        "headers": { "host": "localhost", "user-agent": agent },
-        "requestContext": {
-            "accountId": "anonymous",
-            "domainName": "localhost",
-            "http": { "method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1", "userAgent": agent },
-            "stage": "$default",
-        },
-        "body": body,
-        "isBase64Encoded": false,
-    })
-    .to_string()
-}
-
-/// A cron line of five fields, or a name like `@daily`, as the scheduler has it.
-pub(super) fn aws_cron(line: &str) -> Result<String, String> {
-    let line = match line.trim() {
-        "@yearly" | "@annually" => "0 0 1 1 *",
-        "@monthly" => "0 0 1 * *",
-        "@weekly" => "0 0 * * 0",
-        "@daily" | "@midnight" => "0 0 * * *",
-        "@hourly" => "0 * * * *",
-        other => other,
-    };
-    let [minute, hour, day, month, weekday] = line.split_whitespace().collect::<Vec<_>>()[..] else {
-        return Err(format!("the schedule {line:?} has not the five fields of a cron line"));
-    };
-    let days = weekdays(weekday);
-    let (day, weekday) = match (day, weekday) {
-        (day, "*" | "?") => (day, "?"),
-        ("*" | "?", _) => ("?", days.as_str()),
-        _ => {
-            return Err(format!(
-                "the schedule {line:?} names both days of the month and of the week: use one"
-            ));
-        }
-    };
-    Ok(format!("cron({minute} {hour} {day} {month} {weekday} *)"))
-}
-
-/// Days of the week count from 0 in cron and from 1 in the scheduler, from Sunday on both.
-fn weekdays(field: &str) -> String {
-    let (days, step) = field.split_once('/').map_or((field, None), |(days, step)| (days, Some(step)));
-    let shifted = |day: &str| match day.parse::<u8>() {
-        Ok(day) => (day % 7 + 1).to_string(),
-        Err(_) => day.to_owned(),
-    };
-    let ranges = days.split(',').map(|range| range.split('-').map(shifted).collect::<Vec<_>>().join("-"));
-    let days = ranges.collect::<Vec<_>>().join(",");
-    step.map_or(days.clone(), |step| format!("{days}/{step}"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn cron_lines_become_expressions_of_the_scheduler() {
-        for (line, expected) in [
-            ("0 5 * * *", "cron(0 5 * * ? *)"),
-            ("*/10 * * * *", "cron(*/10 * * * ? *)"),
-            ("@daily", "cron(0 0 * * ? *)"),
-            ("0 0 * * 0", "cron(0 0 ? * 1 *)"),
-            ("0 9 * * 1-5", "cron(0 9 ? * 2-6 *)"),
-            ("0 9 * * MON,WED", "cron(0 9 ? * MON,WED *)"),
-            ("0 0 1 * *", "cron(0 0 1 * ? *)"),
-        ] {
-            assert_eq!(aws_cron(line).as_deref(), Ok(expected), "{line}");
-        }
-        for line in ["", "0 5 * *", "0 0 1 * 1"] {
-            assert!(aws_cron(line).is_err(), "{line}");
-        }
-    }
 
     #[test]
     fn globs_of_functions_match_files() {

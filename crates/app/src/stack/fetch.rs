@@ -1,14 +1,41 @@
 //! Templates in buckets.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use futures_util::TryStreamExt as _;
 
 use super::{StackError, Stacks};
+use crate::template::{Fault, included, included_locations, parse};
 
 /// The longest template in a bucket, in bytes. Source: CloudFormation user guide, "Understand CloudFormation quotas".
 const LONGEST: u64 = 1_048_576;
 
 impl Stacks {
+    /// A template with the parts of it that are in ebb's own buckets.
+    ///
+    /// # Errors
+    /// As [`Self::template_at`].
+    pub async fn with_parts(&self, template: String) -> Result<String, StackError> {
+        let Ok(root) = parse(&template) else { return Ok(template) };
+        let mut parts = BTreeMap::new();
+        for location in included_locations(&root) {
+            let text = self.template_at(&location).await?;
+            parts.insert(location, text);
+        }
+        if parts.is_empty() {
+            return Ok(template);
+        }
+        let mut load = |location: &str, line: u32| match parts.get(location) {
+            Some(text) => {
+                parse(text).map(Some).map_err(|fault| Fault::new(line, format!("{location}: {fault}")))
+            }
+            None => Ok(None),
+        };
+        let made = included(root, &mut load).map_err(|fault| StackError::State(fault.to_string()))?;
+        Ok(made.to_json().to_string())
+    }
+
     /// The template in one of ebb's own buckets that a URL names.
     ///
     /// # Errors

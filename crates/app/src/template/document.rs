@@ -72,7 +72,8 @@ const RESOURCE_KEYS: &[&str] = &[
 pub(crate) fn transforms(root: &Node) -> Vec<(String, u32)> {
     let Some(node) = root.get("Transform") else { return Vec::new() };
     let items = node.as_list().unwrap_or(std::slice::from_ref(node));
-    items.iter().filter_map(|item| Some((item.scalar()?, item.line))).collect()
+    let name = |item: &Node| item.scalar().or_else(|| item.get("Name")?.scalar());
+    items.iter().filter_map(|item| Some((name(item)?, item.line))).collect()
 }
 
 /// Expands the loops of a template that has `AWS::LanguageExtensions`. `list` gives the value of a parameter.

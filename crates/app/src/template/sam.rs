@@ -7,6 +7,7 @@
 mod apis;
 mod auth;
 mod checks;
+mod connector;
 mod events;
 mod function;
 mod globals;
@@ -63,12 +64,19 @@ pub(super) fn transform(mut root: Node, code: &dyn Fn(&str) -> String) -> Result
     };
     let resources = root.get("Resources").cloned().unwrap_or_else(|| Node::map(1, []));
     for entry in resources.entries() {
+        let mut entry = entry.clone();
+        connector::embedded(&mut entry, &resources, &mut output)?;
+        let entry = &entry;
         let kind = entry.value.get("Type").and_then(Node::as_str).unwrap_or_default();
         let section = match kind {
             "AWS::Serverless::Function" => "Function",
             "AWS::Serverless::Api" => "Api",
             "AWS::Serverless::HttpApi" => "HttpApi",
             "AWS::Serverless::LayerVersion" => "LayerVersion",
+            "AWS::Serverless::Connector" => {
+                connector::transform(entry, &resources, &mut output)?;
+                continue;
+            }
             "AWS::Serverless::SimpleTable" => {
                 output.add_node(&entry.key, entry.line, table::transform(entry));
                 continue;

@@ -54,12 +54,12 @@ async function answer(routes, proxy, request, response) {
   const body = proxy === undefined ? await read(request) : undefined;
   const invoked = run(route, id, request, url, params, body);
   if (streamed !== undefined) {
-    // A function that fails has answered nothing: the connection to it is given up.
-    const failed = invoked.then(() => {}, (error) => { streamed.abort(); throw error; });
-    await Promise.all([streamed.done, failed]);
-    return undefined;
+    // A function that fails, or gives nothing, has answered nothing: the connection to it is given up.
+    const given = await invoked.catch((error) => { streamed.abort(); throw error; });
+    if (given !== null) return streamed.done;
+    streamed.abort();
   }
-  return send(response, await invoked);
+  return send(response, (await invoked) ?? undefined);
 }
 
 function find(routes, method, path) {
@@ -85,9 +85,9 @@ async function run({ entry, trigger }, id, request, url, params, body) {
   };
   const known = { ...params, query: Object.fromEntries(url.searchParams), headers: rpc.headers };
   const inputs = { [trigger.name]: { http: rpc }, ...(await readInputs(entry, known, body)) };
-  const { outputs, returned } = await invoke(entry, { id, inputs, triggerMetadata: metadata });
+  const { outputs, returned, isNothing } = await invoke(entry, { id, inputs, triggerMetadata: metadata });
   const named = await fillOutputs(entry, { outputs, returned }, known);
-  return named?.http;
+  return isNothing ? null : named?.http;
 }
 
 function headersOf(request) {

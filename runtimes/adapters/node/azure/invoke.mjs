@@ -6,7 +6,8 @@ import { log, runHooks } from './app.mjs';
 const state = globalThis[Symbol.for('ebb.azure')];
 
 /// Runs a function. `inputs` are values of bindings by name, `metadata` those of its trigger, in the worker's own form
-/// of values; `id` names the invocation. Gives what its output bindings are to get, by name, and what it returned.
+/// of values; `id` names the invocation. Gives what its output bindings are to get, by name, what it returned, and whether
+/// that was nothing.
 export async function invoke({ metadata, callback }, { id = randomUUID(), inputs, triggerMetadata = {}, retry }) {
   const invocation = { name: metadata.name, context: undefined };
   const core = {
@@ -45,5 +46,5 @@ export async function invoke({ metadata, callback }, { id = randomUUID(), inputs
   if (after.error) throw after.error;
   const response = await model.getResponse(made.context, after.result);
   const outputs = Object.fromEntries((response.outputData ?? []).map(({ name, data }) => [name, data]));
-  return { outputs, returned: response.returnValue, id };
+  return { outputs, returned: response.returnValue, id, isNothing: (after.result ?? null) === null };
 }

@@ -36,6 +36,9 @@ pub(super) struct Declaration {
     #[serde(alias = "excluded_pattern")]
     excluded_pattern: Several,
     method: Several,
+    #[serde(alias = "header")]
+    headers: Option<BTreeMap<String, Value>>,
+    #[serde(alias = "on_error")]
     on_error: Option<String>,
 }
 
@@ -108,7 +111,7 @@ fn entry(name: &str, module: &Path, said: &Declaration) -> String {
     let options = json!({
         "name": name, "paths": said.path.list(), "patterns": said.pattern.list(),
         "excludedPaths": said.excluded_path.list(), "excludedPatterns": said.excluded_pattern.list(),
-        "methods": methods, "onError": said.on_error,
+        "methods": methods, "headers": said.headers.iter().flatten().collect::<Vec<_>>(), "onError": said.on_error,
     });
     let file = Value::from(format!("../../{}", module.display()));
     format!("  {{ ...{options}, load: () => import({file}) }},\n")

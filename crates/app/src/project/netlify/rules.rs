@@ -19,6 +19,7 @@ pub(super) struct Redirect {
     query: BTreeMap<String, String>,
     #[serde(default)]
     conditions: BTreeMap<String, toml::Value>,
+    /// Headers that only a proxy of theirs would get.
     #[serde(default)]
     headers: BTreeMap<String, String>,
 }
@@ -28,10 +29,38 @@ pub(super) struct Redirect {
 pub(super) struct Headers {
     #[serde(rename = "for")]
     path: String,
-    values: BTreeMap<String, String>,
+    values: BTreeMap<String, Values>,
+}
+
+/// The value of a header: a text, which may go over several lines, or several.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Values {
+    One(String),
+    Several(Vec<String>),
+}
+
+impl Values {
+    /// As one line. Source: "Custom headers", section "Multi-value headers".
+    fn joined(&self) -> String {
+        let parts = match self {
+            Self::One(text) => text.split('\n').collect::<Vec<_>>(),
+            Self::Several(texts) => texts.iter().map(String::as_str).collect(),
+        };
+        let parts =
+            parts.iter().map(|part| part.trim().trim_end_matches(',')).filter(|part| !part.is_empty());
+        parts.collect::<Vec<_>>().join(", ")
+    }
 }
 
 impl Redirect {
+    /// What of it does nothing here.
+    pub(super) fn ignored(&self) -> Option<(String, &'static str)> {
+        let path = format!("netlify.toml: headers of the redirect from {}", self.from);
+        (!self.headers.is_empty())
+            .then_some((path, "what a redirect leads to gets the request's own headers only"))
+    }
+
     pub(super) fn rule(&self) -> Result<Rule, String> {
         let from = path_of(&self.from);
         let mut when = Vec::new();
@@ -40,12 +69,6 @@ impl Redirect {
         }
         for (name, value) in &self.conditions {
             when.push(condition(name, &texts(value))?);
-        }
-        if !self.headers.is_empty() {
-            return Err(format!(
-                "the redirect from {} has request headers, which only proxies use",
-                self.from
-            ));
         }
         let status = self.status.unwrap_or(301);
         let action = match &self.to {
@@ -59,7 +82,7 @@ impl Redirect {
 
 impl Headers {
     pub(super) fn rule(&self) -> Rule {
-        let values = self.values.iter().map(|(name, value)| (name.clone(), value.clone()));
+        let values = self.values.iter().map(|(name, value)| (name.clone(), value.joined()));
         let from = Pattern(path_pattern::of_netlify_path(path_of(&self.path)));
         Rule { from, when: Vec::new(), action: Action::Headers(values.collect()), force: false }
     }
@@ -116,7 +139,16 @@ fn condition(name: &str, values: &[String]) -> Result<Condition, String> {
             let value = Some(Pattern(format!("(?i)(?:{any})(?:[-,;].*)?")));
             Ok(Condition { part: Part::Header, name: "accept-language".to_owned(), value, not: false })
         }
-        _ => Err(format!("the condition {name} of a redirect is not built: ebb knows Cookie and Language")),
+        "Country" => {
+            let any =
+                values.iter().map(|value| regex_lite::escape(value.trim())).collect::<Vec<_>>().join("|");
+            // Known where what stands in front of the server says it.
+            let value = Some(Pattern(format!("(?i)(?:{any})")));
+            Ok(Condition { part: Part::Header, name: "x-country".to_owned(), value, not: false })
+        }
+        _ => Err(format!(
+            "the condition {name} of a redirect is not built: ebb knows Cookie, Country and Language"
+        )),
     }
 }
 
@@ -176,7 +208,15 @@ pub(super) fn headers_file(text: &str) -> Result<Vec<Rule>, String> {
         let header =
             trimmed.split_once(':').map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned()));
         match (rules.last_mut().map(|rule| &mut rule.action), header) {
-            (Some(Action::Headers(list)), Some(header)) => list.push(header),
+            (Some(Action::Headers(list)), Some((name, value))) => {
+                match list.iter_mut().find(|(known, _)| known.eq_ignore_ascii_case(&name)) {
+                    // Cookies cannot be joined; the last line of one counts.
+                    Some((_, before)) if !name.eq_ignore_ascii_case("set-cookie") => {
+                        *before = format!("{before}, {value}");
+                    }
+                    _ => list.push((name, value)),
+                }
+            }
             _ => return Err(format!("_headers line {}: it is no header of a path", number + 1)),
         }
     }
@@ -234,10 +274,10 @@ mod tests {
 
     #[test]
     fn headers_belong_to_the_path_above_them() {
-        let rules = headers_file("/*\n  x-a: 1\n  X-B: a: b\n# c\n/b\n\tx-c: 2\n").unwrap();
+        let rules = headers_file("/*\n  x-a: 1\n  X-B: a: b\n  x-a: 2\n# c\n/b\n\tx-c: 2\n").unwrap();
         let Action::Headers(first) = &rules[0].action else { panic!() };
         assert_eq!(first.len(), 2);
-        assert_eq!(first[1].1, "a: b");
+        assert_eq!((first[0].1.as_str(), first[1].1.as_str()), ("1, 2", "a: b"));
         assert_eq!(rules[1].from.0, "/b/?");
     }
 }

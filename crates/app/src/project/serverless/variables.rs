@@ -4,6 +4,9 @@
 
 use std::path::{Path, PathBuf};
 
+use serde_json::json;
+
+use crate::project::{dotenv, script};
 use crate::template::{Entry, Fault, Node, Value, parse};
 
 /// How deep variables lead to variables.
@@ -79,6 +82,15 @@ impl Variables<'_> {
         if let Some(rest) = text.strip_prefix("file(") {
             return self.file(rest, line, depth);
         }
+        if let Some(value) = text.strip_prefix("strToBool(").and_then(|rest| rest.strip_suffix(')')) {
+            let value = value.trim_matches(['\'', '"', ' ']);
+            let truth = ["true", "1", "false", "0"].iter().position(|known| *known == value);
+            let truth = truth
+                .ok_or_else(|| Fault::new(line, format!("strToBool: {value:?} is neither true nor false")))?;
+            return Ok(parse(if truth < 2 { "true" } else { "false" })
+                .ok()
+                .map(|node| Node { line, ..node }));
+        }
         let Some((source, address)) = text.split_once(':') else {
             // A default may be a number or a boolean.
             let literal = parse(text).ok().filter(|node| node.scalar().is_some());
@@ -90,12 +102,41 @@ impl Variables<'_> {
             ("opt", "region") | ("aws", "region") => Some(Node::text(line, self.region.clone())),
             ("aws", "accountId") => Some(Node::text(line, "000000000000")),
             ("opt", _) => None,
-            ("env", name) => std::env::var(name).ok().map(|value| Node::text(line, value)),
+            ("env", name) => self.environment(name).map(|value| Node::text(line, value)),
+            ("param", name) => self.parameter(name, depth)?,
+            // The platform puts the value in when it makes what it is a part of.
+            (source, name) if source == "ssm" || source.starts_with("ssm(") => {
+                Some(Node::text(line, format!("{{{{resolve:ssm:{}}}}}", name.trim_end_matches("~true"))))
+            }
             _ => {
                 let message = format!("variables from {source} (${{{text}}}) are not built yet in ebb");
                 return Err(Fault::new(line, message));
             }
         })
+    }
+
+    /// A variable of the deploy's environment, or of the files that stand for it. Source: "Environment variables", .env.
+    fn environment(&self, name: &str) -> Option<String> {
+        let in_file = |file: &str| {
+            let text = std::fs::read_to_string(self.folder.join(file)).ok()?;
+            dotenv::parse(&text).ok()?.into_iter().find(|(known, _)| known == name).map(|(_, value)| value)
+        };
+        std::env::var(name)
+            .ok()
+            .or_else(|| in_file(&format!(".env.{}", self.stage)))
+            .or_else(|| in_file(".env"))
+    }
+
+    /// A parameter of the stage, or of all stages. Source: "Parameters".
+    fn parameter(&self, name: &str, depth: usize) -> Result<Option<Node>, Fault> {
+        for stage in [self.stage.as_str(), "default"] {
+            for address in [format!("params.{stage}.{name}"), format!("stages.{stage}.params.{name}")] {
+                if let Some(found) = self.address(self.root, &address, depth)? {
+                    return Ok(Some(found));
+                }
+            }
+        }
+        Ok(None)
     }
 
     fn own(&self, address: &str, line: u32, depth: usize) -> Result<Option<Node>, Fault> {
@@ -125,18 +166,22 @@ impl Variables<'_> {
         Ok(Some(at))
     }
 
-    /// `file(PATH)` or `file(PATH):address`, in YAML or JSON, below the project's folder.
+    /// `file(PATH)` or `file(PATH):address`, in YAML, JSON or JavaScript, below the project's folder.
     fn file(&self, rest: &str, line: u32, depth: usize) -> Result<Option<Node>, Fault> {
         let Some((name, address)) = rest.split_once(')') else {
             return Err(Fault::new(line, "file( without )"));
         };
         let path: PathBuf = self.folder.join(name);
-        let known =
-            path.extension().is_some_and(|extension| ["yml", "yaml", "json"].iter().any(|e| extension == *e));
-        if !known {
-            return Err(Fault::new(line, format!("file({name}): only YAML and JSON files are read")));
+        let is = |kinds: &[&str]| path.extension().is_some_and(|it| kinds.iter().any(|kind| it == *kind));
+        if !is(&["yml", "yaml", "json", "js", "mjs", "cjs", "ts"]) {
+            return Err(Fault::new(line, format!("file({name}): only YAML, JSON and JavaScript are read")));
         }
-        let Ok(text) = std::fs::read_to_string(&path) else { return Ok(None) };
+        let Ok(mut text) = std::fs::read_to_string(&path) else { return Ok(None) };
+        if is(&["js", "mjs", "cjs", "ts"]) {
+            let given = json!([{ "options": { "stage": self.stage, "region": self.region } }]);
+            let said = script::settings(self.folder, &path, &given, true, &mut |_| {});
+            text = said.map_err(|error| Fault::new(line, format!("file({name}): {error}")))?.to_string();
+        }
         let node = parse(&text).map_err(|fault| Fault::new(line, format!("{name}: {fault}")))?;
         self.address(&node, address.trim_start_matches(':'), depth)
     }
@@ -147,7 +192,9 @@ impl Variables<'_> {
 fn innermost(text: &str) -> Option<(usize, usize)> {
     let is_ours = |inner: &str| {
         inner.starts_with("file(")
+            || inner.starts_with("strToBool(")
             || inner.split_once(':').is_some_and(|(source, rest)| {
+                let source = source.split_once('(').map_or(source, |(source, _)| source);
                 !rest.starts_with(':') && !source.is_empty() && source.bytes().all(|b| b.is_ascii_lowercase())
             })
     };
@@ -173,6 +220,7 @@ mod tests {
     const FILE: &str = "
 service: shop
 custom: {table: '${self:service}-${sls:stage}', dev: {size: 5}, list: [a, b], loop: '${self:custom.loop}'}
+params: {default: {domain: example, other: o}, dev: {domain: dev.example}}
 ";
 
     #[test]
@@ -180,6 +228,7 @@ custom: {table: '${self:service}-${sls:stage}', dev: {size: 5}, list: [a, b], lo
         let root = parse(FILE).unwrap();
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("x.yml"), "a: {b: '${self:service}!'}").unwrap();
+        std::fs::write(folder.path().join(".env"), "EBB_OF_FILE=filed\n").unwrap();
         let variables =
             Variables { root: &root, folder: folder.path(), stage: "dev".into(), region: "us-east-1".into() };
         let value =
@@ -196,16 +245,23 @@ custom: {table: '${self:service}-${sls:stage}', dev: {size: 5}, list: [a, b], lo
             ("${env:EBB_NO_SUCH_VARIABLE, self:service}", "\"shop\""),
             ("${self:nope, 7}", "7"),
             ("${file(./x.yml):a.b}", "\"shop!\""),
+            ("${ssm:/x/y}", "\"{{resolve:ssm:/x/y}}\""),
+            ("${ssm(eu-west-1):/x}", "\"{{resolve:ssm:/x}}\""),
+            ("${strToBool(true)}", "true"),
+            ("${env:EBB_OF_FILE}", "\"filed\""),
+            ("${param:domain}", "\"dev.example\""),
+            ("${param:other}", "\"o\""),
             ("${AWS::Region}-${Res.Arn}", "\"${AWS::Region}-${Res.Arn}\""),
         ] {
             assert_eq!(value(text).unwrap(), expected, "{text}");
         }
         for (text, why) in [
             ("${self:nope}", "has no value"),
-            ("${ssm:/x}", "variables from ssm"),
+            ("${cf:stack.Out}", "variables from cf"),
+            ("${strToBool(perhaps)}", "neither true nor false"),
             ("${self:custom.loop}", "without end"),
             ("x${self:custom.dev}", "cannot be a part of a text"),
-            ("${file(./x.js)}", "only YAML and JSON"),
+            ("${file(./x.txt)}", "only YAML, JSON and JavaScript"),
         ] {
             let said = value(text).unwrap_err().to_string();
             assert!(said.contains(why) && said.starts_with("line 3"), "{text}: {said}");

@@ -67,6 +67,7 @@ const NOT_BUILT: &[&str] = &[
     "ai",
     "browser",
     "containers",
+    "data_blobs",
     "dispatch_namespaces",
     "hyperdrive",
     "images",
@@ -75,10 +76,12 @@ const NOT_BUILT: &[&str] = &[
     "secrets_store_secrets",
     "send_email",
     "site",
+    "text_blobs",
     "unsafe",
     "vectorize",
-    "workflows",
     "vpc_services",
+    "wasm_modules",
+    "workflows",
 ];
 
 /// What a worker is, as far as ebb makes it.
@@ -365,11 +368,24 @@ fn describe(document: Map<String, Value>, environment: Option<&str>) -> Result<(
     let mut left_out: LeftOut =
         LEFT_OUT.iter().filter(|(key, _)| says(key)).map(|(key, why)| ((*key).to_owned(), *why)).collect();
     let is_left_out = |key: &str| LEFT_OUT.iter().any(|(known, _)| *known == key);
-    left_out.extend(keys::unknown(&document, is_left_out).into_iter().map(|key| (key, UNKNOWN)));
+    let unknown = keys::unknown(&document, is_left_out);
+    if let Some(key) = unknown.iter().find(|key| document.get(*key).is_some_and(is_binding)) {
+        return Err(format!("{key}: ebb has no such binding yet"));
+    }
+    left_out.extend(unknown.into_iter().map(|key| (key, UNKNOWN)));
     let worker: Wrangler =
         serde_json::from_value(Value::Object(document)).map_err(|error| error.to_string())?;
     check(&worker)?;
     Ok((worker, left_out))
+}
+
+/// Whether a value gives the worker something to call: a worker without it would fail when it does.
+fn is_binding(value: &Value) -> bool {
+    match value {
+        Value::Array(items) => items.iter().any(is_binding),
+        Value::Object(object) => object.contains_key("binding"),
+        _ => false,
+    }
 }
 
 /// The document as it is in an environment: its own keys, and those of the top that are inherited.

@@ -224,3 +224,29 @@ Resources:
     let version = own["Tags"][0]["Value"]["Fn::Sub"].as_str().unwrap();
     assert!(version.starts_with("${FVersion"), "{version}");
 }
+
+#[test]
+fn connectors_make_the_policies_of_what_is_asked_before_it_is_used() {
+    let root = transformed(
+        "Resources:
+  Topic: {Type: 'AWS::SNS::Topic'}
+  Queue: {Type: 'AWS::SQS::Queue', Connectors: {Down: {Properties: {Destination: {Id: Topic}, Permissions: [Write]}}}}
+  F: {Type: 'AWS::Serverless::Function', Properties: {Runtime: python3.11, Handler: a.b, CodeUri: src/}}
+  Calls:
+    Type: AWS::Serverless::Connector
+    Properties: {Source: {Id: Topic}, Destination: [{Id: F}, {Id: Queue}], Permissions: [Write]}
+",
+    )
+    .unwrap();
+    let mut made = made(&root);
+    made.retain(|(name, _)| name.starts_with("Calls"));
+    made.sort();
+    let expected = [
+        ("Calls0WriteLambdaPermission", "AWS::Lambda::Permission"),
+        ("Calls1QueuePolicy", "AWS::SQS::QueuePolicy"),
+    ];
+    assert_eq!(made, expected.map(|(name, kind)| (name.to_owned(), kind.to_owned())));
+    assert!(root["Resources"]["Queue"].get("Connectors").is_none());
+    let unknown = "Resources:\n  C: {Type: 'AWS::Serverless::Connector', Properties: {Source: {Id: No}, Destination: {Id: No}, Permissions: [Read]}}";
+    assert!(transformed(unknown).unwrap_err().to_string().contains("No is no resource"));
+}

@@ -49,6 +49,9 @@ pub trait StackPort: Send + Sync + 'static {
     /// The template in a bucket that a URL names.
     fn template_at(&self, url: String) -> Boxed<'_, Result<String, StackPortError>>;
 
+    /// A template with the parts that it includes (`AWS::Include`) from buckets.
+    fn with_parts(&self, template: String) -> Boxed<'_, Result<String, StackPortError>>;
+
     /// What a template declares.
     fn summary(&self, template: &str) -> Result<TemplateSummary, StackPortError>;
 

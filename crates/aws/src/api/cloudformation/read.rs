@@ -95,8 +95,11 @@ impl Wanted {
                 "1 validation error detected: Value at 'templateBody' failed to satisfy constraint: Member must have \
                  length less than or equal to {BODY}"
             ))),
-            (Some(body), None) => Ok(Some(body.clone())),
-            (None, Some(url)) => Ok(Some(state.stacks.template_at(url.clone()).await?)),
+            (Some(body), None) => Ok(Some(state.stacks.with_parts(body.clone()).await?)),
+            (None, Some(url)) => {
+                let template = state.stacks.template_at(url.clone()).await?;
+                Ok(Some(state.stacks.with_parts(template).await?))
+            }
             (None, None) if truth(self.use_previous_template.as_deref()) => Ok(None),
             (None, None) => Err(invalid("Either Template URL or Template Body must be specified.")),
         }
