@@ -61,9 +61,10 @@ class ResponseStream extends Writable {
     done();
   }
 
-  /// From now on pieces are dropped: nobody waits for them.
+  /// From now on pieces are dropped: nobody waits for them. Who writes may learn of it by the event.
   cancel() {
     this.#cancelled = true;
+    this.emit('ebb:reader-gone');
   }
 
   /// Sends the end, or the failure; the last thing sent about this event.

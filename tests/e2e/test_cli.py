@@ -187,6 +187,27 @@ def test_a_debugger_of_node_attaches_before_the_first_request(own_server, tmp_pa
         debugger.close()
 
 
+def test_functions_of_templates_have_debuggers_and_nobody_else_opens_the_port(own_server, tmp_path):
+    folder, port = tmp_path / "stacked", free_port()
+    (folder / "src").mkdir(parents=True)
+    (folder / "src/app.js").write_text("exports.handler = async () => 'fine';\n")
+    (folder / "template.yaml").write_text("""
+Transform: AWS::Serverless-2016-10-31
+Globals: {Function: {Runtime: nodejs20.x, Timeout: 3}}
+Resources:
+  Web: {Type: AWS::Serverless::Function, Properties: {Handler: app.handler, CodeUri: src/, Events: {Get: {Type: HttpApi}}}}
+""")
+    with developing(own_server, folder, f"--inspect={port}") as (edge, log):
+        eventually(lambda: f"debugger of Web (Node.js): 127.0.0.1:{port}" in log(), within=30)
+        eventually(lambda: listed(port), within=30)
+        assert requests.get(edge, headers={"Host": "stacked.localhost"}).json() == "fine"
+    (folder / "template.yaml").unlink()
+    (folder / "ebb.toml").write_text(f'[[function]]\ndir = "src"\nhandler = "app.handler"\nruntime = "nodejs"\nenvironment = {{ EBB_INSPECT_PORT = "{port}" }}\n')
+    own_server.start()
+    refused = own_server.cli("deploy", folder, "--name", "opens")
+    assert refused.returncode == 1 and "EBB_INSPECT_PORT" in refused.stderr, refused.stderr
+
+
 def listed(port):
     try:
         return requests.get(f"http://127.0.0.1:{port}/json/list", timeout=2).json()

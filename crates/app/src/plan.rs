@@ -107,6 +107,9 @@ pub struct PlannedFunction {
     /// How many events an instance takes at a time, where it is no server.
     #[serde(default = "ebb_model::one_event", skip_serializing_if = "is_one_event")]
     pub instance_concurrency: u32,
+    /// The port of this machine's loopback address where a debugger reaches it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inspect: Option<u16>,
     /// Its package.
     pub package: Digest,
 }
@@ -295,6 +298,7 @@ mod tests {
             front: Vec::new(),
             server: None,
             instance_concurrency: 1,
+            inspect: None,
             package: Digest::of(b""),
         }
     }

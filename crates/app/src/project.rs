@@ -298,6 +298,7 @@ impl Project {
             front: function.front.clone(),
             server: function.server.clone(),
             instance_concurrency: function.instance_concurrency,
+            inspect: None,
             package: digest,
         };
         let ignored = ignored

@@ -46,7 +46,7 @@ use tokio::sync::Mutex;
 use tokio_util::task::TaskTracker;
 
 use crate::parameters::ParameterStore;
-use crate::template::Fault;
+use crate::template::{Entry, Fault, Node, parse};
 pub use manage::{Given, Parameters};
 pub(crate) use provide::not_a_runtime;
 pub use record::{
@@ -147,6 +147,29 @@ pub struct StackInput {
     /// Environment variables that every function gets on top of its own.
     #[serde(default)]
     pub environment: BTreeMap<String, String>,
+    /// Ports of this machine's loopback address where debuggers reach functions, by logical id.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub inspect: BTreeMap<String, u16>,
+}
+
+impl StackInput {
+    /// The functions that the template itself describes, and their runtimes.
+    #[must_use]
+    pub fn functions(&self) -> Vec<(String, String)> {
+        let Ok(root) = parse(&self.template) else { return Vec::new() };
+        let globals =
+            root.get("Globals").and_then(|globals| globals.get("Function")?.get("Runtime")?.scalar());
+        let function = |entry: &Entry| {
+            let kind = entry.value.get("Type").and_then(Node::as_str)?;
+            let serverless = kind == "AWS::Serverless::Function";
+            if !serverless && kind != "AWS::Lambda::Function" {
+                return None;
+            }
+            let own = entry.value.get("Properties").and_then(|own| own.get("Runtime")?.scalar());
+            Some((entry.key.clone(), own.or_else(|| globals.clone().filter(|_| serverless))?))
+        };
+        root.get("Resources").into_iter().flat_map(Node::entries).filter_map(function).collect()
+    }
 }
 
 /// What is done to a resource.

@@ -68,7 +68,20 @@ async function forward(scope, socketPath, id) {
   const query = event.rawQueryString ? `?${event.rawQueryString}` : '';
   const options = { socketPath, method: methodOf(event), path: sentPath(event) + query, headers, agent: false };
   const sending = connect(options);
+  // The handler sees its client go.
+  scope.signal.addEventListener('abort', () => sending.destroy(), { once: true });
   sending.end(body);
+  try {
+    await pass(sending, stream);
+  } catch (error) {
+    if (!scope.signal.aborted) throw error;
+  }
+  stream.end();
+  if (!stream.writableFinished) await once(stream, 'finish');
+}
+
+/// Passes an answer on as it comes.
+async function pass(sending, stream) {
   const [response] = await once(sending, 'response');
   const { plain, cookies } = split(response.rawHeaders);
   begin(stream, response.statusCode, plain, cookies);
@@ -76,8 +89,6 @@ async function forward(scope, socketPath, id) {
     if (!stream.write(piece)) await once(stream, 'drain');
   }
   if (!response.complete) throw new Error('the response was cut off');
-  stream.end();
-  if (!stream.writableFinished) await once(stream, 'finish');
 }
 
 /// Headers by name, several values joined, without those that belong to the connection; and cookies.

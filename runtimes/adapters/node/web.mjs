@@ -3,7 +3,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { once } from 'node:events';
 
-/// What belongs to the request that is being answered: `event`, `context`, `waitUntil(promise)`.
+/// What belongs to the request that is being answered: `event`, `context`, `waitUntil(promise)`, and `signal`, which is
+/// aborted when the client goes away.
 export const requests = (globalThis[Symbol.for('ebb.requests')] ??= new AsyncLocalStorage());
 
 /// Has work go on after the response; the instance is kept until it is done.
@@ -18,10 +19,13 @@ export function waitUntil(promise) {
 export function serve(handle) {
   return globalThis.awslambda.streamifyResponse(async (event, stream, context) => {
     const tasks = [];
+    const gone = new AbortController();
+    stream.once('ebb:reader-gone', () => gone.abort());
     const scope = {
       event,
       context,
       stream,
+      signal: gone.signal,
       waitUntil(promise) {
         tasks.push(Promise.resolve(promise).catch((error) => console.error(error)));
       },
@@ -32,10 +36,10 @@ export function serve(handle) {
         response = await handle(scope);
       } catch (error) {
         // The text of an error is for the log, never for the public.
-        console.error(error);
+        if (!gone.signal.aborted || error?.name !== 'AbortError') console.error(error);
         response = new Response('Internal Server Error', { status: 500 });
       }
-      await send(response, stream, methodOf(event) === 'HEAD');
+      await send(response, stream, methodOf(event) === 'HEAD', gone.signal);
       for (let done = 0; done < tasks.length; done += 1) await tasks[done];
     });
   });
@@ -45,7 +49,7 @@ export function serve(handle) {
 export function requestOf(event, { Type = Request, path = sentPath(event) } = {}) {
   const method = methodOf(event);
   const body = method === 'GET' || method === 'HEAD' ? undefined : bodyOf(event);
-  return new Type(urlOf(event, path), { method, headers: headersOf(event), body });
+  return new Type(urlOf(event, path), { method, headers: headersOf(event), body, signal: requests.getStore()?.signal });
 }
 
 /// Adds what the edge of Vercel tells functions of a request. Source: the Vercel documentation, "Request headers".
@@ -91,12 +95,16 @@ export function bodyOf(event) {
 }
 
 /// Writes a response. What is there at once goes with its length, so that its reader need not wait for more.
-async function send(response, stream, isHead) {
+async function send(response, stream, isHead, signal) {
   if (response === undefined) return;
   const headers = new Headers(response.headers);
   const cookies = headers.getSetCookie();
   headers.delete('set-cookie');
   const reader = response.body?.getReader();
+  // Nobody reads on: what makes the body is told to stop.
+  const stop = () => reader?.cancel(signal.reason).catch(() => {});
+  if (signal.aborted) stop();
+  else signal.addEventListener('abort', stop, { once: true });
   const pending = [];
   let next = { done: true };
   if (reader !== undefined) {

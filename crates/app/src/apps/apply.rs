@@ -1,5 +1,7 @@
 //! Applying a plan: compare, change, take back.
 
+mod settings;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -7,8 +9,9 @@ use bytes::Bytes;
 use ebb_invoker::catalog::{
     CatalogError, CodeSource, CodeUpdate, NewFunction, NotFound, SettingsInput, Target,
 };
-use ebb_model::{Digest, Function, FunctionName, RuntimeFamily, RuntimeName, Settings};
+use ebb_model::{Digest, Function, FunctionName};
 use ebb_store::Expect;
+use settings::{best_runtime, differences, settings_input, settings_of};
 
 use super::record::{self, AppRecord};
 use super::{App, AppError, Apps, Deployment, LiveApp, Step, StepKind, keys, names};
@@ -464,59 +467,4 @@ fn steps(changes: &[Change<'_>]) -> Vec<Step> {
 
 fn deleted(name: &FunctionName) -> Step {
     Step { function: name.to_string(), kind: StepKind::Delete, changed: Vec::new() }
-}
-
-/// What a plan says of a function and its present state does not.
-fn differences(function: &Function, planned: &PlannedFunction) -> Vec<&'static str> {
-    let settings = &function.latest.settings;
-    let compared = [
-        (CODE, function.latest.code.digest == planned.package),
-        ("runtime", settings.runtime.as_str() == planned.runtime),
-        ("handler", settings.handler == planned.handler),
-        ("memory", settings.memory_mib == planned.memory),
-        ("timeout", settings.timeout_seconds == planned.timeout),
-        ("environment", settings.environment == planned.environment),
-        ("server", settings.server == planned.server),
-        ("concurrency", settings.instance_concurrency == planned.instance_concurrency),
-    ];
-    compared.into_iter().filter(|(_, same)| !same).map(|(what, _)| what).collect()
-}
-
-fn settings_input(planned: &PlannedFunction) -> SettingsInput {
-    SettingsInput {
-        runtime: Some(planned.runtime.clone()),
-        handler: Some(planned.handler.clone()),
-        timeout_seconds: Some(planned.timeout.into()),
-        memory_mib: Some(planned.memory.into()),
-        environment: Some(planned.environment.clone()),
-        server: planned.server.clone(),
-        instance_concurrency: Some(planned.instance_concurrency),
-        ..SettingsInput::default()
-    }
-}
-
-/// The settings that a deploy changes, as they are.
-fn settings_of(settings: &Settings) -> SettingsInput {
-    SettingsInput {
-        runtime: Some(settings.runtime.as_str().to_owned()),
-        handler: Some(settings.handler.clone()),
-        timeout_seconds: Some(settings.timeout_seconds.into()),
-        memory_mib: Some(settings.memory_mib.into()),
-        environment: Some(settings.environment.clone()),
-        server: settings.server.clone(),
-        instance_concurrency: Some(settings.instance_concurrency),
-        ..SettingsInput::default()
-    }
-}
-
-/// The best runtime for `nodejs` or `python`; nothing for anything else, which is a runtime itself or a mistake.
-fn best_runtime(language: &str, preferred: &[RuntimeName]) -> Option<RuntimeName> {
-    let fits = |runtime: &RuntimeName| {
-        matches!(
-            (language, runtime.family()),
-            ("nodejs", RuntimeFamily::Node(_)) | ("python", RuntimeFamily::Python(_))
-        )
-    };
-    let known = || RuntimeName::all().filter(fits).last();
-    preferred.iter().copied().find(fits).or_else(known)
 }

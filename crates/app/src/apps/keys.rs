@@ -89,6 +89,7 @@ mod tests {
             front: Vec::new(),
             server: None,
             instance_concurrency: 1,
+            inspect: None,
             package: ebb_model::Digest::of(b""),
         };
         let signed = KeyValue::Token { signed_with: "SECRET".to_owned(), claims: "{}".to_owned() };

@@ -77,6 +77,7 @@ fn plan(app: &str, functions: &[(&str, &str, &str)]) -> (Plan, Vec<Bytes>) {
         front: Vec::new(),
         server: None,
         instance_concurrency: 1,
+        inspect: None,
         package: Digest::of(&zip_of(content)),
     };
     let functions: Vec<_> = functions.to_vec();

@@ -25,6 +25,7 @@ fn function(name: &str, route: &str, before_files: bool) -> PlannedFunction {
         stream: false,
         server: None,
         instance_concurrency: 1,
+        inspect: None,
         background: false,
         before_files,
         except: Vec::new(),

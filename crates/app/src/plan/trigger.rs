@@ -182,6 +182,7 @@ mod tests {
             front: Vec::new(),
             server: Some(ServerSettings { events: EventEncoding::CloudEvents, ..ServerSettings::default() }),
             instance_concurrency: 1,
+            inspect: None,
             package: Digest::of(b""),
         };
         Plan { functions: functions.iter().map(function).collect(), ..Plan::new("app") }

@@ -3,9 +3,11 @@
 //! The module is bundled before, so that TypeScript, the project's own modules and its packages are all the same. It is
 //! bundled from a copy of the project's sources, in which each module that asks where it is finds its own place.
 
+use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 
 use serde_json::Value;
 
@@ -29,6 +31,32 @@ const SOURCES: &[&str] = &["js", "mjs", "cjs", "ts", "mts", "cts", "json"];
 /// # Errors
 /// [`ProjectError::Bundle`] or [`ProjectError::Build`] with what is wrong with the module.
 pub(super) fn settings(
+    folder: &Path,
+    file: &Path,
+    arguments: &Value,
+    install: bool,
+    progress: &mut dyn FnMut(&str),
+) -> Result<Value, ProjectError> {
+    let text = fs::read_to_string(file).map_err(|source| ProjectError::io("read", file, source))?;
+    // One that stands alone says the same again: a session that deploys after each change need not ask anew.
+    let alone = !["from './", "from \"./", "from '../", "from \"../", "require(", "import("]
+        .iter()
+        .any(|it| text.contains(it));
+    let asked = (file.to_owned(), format!("{arguments}{text}"));
+    if let Some(said) = SAID.lock().unwrap_or_else(PoisonError::into_inner).get(&asked) {
+        return Ok(said.clone());
+    }
+    let said = run(folder, file, arguments, install, progress)?;
+    if alone {
+        SAID.lock().unwrap_or_else(PoisonError::into_inner).insert(asked, said.clone());
+    }
+    Ok(said)
+}
+
+/// What modules said that stand alone, by module and what it was asked and is.
+static SAID: Mutex<BTreeMap<(PathBuf, String), Value>> = Mutex::new(BTreeMap::new());
+
+fn run(
     folder: &Path,
     file: &Path,
     arguments: &Value,

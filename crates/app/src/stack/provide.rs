@@ -40,6 +40,8 @@ pub(super) struct Wanted<'a> {
     pub(super) owner: &'a Owner,
     pub(super) packages: &'a BTreeMap<String, Digest>,
     pub(super) environment: &'a BTreeMap<String, String>,
+    /// The port where a debugger reaches it, where it is a function.
+    pub(super) inspect: Option<u16>,
 }
 
 /// The stack that has a resource.

@@ -56,13 +56,15 @@ impl Stacks {
             owner: &owner,
             packages: &step.input.packages,
             environment: &step.input.environment,
+            inspect: step.input.inspect.get(&logical).copied(),
         };
         match stack.resources.get(&logical).cloned() {
             Some(before) if before.kind == kind => {
                 let code_changed = provide::has_code(&kind)
                     && stack.input.packages.get(&logical) != step.input.packages.get(&logical);
-                let environment_changed =
-                    kind == "AWS::Lambda::Function" && stack.input.environment != step.input.environment;
+                let environment_changed = kind == "AWS::Lambda::Function"
+                    && (stack.input.environment != step.input.environment
+                        || stack.input.inspect.get(&logical) != step.input.inspect.get(&logical));
                 if before.properties == step.properties && !code_changed && !environment_changed {
                     let made = MadeResource { order: step.order, ..before };
                     stack.resources.insert(logical, made);

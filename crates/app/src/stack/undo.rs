@@ -120,6 +120,7 @@ impl Stacks {
             owner: &owner,
             packages: &stack.input.packages,
             environment: &stack.input.environment,
+            inspect: stack.input.inspect.get(logical).copied(),
         };
         provide::update(self, before, &wanted).await.map(drop)
     }

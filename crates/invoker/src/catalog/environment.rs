@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use ebb_model::INSPECT_VARIABLE;
 use ebb_model::limits::ENVIRONMENT_BYTES;
 
 use super::{CatalogError, Violations};
 
 /// Variables that the platform sets itself. Source: the Lambda developer guide, "Defined runtime environment
-/// variables" (2026-11), the reserved ones.
+/// variables" (2026-11), the reserved ones; and the one that opens a port of the host for debuggers.
 const RESERVED: &[&str] = &[
     "_HANDLER",
     "_X_AMZN_TRACE_ID",
@@ -27,6 +28,7 @@ const RESERVED: &[&str] = &[
     "AWS_LAMBDA_RUNTIME_API",
     "LAMBDA_TASK_ROOT",
     "LAMBDA_RUNTIME_DIR",
+    INSPECT_VARIABLE,
 ];
 
 /// The service's own pattern wants two characters at least. A single letter is a good name everywhere else, and ebb has

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use ebb_model::{
-    Architecture, FunctionName, LayerReference, LayerVersionArn, RuntimeFamily, RuntimeName, ServerSettings,
-    Settings, TracingMode, UnknownRuntime, limits,
+    Architecture, FunctionName, INSPECT_VARIABLE, LayerReference, LayerVersionArn, RuntimeFamily,
+    RuntimeName, ServerSettings, Settings, TracingMode, UnknownRuntime, limits,
 };
 use serde_json::Value;
 
@@ -47,6 +47,8 @@ pub struct SettingsInput {
     pub server: Option<ServerSettings>,
     /// How many events an instance takes at a time; the Lambda API has no such setting for what ebb runs.
     pub instance_concurrency: Option<u32>,
+    /// The port where a debugger reaches it, which counts where the environment is said.
+    pub inspect: Option<u16>,
     /// Settings that are kept and returned only, by their API name; null takes one away.
     pub stored: BTreeMap<String, Value>,
 }
@@ -221,6 +223,8 @@ impl Catalog {
             environment::check(variables)?;
             settings.environment.clone_from(variables);
             settings.environment_emptied = variables.is_empty();
+            let debugged = input.inspect.map(|port| (INSPECT_VARIABLE.to_owned(), port.to_string()));
+            settings.environment.extend(debugged);
         }
         if let Some(layers) = &input.layers {
             settings.layers = self.resolve_layers(layers)?;

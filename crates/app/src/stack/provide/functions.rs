@@ -7,7 +7,7 @@ use ebb_invoker::catalog::{
     CatalogError, CodeSource, CodeUpdate, LoggingInput, NewFunction, NewLayerVersion, NotFound,
     SettingsInput, Target,
 };
-use ebb_model::{FunctionName, LayerVersionArn};
+use ebb_model::{FunctionName, LayerVersionArn, limits};
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
@@ -110,7 +110,12 @@ fn settings(inner: &Inner, wanted: &Wanted<'_>) -> Result<SettingsInput, Message
         handler: own.text("Handler"),
         role: Some(own.text("Role").unwrap_or(role)),
         description: Some(own.text("Description").unwrap_or_default()),
-        timeout_seconds: Some(own.number("Timeout")?.unwrap_or(3)),
+        timeout_seconds: Some(match wanted.inspect {
+            // Somebody looks at it, and takes their time.
+            Some(_) => (*limits::TIMEOUT_SECONDS.end()).into(),
+            None => own.number("Timeout")?.unwrap_or(3),
+        }),
+        inspect: wanted.inspect,
         memory_mib: Some(own.number("MemorySize")?.unwrap_or(128)),
         ephemeral_storage_mib: Some(own.inner("EphemeralStorage").number("Size")?.unwrap_or(512)),
         environment: Some(environment),

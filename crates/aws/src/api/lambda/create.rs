@@ -163,6 +163,7 @@ impl SettingsMembers {
             // Servers are no runtimes of this API, and an instance of it takes one event at a time.
             server: None,
             instance_concurrency: None,
+            inspect: None,
             stored,
         }
     }

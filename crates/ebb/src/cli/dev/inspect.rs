@@ -3,7 +3,6 @@
 use std::fmt;
 
 use ebb_app::Plan;
-use ebb_model::INSPECT_VARIABLE;
 
 use crate::cli::Failure;
 
@@ -33,26 +32,33 @@ impl fmt::Display for Debugger {
 /// Where there is none.
 pub(super) fn prepare(plan: &mut Plan, port: u16) -> Result<Vec<Debugger>, Failure> {
     let mut debuggers = Vec::new();
-    for function in &mut plan.functions {
-        let Some(language) = language(&function.runtime) else { continue };
+    let mut next = |function: String, runtime: &str| {
+        let language = language(runtime)?;
         let offset = u16::try_from(debuggers.len()).unwrap_or(u16::MAX);
-        let Some(port) = port.checked_add(offset) else { break };
-        function.environment.insert(INSPECT_VARIABLE.to_owned(), port.to_string());
+        let port = port.checked_add(offset)?;
+        debuggers.push(Debugger { function, port, language });
+        Some(port)
+    };
+    for function in &mut plan.functions {
+        let name = if function.name.is_empty() { String::new() } else { format!("-{}", function.name) };
+        let Some(port) = next(format!("{}{name}", plan.app), &function.runtime) else { continue };
+        function.inspect = Some(port);
         if function.runtime == SERVER {
             function.environment.insert("NODE_OPTIONS".to_owned(), format!("--inspect=127.0.0.1:{port}"));
         }
         function.timeout = TIMEOUT;
-        let name = if function.name.is_empty() { String::new() } else { format!("-{}", function.name) };
-        debuggers.push(Debugger { function: format!("{}{name}", plan.app), port, language });
     }
-    if !debuggers.is_empty() {
-        return Ok(debuggers);
+    if let Some(stack) = &mut plan.stack {
+        for (logical, runtime) in stack.functions() {
+            let port = next(logical.clone(), &runtime);
+            stack.inspect.extend(port.map(|port| (logical, port)));
+        }
     }
-    let why = match plan.stack {
-        Some(_) => "debuggers do not attach to the functions of templates yet",
-        None => "debuggers attach to functions of Node.js and Python, and the app has none",
-    };
-    Err(Failure::new(why, "--inspect"))
+    if debuggers.is_empty() {
+        let why = "debuggers attach to functions of Node.js and Python, and the app has none";
+        return Err(Failure::new(why, "--inspect"));
+    }
+    Ok(debuggers)
 }
 
 /// The language of a function that may have a debugger.
