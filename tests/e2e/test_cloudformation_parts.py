@@ -204,3 +204,45 @@ def test_the_parameter_store(server):
     ssm.delete_parameter(Name=f"{key}/b/d")
     with pytest.raises(ssm.exceptions.ParameterNotFound):
         ssm.delete_parameter(Name=f"{key}/b/d")
+
+
+POLICIES = """
+Resources:
+  One: {Type: 'AWS::SQS::Queue', Properties: {QueueName: %(name)s-1.fifo, FifoQueue: true %(more)s}}
+  Two: {Type: 'AWS::SQS::Queue', Properties: {QueueName: %(name)s-2}}
+  Own:
+    Type: AWS::SQS::QueueInlinePolicy
+    Properties:
+      Queue: !Ref One
+      PolicyDocument: {Statement: [{Effect: Allow, Principal: '*', Action: 'sqs:SendMessage', Resource: '*'}]}
+  Kept:
+    Type: AWS::Events::Archive
+    Properties:
+      ArchiveName: %(name)s
+      SourceArn: !Sub 'arn:aws:events:${AWS::Region}:${AWS::AccountId}:event-bus/default'
+      EventPattern: {source: [%(name)s]}
+      RetentionDays: %(days)s
+"""
+
+
+def test_policies_of_one_queue_and_archives(server):
+    cfn, sqs, events = (server.client(service) for service in ("cloudformation", "sqs", "events"))
+    name = f"p{uuid.uuid4().hex[:8]}"
+    more = ", ContentBasedDeduplication: true, DelaySeconds: 5"
+    cfn.create_stack(StackName=name, TemplateBody=POLICIES % {"name": name, "days": 3, "more": more})
+    cfn.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
+    url = sqs.get_queue_url(QueueName=f"{name}-1.fifo")["QueueUrl"]
+
+    def attributes():
+        return sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+
+    assert "sqs:SendMessage" in attributes()["Policy"] and attributes()["ContentBasedDeduplication"] == "true"
+    assert events.describe_archive(ArchiveName=name)["RetentionDays"] == 3
+    cfn.update_stack(StackName=name, TemplateBody=POLICIES % {"name": name, "days": 7, "more": ""})
+    cfn.get_waiter("stack_update_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
+    assert (attributes()["ContentBasedDeduplication"], attributes()["DelaySeconds"]) == ("false", "0")
+    assert events.describe_archive(ArchiveName=name)["RetentionDays"] == 7
+    cfn.delete_stack(StackName=name)
+    cfn.get_waiter("stack_delete_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
+    with pytest.raises(events.exceptions.ResourceNotFoundException):
+        events.describe_archive(ArchiveName=name)

@@ -15,6 +15,7 @@ use ebb_sources::delivery::{
 use ebb_sources::http_api::{HttpApis, HttpApisParts};
 use ebb_sources::iam::{Iam, IamParts};
 use ebb_sources::log_settings::LogSettings;
+use ebb_sources::log_subscriptions::{LogSubscriptionParts, LogSubscriptions};
 use ebb_sources::mapping::{MappingParts, Mappings};
 use ebb_sources::queue::{QueueParts, QueueTarget, Queues};
 use ebb_sources::registry::{Follow, Follower};
@@ -38,6 +39,7 @@ pub(crate) struct Sources {
     pub(crate) iam: Iam,
     pub(crate) parameters: ParameterStore,
     pub(crate) log_settings: LogSettings,
+    pub(crate) log_subscriptions: LogSubscriptions,
     deliveries: Deliveries,
     follower: Mutex<Follower>,
 }
@@ -120,6 +122,14 @@ impl Sources {
             .with("logs", Arc::new(LogGroupTarget::new(store.logs().clone(), clock.clone())));
         topics.start_fifo(targets.clone());
         buckets.deliver_to(targets.clone());
+        let log_subscriptions = LogSubscriptions::open(LogSubscriptionParts {
+            store: store.clone(),
+            clock: clock.clone(),
+            account: config.account.clone(),
+            region: config.region.clone(),
+            targets: targets.clone(),
+        })
+        .await?;
         let deliveries =
             Deliveries::start(DeliveryParts { store: store.clone(), clock: clock.clone(), targets });
         let services: Vec<Arc<dyn Follow>> = vec![
@@ -133,6 +143,7 @@ impl Sources {
             Arc::new(iam.clone()),
             Arc::new(parameters.clone()),
             Arc::new(log_settings.clone()),
+            Arc::new(log_subscriptions.clone()),
         ];
         let follower = Mutex::new(Follower::start(store, followed_from, services));
         Ok(Self {
@@ -147,6 +158,7 @@ impl Sources {
             iam,
             parameters,
             log_settings,
+            log_subscriptions,
             deliveries,
         })
     }
@@ -160,6 +172,7 @@ impl Sources {
         self.topics.stop().await;
         self.queues.stop().await;
         self.buckets.stop().await;
+        self.log_subscriptions.stop();
         self.deliveries.stop().await;
     }
 }

@@ -94,7 +94,11 @@ pub(crate) fn aws(
         clock.clone(),
         vec![
             lambda::api(state),
-            logs::api(logs::Logs { store: store.logs().clone(), settings: sources.log_settings.clone() }),
+            logs::api(logs::Logs {
+                store: store.logs().clone(),
+                settings: sources.log_settings.clone(),
+                subscriptions: sources.log_subscriptions.clone(),
+            }),
             sts::api(keys.clone()),
             events::api(sources.buses.clone()),
             sqs::api(sources.queues.clone()),

@@ -49,6 +49,10 @@ impl FilterPattern {
             return json::parse(inner?).map(Kind::Json).map(Self);
         }
         if let Some(inner) = enclosed(text, '[', ']') {
+            // No fields ask for nothing.
+            if inner.as_ref().is_ok_and(|inner| inner.trim().is_empty()) {
+                return terms::Terms::parse("").map(Kind::Terms).map(Self);
+            }
             return fields::Fields::parse(inner?).map(Kind::Fields).map(Self);
         }
         terms::Terms::parse(text).map(Kind::Terms).map(Self)

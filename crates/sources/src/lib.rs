@@ -14,6 +14,7 @@ mod http_client;
 pub mod https;
 pub mod iam;
 pub mod log_settings;
+pub mod log_subscriptions;
 pub mod mapping;
 pub mod pattern;
 pub mod queue;

@@ -19,6 +19,7 @@ mod journal;
 mod read;
 mod retention;
 mod settings;
+mod watch;
 mod writer;
 
 use std::path::PathBuf;
@@ -29,6 +30,7 @@ use ebb_model::{Clock, Timestamp};
 pub use groups::{GroupInfo, StreamInfo};
 pub use read::{Direction, Position, ReadPage, ReadRequest, StoredEvent, StreamChoice};
 
+pub use watch::Written;
 use writer::{Shared, WriterThread};
 
 /// One log event, as it is written.
@@ -154,6 +156,15 @@ impl LogStore {
         keep: impl Fn(&str) -> bool + Send + 'static,
     ) -> Result<ReadPage, LogError> {
         self.blocking(move |shared| shared.read(&request, &keep)).await
+    }
+
+    /// Tells the events of the groups that are wanted, from now on and as they are written. Counts once. `wanted` is asked
+    /// at every write: it must be quick.
+    pub fn watch(
+        &self,
+        wanted: impl Fn() -> Vec<String> + Send + Sync + 'static,
+    ) -> tokio::sync::mpsc::Receiver<Written> {
+        self.shared().watch.begin(Box::new(wanted))
     }
 
     /// Drops what retention no longer covers. The writer thread does so by itself every ten minutes.

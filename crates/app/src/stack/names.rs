@@ -17,6 +17,7 @@ pub(super) fn physical(stack: &str, logical: &str, kind: &str) -> String {
     let longest = match kind {
         "AWS::SQS::Queue" => 80,
         "AWS::S3::Bucket" => 63,
+        "AWS::Events::Archive" => 48,
         "AWS::Logs::LogGroup" => 512,
         "AWS::CloudFormation::Stack" => 128,
         "AWS::Lambda::LayerVersion" => 140,

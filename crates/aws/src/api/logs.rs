@@ -1,19 +1,21 @@
 //! CloudWatch Logs: what functions print. JSON 1.1, target `Logs_20140328`; shapes are those of the public model
 //! (`logs/2014-03-28/service-2.json`, 2026-11).
 //!
-//! `groups.rs` has groups and streams, `put.rs` and `events.rs` what is in them; `metric_filters.rs` and `policies.rs`
-//! what is only kept. Everything else is in the store.
+//! `groups.rs` has groups and streams, `put.rs` and `events.rs` what is in them, `subscriptions.rs` who is called with it;
+//! `metric_filters.rs` and `policies.rs` what is only kept. Everything else is in the store.
 
 mod events;
 mod groups;
 mod metric_filters;
 mod policies;
 mod put;
+mod subscriptions;
 #[cfg(test)]
 mod tests;
 mod token;
 
 use ebb_sources::log_settings::{LogSettingError, LogSettings};
+use ebb_sources::log_subscriptions::LogSubscriptions;
 use ebb_store::logs::{LogError, LogStore, Subject};
 use http::{Response, StatusCode};
 
@@ -31,6 +33,8 @@ pub struct Logs {
     pub store: LogStore,
     /// What is kept besides.
     pub settings: LogSettings,
+    /// Who is called with events.
+    pub subscriptions: LogSubscriptions,
 }
 
 /// The service. Operations that are not built answer with an error that names them.
@@ -59,6 +63,9 @@ pub fn api(logs: Logs) -> Api {
         .operation("PutMetricFilter", metric_filters::put)
         .operation("DescribeMetricFilters", metric_filters::describe)
         .operation("DeleteMetricFilter", metric_filters::delete)
+        .operation("PutSubscriptionFilter", subscriptions::put)
+        .operation("DescribeSubscriptionFilters", subscriptions::describe)
+        .operation("DeleteSubscriptionFilter", subscriptions::delete)
         .operation("PutResourcePolicy", policies::put)
         .operation("DescribeResourcePolicies", policies::describe)
         .operation("DeleteResourcePolicy", policies::delete)

@@ -20,6 +20,14 @@ pub struct Position {
     pub sequence: u64,
 }
 
+impl Position {
+    /// A name for the event: 56 digits, which sort as events do.
+    #[must_use]
+    pub fn event_id(self) -> String {
+        format!("{:028}{:028}", self.timestamp.millis(), self.sequence)
+    }
+}
+
 /// Which way to read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Direction {

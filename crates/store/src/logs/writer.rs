@@ -14,6 +14,7 @@ use super::buffer::{Batch, Buffer};
 use super::day::{Day, DayFile, day_of};
 use super::groups::Groups;
 use super::journal::{Entry, Journal};
+use super::watch::Watch;
 use super::{LogError, LogEvent, Subject, io};
 
 /// How often retention is looked after.
@@ -28,6 +29,7 @@ pub(super) struct Shared {
     pub(super) buffer: Buffer,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) folder: PathBuf,
+    pub(super) watch: Watch,
     state: Mutex<State>,
 }
 
@@ -57,7 +59,13 @@ impl Shared {
         }
         let last_sequence = days.values().map(|day| day.index.last_sequence).max().unwrap_or(0);
         let state = State { groups, journal, days, next_sequence: last_sequence + 1 };
-        Ok(Self { buffer: Buffer::default(), clock, folder, state: Mutex::new(state) })
+        Ok(Self {
+            buffer: Buffer::default(),
+            clock,
+            folder,
+            watch: Watch::default(),
+            state: Mutex::new(state),
+        })
     }
 
     /// Files and index hold together whenever the lock is free: a failed write is undone before it is let go.
@@ -129,7 +137,9 @@ impl Shared {
         }
         let day =
             state.days.entry(today).or_insert_with(|| DayFile::empty(DayFile::path(&self.folder, today)));
-        day.append(blocks)
+        day.append(blocks)?;
+        self.watch.tell(&state.groups, blocks);
+        Ok(())
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ebb_model::Timestamp;
-use ebb_sources::bus::{BusChange, BusError, Input, NewRule, RuleState, RuleTarget};
+use ebb_sources::bus::{ArchiveChange, BusChange, BusError, Input, NewRule, RuleState, RuleTarget};
 use ebb_sources::delivery::RetryPolicy;
 use ebb_sources::schedule::{Schedule, ScheduleTarget, SchedulerError};
 use serde_json::{Map, Value as Json};
@@ -55,6 +55,43 @@ fn bus_made(inner: &Inner, name: &str) -> Made {
 
 pub(super) async fn delete_bus(inner: &Inner, made: &MadeResource) -> Result<(), Message> {
     gone_bus(inner.services.buses.delete_bus(&made.physical).await)
+}
+
+fn archive_change(own: &Properties<'_>) -> Result<ArchiveChange, Message> {
+    Ok(ArchiveChange {
+        description: own.text("Description"),
+        pattern: own.document("EventPattern"),
+        // Nought keeps events for ever.
+        retention_days: Some(own.small("RetentionDays")?.unwrap_or(0)),
+        kms_key: own.text("KmsKeyIdentifier"),
+    })
+}
+
+pub(super) async fn create_archive(inner: &Inner, wanted: &Wanted<'_>) -> Result<Made, Message> {
+    let own = wanted.properties();
+    let name = own.text("ArchiveName").unwrap_or_else(|| wanted.name.clone());
+    let change = archive_change(&own)?;
+    inner.services.buses.create_archive(&name, &own.required("SourceArn")?, change).await.map_err(said)?;
+    Ok(archive_made(inner, &name))
+}
+
+pub(super) async fn update_archive(
+    inner: &Inner,
+    before: &MadeResource,
+    wanted: &Wanted<'_>,
+) -> Result<Made, Message> {
+    let change = archive_change(&wanted.properties())?;
+    inner.services.buses.update_archive(&before.physical, change).await.map_err(said)?;
+    Ok(archive_made(inner, &before.physical))
+}
+
+fn archive_made(inner: &Inner, name: &str) -> Made {
+    let arn = inner.services.buses.archive_arn(name);
+    Made::new(name, [("Arn", arn), ("ArchiveName", name.to_owned())])
+}
+
+pub(super) async fn delete_archive(inner: &Inner, made: &MadeResource) -> Result<(), Message> {
+    gone_bus(inner.services.buses.delete_archive(&made.physical).await)
 }
 
 /// The bus and the name of a rule, by its physical id: `name`, or `bus|name` on a bus of its own.

@@ -28,7 +28,9 @@ const ATTRIBUTES: &[&str] = &[
 
 /// What attributes have that no property says. Source: SQS API reference, `SetQueueAttributes` (2026-11).
 const DEFAULTS: &[(&str, &str)] = &[
+    ("ContentBasedDeduplication", "false"),
     ("DelaySeconds", "0"),
+    ("KmsMasterKeyId", ""),
     ("MaximumMessageSize", "1048576"),
     ("MessageRetentionPeriod", "345600"),
     ("ReceiveMessageWaitTimeSeconds", "0"),
@@ -112,13 +114,41 @@ pub(super) async fn set_policy(inner: &Inner, wanted: &Wanted<'_>) -> Result<Mad
     Ok(Made::new(wanted.name.clone(), [("Id", wanted.name.clone())]))
 }
 
-pub(super) async fn delete_policy(inner: &Inner, made: &MadeResource) -> Result<(), Message> {
-    for queue in Properties::of(&made.properties).texts("Queues").unwrap_or_default() {
-        let attributes = BTreeMap::from([("Policy".to_owned(), String::new())]);
-        match inner.services.queues.set_attributes(name_of(&queue), &attributes).await {
-            Ok(()) | Err(QueueError::NoSuchQueue) => {}
-            Err(error) => return Err(said(error)),
+pub(super) async fn update_policy(
+    inner: &Inner,
+    before: &MadeResource,
+    wanted: &Wanted<'_>,
+) -> Result<Made, Message> {
+    let now = wanted.properties().texts("Queues").unwrap_or_default();
+    for queue in Properties::of(&before.properties).texts("Queues").unwrap_or_default() {
+        if !now.contains(&queue) {
+            clear_policy(inner, &queue).await?;
         }
     }
+    set_policy(inner, wanted).await
+}
+
+pub(super) async fn delete_policy(inner: &Inner, made: &MadeResource) -> Result<(), Message> {
+    for queue in Properties::of(&made.properties).texts("Queues").unwrap_or_default() {
+        clear_policy(inner, &queue).await?;
+    }
     Ok(())
+}
+
+pub(super) async fn set_inline_policy(inner: &Inner, wanted: &Wanted<'_>) -> Result<Made, Message> {
+    let own = wanted.properties();
+    let queue = own.required("Queue")?;
+    let policy = own.document("PolicyDocument").unwrap_or_default();
+    let attributes = BTreeMap::from([("Policy".to_owned(), policy)]);
+    inner.services.queues.set_attributes(name_of(&queue), &attributes).await.map_err(said)?;
+    Ok(Made::new(queue, []))
+}
+
+/// Takes the policy of a queue away; one that is gone has none.
+pub(super) async fn clear_policy(inner: &Inner, queue: &str) -> Result<(), Message> {
+    let attributes = BTreeMap::from([("Policy".to_owned(), String::new())]);
+    match inner.services.queues.set_attributes(name_of(queue), &attributes).await {
+        Ok(()) | Err(QueueError::NoSuchQueue) => Ok(()),
+        Err(error) => Err(said(error)),
+    }
 }

@@ -2,7 +2,7 @@
 
 use ebb_invoker::logs::FilterPattern;
 use ebb_model::Timestamp;
-use ebb_store::logs::{Direction, Position, ReadRequest, StreamChoice};
+use ebb_store::logs::{Direction, ReadRequest, StreamChoice};
 use http::{Response, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -114,7 +114,7 @@ pub(super) async fn filter(Logs { store: logs, .. }: Logs, call: Call) -> Result
             "timestamp": event.position.timestamp.millis(),
             "message": event.message,
             "ingestionTime": event.ingested.millis(),
-            "eventId": event_id(event.position),
+            "eventId": event.position.event_id(),
         })).collect::<Vec<_>>(),
         "searchedLogStreams": [],
     });
@@ -151,9 +151,4 @@ pub(super) async fn test_filter(_: Logs, call: Call) -> Result<Response<Body>, A
 
 fn pattern(text: Option<&str>) -> Result<FilterPattern, AwsError> {
     FilterPattern::parse(text.unwrap_or_default()).map_err(|error| invalid(error.to_string()))
-}
-
-/// 56 digits, as the service's ids are; they sort as events do.
-fn event_id(position: Position) -> String {
-    format!("{:028}{:028}", position.timestamp.millis(), position.sequence)
 }

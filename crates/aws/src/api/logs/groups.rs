@@ -8,7 +8,8 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{
-    Logs, TOO_LONG, done, group_name, invalid, log_error, of_arn, page, required, setting_error, with_token,
+    Logs, TOO_LONG, done, group_name, invalid, log_error, of_arn, page, required, setting_error,
+    subscriptions, with_token,
 };
 use crate::wire::{AwsError, Body, Call, RequestContext, json_response};
 
@@ -98,6 +99,7 @@ pub(super) async fn delete_group(logs: Logs, call: Call) -> Result<Response<Body
     let group = call.json::<Request>()?.group()?;
     logs.store.delete_group(&group).await.map_err(log_error)?;
     logs.settings.forget_group(&group).await.map_err(setting_error)?;
+    logs.subscriptions.forget_group(&group).await.map_err(subscriptions::error)?;
     done()
 }
 

@@ -1,12 +1,14 @@
 use std::sync::Arc;
 
 use ebb_model::Clock;
+use ebb_sources::delivery::Targets;
 use ebb_sources::log_settings::LogSettings;
+use ebb_sources::log_subscriptions::{LogSubscriptionParts, LogSubscriptions};
 use ebb_store::{Store, StoreConfig};
 use serde_json::{Value, json};
 
 use super::api;
-use crate::testing::{Client, NOW, TestClock, keys};
+use crate::testing::{Client, NOW, TestClock, account, keys};
 
 const DAY: i64 = 24 * 60 * 60 * 1000;
 
@@ -21,8 +23,13 @@ impl Logs {
         let clock: Arc<dyn Clock> = TestClock::new();
         let config = StoreConfig { data: folder.path().to_owned(), database: None, blobs: None };
         let store = Store::open_with_clock(&config, clock.clone()).await.unwrap();
-        let settings = LogSettings::open(store.clone(), clock).await.unwrap();
-        let client = Client::new(api(super::Logs { store: store.logs().clone(), settings }), &keys());
+        let settings = LogSettings::open(store.clone(), clock.clone()).await.unwrap();
+        let region = ebb_model::Region::parse("us-east-1").unwrap();
+        let targets = Targets::default();
+        let parts = LogSubscriptionParts { store: store.clone(), clock, account: account(), region, targets };
+        let subscriptions = LogSubscriptions::open(parts).await.unwrap();
+        let logs = super::Logs { store: store.logs().clone(), settings, subscriptions };
+        let client = Client::new(api(logs), &keys());
         Self { client, _folder: folder }
     }
 
@@ -394,4 +401,33 @@ async fn resource_policies_are_kept_up_to_a_number() {
     logs.refused("DeleteResourcePolicy", gone, "ResourceNotFoundException", "[p0] does not exist").await;
     let described = logs.ok("DescribeResourcePolicies", json!({"limit": 3})).await;
     assert_eq!(names(&described, "resourcePolicies", "policyName"), ["p1", "p2", "p3"]);
+}
+
+#[tokio::test]
+async fn subscription_filters_are_refused_in_the_words_of_the_service() {
+    let logs = Logs::ready().await;
+    let put = |group: &str, destination: &str| json!({ "logGroupName": group, "filterName": "f", "filterPattern": "", "destinationArn": destination });
+    let function = "arn:aws:lambda:us-east-1:000000000000:function:f";
+    let foreign = "arn:aws:lambda:us-east-1:111111111111:function:f";
+    for (body, code, told) in [
+        (put("none", function), "ResourceNotFoundException", "The specified log group does not exist."),
+        (
+            put("g", foreign),
+            "AccessDeniedException",
+            "Cross-account lambda invocation passing is not allowed.",
+        ),
+        (
+            put("g", "arn:aws:kinesis:r:0:stream/s"),
+            "InvalidParameterException",
+            "cannot be used without roleArn",
+        ),
+        (put("g", function), "InvalidParameterException", "Could not execute the lambda function."),
+    ] {
+        logs.refused("PutSubscriptionFilter", body, code, told).await;
+    }
+    let none = json!({ "logGroupName": "g" });
+    assert_eq!(logs.ok("DescribeSubscriptionFilters", none).await, json!({ "subscriptionFilters": [] }));
+    let absent = json!({ "logGroupName": "g", "filterName": "f" });
+    let told = "The specified subscription filter does not exist.";
+    logs.refused("DeleteSubscriptionFilter", absent, "ResourceNotFoundException", told).await;
 }

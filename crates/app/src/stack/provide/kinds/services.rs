@@ -31,8 +31,22 @@ pub(super) const SERVICES: &[Kind] = &[
         name: "AWS::SQS::QueuePolicy",
         required: &["PolicyDocument", "Queues"],
         optional: &[],
-        replacing: &["Queues"],
+        replacing: &[],
         named: None,
+    },
+    Kind {
+        name: "AWS::SQS::QueueInlinePolicy",
+        required: &["PolicyDocument", "Queue"],
+        optional: &[],
+        replacing: &["Queue"],
+        named: None,
+    },
+    Kind {
+        name: "AWS::Events::Archive",
+        required: &["SourceArn"],
+        optional: &["ArchiveName", "Description", "EventPattern", "KmsKeyIdentifier", "RetentionDays"],
+        replacing: &["ArchiveName", "SourceArn"],
+        named: Some("ArchiveName"),
     },
     Kind {
         name: "AWS::Events::EventBus",
