@@ -272,6 +272,30 @@ def test_documents_are_imported(server, client, proxy):
     assert {one["path"] for one in client.get_resources(restApiId=made["id"])["items"]} == {"/", "/more"}
 
 
+@pytest.mark.parametrize("kind", ["oas30", "swagger"])
+def test_what_a_stage_serves_is_exported_and_imported_again(server, client, proxy, kind):
+    api = client.create_rest_api(name="exported")["id"]
+    root = client.get_resources(restApiId=api)["items"][0]["id"]
+    pet = client.create_resource(restApiId=api, parentId=root, pathPart="{pet}")["id"]
+    client.put_method(restApiId=api, resourceId=pet, httpMethod="GET", authorizationType="NONE",
+                      requestParameters={"method.request.path.pet": True, "method.request.querystring.q": False})
+    client.put_method_response(restApiId=api, resourceId=pet, httpMethod="GET", statusCode="200")
+    client.put_integration(restApiId=api, resourceId=pet, httpMethod="GET", type="MOCK", requestTemplates={"application/json": '{"statusCode": 200}'})
+    client.put_integration_response(restApiId=api, resourceId=pet, httpMethod="GET", statusCode="200",
+                                    responseTemplates={"application/json": '{"pet": "$input.params(\'pet\')"}'})
+    client.create_deployment(restApiId=api, stageName="prod")
+    answer = client.get_export(restApiId=api, stageName="prod", exportType=kind, parameters={"extensions": "apigateway"})
+    text = answer["body"].read()
+    document = json.loads(text)
+    assert document.get("openapi" if kind == "oas30" else "swagger") in ("3.0.1", "2.0") and "/{pet}" in document["paths"]
+    again = client.import_rest_api(body=text)["id"]
+    client.create_deployment(restApiId=again, stageName="v2")
+    host = f"{again}.execute-api.us-east-1.localhost"
+    assert server.http(host, "/v2/rex").json() == {"pet": "rex"}
+    with pytest.raises(client.exceptions.BadRequestException):
+        client.get_export(restApiId=api, stageName="prod", exportType="raml")
+
+
 def test_everything_is_edited_and_tagged(server, client, proxy):
     api = Api(server, client, tags={"a": "1"})
     where = api.method("GET", "/x", proxy)

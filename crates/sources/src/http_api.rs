@@ -25,7 +25,7 @@ pub use document::{
     Protocol, Route, RouteSettings, Stage,
 };
 pub use matching::{Matched, RouteTable};
-pub use openapi::{http_api, rest_api};
+pub use openapi::{ExportExtensions, ExportForm, exported, http_api, rest_api};
 pub use rest::{
     GatewayResponse, Method, RequestValidator, Resource, RestApi, RestAuthorizer, RestDefinition,
     RestDeployment, RestIntegration, RestIntegrationResponse, RestMatch, RestStage,

@@ -4,6 +4,7 @@
 
 mod apis;
 mod deployments;
+mod export;
 mod keys;
 mod methods;
 mod parts;
@@ -59,7 +60,7 @@ pub(super) fn operations(builder: ApiBuilder<HttpApiState>) -> ApiBuilder<HttpAp
             "FlushStageAuthorizersCache",
         )
         .unbuilt(Method::DELETE, "/restapis/{api}/stages/{stage}/cache/data", "FlushStageCache")
-        .unbuilt(Method::GET, "/restapis/{api}/stages/{stage}/exports/{type}", "GetExport")
+        .route(Method::GET, "/restapis/{api}/stages/{stage}/exports/{type}", "GetExport", export::get)
         .unbuilt(Method::GET, "/restapis/{api}/stages/{stage}/sdks/{type}", "GetSdk");
     let builder = part_operations(builder);
     plan_operations(builder)

@@ -2,6 +2,7 @@
 //!
 //! Source: API Gateway developer guide, "OpenAPI extensions for API Gateway" (2026-11).
 
+mod export;
 mod http;
 mod rest;
 mod security;
@@ -12,6 +13,7 @@ use serde_json::{Map, Value};
 
 use super::HttpApiError;
 
+pub use export::{Extensions as ExportExtensions, Form as ExportForm, exported};
 pub use http::http_api;
 pub use rest::rest_api;
 

@@ -10,7 +10,7 @@ use super::patch::{self, Operation};
 use super::{listed, with_times};
 use crate::wire::{AwsError, Body, Call, empty_response, json_response};
 
-const NO_STAGE: &str = "Invalid stage identifier specified";
+pub(super) const NO_STAGE: &str = "Invalid stage identifier specified";
 const NO_DEPLOYMENT: &str = "Invalid Deployment identifier specified";
 
 #[derive(Deserialize)]
