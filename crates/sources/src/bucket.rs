@@ -20,6 +20,7 @@ mod read;
 mod sweep;
 mod uploads;
 
+use std::hash::{Hash as _, Hasher as _};
 use std::sync::{Arc, OnceLock};
 
 use ebb_invoker::Boxed;
@@ -70,8 +71,21 @@ struct Inner {
     lifecycle_changed: Notify,
     /// What notifications are delivered to; set once the server knows.
     targets: OnceLock<Targets>,
+    turns: Turns,
     stop: CancellationToken,
     tasks: TaskTracker,
+}
+
+/// Whose turn it is to write a key that many write at once; keys share a few locks.
+struct Turns([tokio::sync::Mutex<()>; 32]);
+
+impl Turns {
+    async fn of(&self, key: &str) -> tokio::sync::MutexGuard<'_, ()> {
+        let mut hasher = std::hash::DefaultHasher::new();
+        key.hash(&mut hasher);
+        let place = usize::try_from(hasher.finish() % 32).unwrap_or_default();
+        self.0[place].lock().await
+    }
 }
 
 impl Buckets {
@@ -84,6 +98,7 @@ impl Buckets {
             buckets: Registry::open(parts.store.clone(), "bucket").await?,
             lifecycle_changed: Notify::new(),
             targets: OnceLock::new(),
+            turns: Turns(std::array::from_fn(|_| tokio::sync::Mutex::default())),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
             store: parts.store,

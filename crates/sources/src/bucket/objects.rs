@@ -13,8 +13,9 @@ use super::sweep::garbage;
 use super::{Bucket, BucketError, Buckets, Headers, Object, ObjectLock, ObjectPart, Versioning};
 use crate::delivery::PATIENCE;
 
-/// How often a write is made again on top of what another request wrote meanwhile.
-const CONFLICT_RETRIES: u32 = 8;
+/// How often a write is made again on top of what another request wrote meanwhile. Those that were overtaken once wait for
+/// each other, so that only writers of other servers, and new ones, come between.
+const CONFLICT_RETRIES: u32 = 64;
 
 /// An object to be written, whose bytes are in the store already.
 #[derive(Debug, Clone, Default)]
@@ -291,6 +292,7 @@ impl Buckets {
     ) -> Result<T, BucketError> {
         let record_key = object_key(bucket, key)?;
         let mut attempts = 0;
+        let mut turn = None;
         loop {
             let bucket = self.bucket(bucket)?;
             let current = self.inner.store.records().get(OBJECT, &record_key).await?;
@@ -306,7 +308,12 @@ impl Buckets {
             }
             match self.inner.store.work().enqueue_and_watch(writes, work, PATIENCE).await {
                 Ok(_) => return Ok(made),
-                Err(StoreError::Conflict { .. }) if attempts < CONFLICT_RETRIES => attempts += 1,
+                Err(StoreError::Conflict { .. }) if attempts < CONFLICT_RETRIES => {
+                    attempts += 1;
+                    if turn.is_none() {
+                        turn = Some(self.inner.turns.of(&record_key).await);
+                    }
+                }
                 Err(StoreError::Conflict { .. }) => return Err(BucketError::Conflict),
                 Err(error) => return Err(error.into()),
             }

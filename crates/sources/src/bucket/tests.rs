@@ -171,6 +171,13 @@ async fn a_write_is_made_only_where_its_condition_holds() {
     world.try_put("k", "two", Condition::Etag(first.etag.clone())).await.expect("put");
     let stale = world.try_put("k", "x", Condition::Etag(first.etag.clone())).await;
     assert!(matches!(stale, Err(BucketError::Precondition("If-Match"))));
+    // Of many at once that want nothing, the last wins, and none is refused.
+    let mut writers = tokio::task::JoinSet::new();
+    for n in 0..40 {
+        let (buckets, new) = (world.buckets.clone(), world.new_object("crowd", &n.to_string()).await);
+        writers.spawn(async move { buckets.put("bucket", new, &Condition::None, "ObjectCreated:Put").await });
+    }
+    assert!(writers.join_all().await.into_iter().all(|put| put.is_ok()));
     // Of many at once, one wins.
     let mut writers = tokio::task::JoinSet::new();
     for n in 0..8 {
