@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use crate::functions::{App, Kind, NODE, PYTHON, STATIC};
+use crate::functions::{App, Kind, NODE, PYTHON, STATIC, WASM};
 use crate::ours::Ebb;
 use crate::row::{Row, Target};
 use crate::{Effort, load, peers, quantile};
@@ -28,10 +28,16 @@ pub(crate) async fn measure(effort: Effort) -> Result<Vec<Row>> {
     let app = |name, bare: &[&Bare]| {
         bare.iter().fold(App::new(name), |app, bare| app.several(bare.kind, effort.cold_starts))
     };
-    let stocked = Run::start("", app("stocked", &[&NODE_BARE, &PYTHON_BARE, &STATIC_BARE])).await?;
+    let stocked = Run::start(
+        "",
+        app("stocked", &[&NODE_BARE, &PYTHON_BARE, &STATIC_BARE]).several(WASM, effort.cold_starts),
+    )
+    .await?;
     let node = stocked.against(&NODE_BARE, effort, REFILL).await?;
     let python = stocked.against(&PYTHON_BARE, effort, REFILL).await?;
     let program = stocked.against(&STATIC_BARE, effort, REFILL).await?;
+    let components = stocked.first_answers(WASM, effort).await?;
+    let workers = stocked.first_answers_of_workers(effort).await?;
     let api = stocked.ebb.api()?;
     let hits = api.counter("ebb_stock_hits_total").await?;
     let starts = hits + api.counter("ebb_stock_misses_total").await?;
@@ -43,6 +49,8 @@ pub(crate) async fn measure(effort: Effort) -> Result<Vec<Row>> {
         node.row("cold node, from the stock, p99 (against p99)", 0.99, Target::AtMost(1.0)),
         python.row("cold python, from the stock, p50", 0.5, Target::AtMost(0.6)),
         program.row("cold static binary, in a sandbox from the stock, p50", 0.5, Target::AtMost(4.0)),
+        first_answer("cold wasm component", &components, 1.0),
+        first_answer("cold worker", &workers, 15.0),
         Row::new(
             "cold starts that found one in stock, one at a time",
             "share",
@@ -84,9 +92,29 @@ impl Run {
         Ok(Self { ebb, app })
     }
 
+    /// Calls each function of a kind once; what each took, in milliseconds.
+    async fn first_answers(&self, kind: Kind, effort: Effort) -> Result<Vec<f64>> {
+        let mut took = Vec::new();
+        for number in 0..effort.cold_starts {
+            tokio::time::sleep(REFILL).await;
+            took.push(milliseconds(load::once(&self.ebb.address(&self.app, kind, number)).await?));
+        }
+        Ok(took)
+    }
+
+    /// The same of workers, each of which is an app.
+    async fn first_answers_of_workers(&self, effort: Effort) -> Result<Vec<f64>> {
+        let mut took = Vec::new();
+        for number in 0..effort.cold_starts {
+            let worker = self.ebb.deploy_worker(&format!("worker-{number}")).await?;
+            tokio::time::sleep(REFILL).await;
+            took.push(milliseconds(load::once(&worker).await?));
+        }
+        Ok(took)
+    }
+
     /// Calls each function of a kind once, with `pause` after each, in turns with the bare process.
     async fn against(&self, bare: &Bare, effort: Effort, pause: Duration) -> Result<Turns> {
-        let milliseconds = |took: Duration| took.as_secs_f64() * 1e3;
         let command = [&[bare.program], bare.arguments].concat().join(" ");
         let mut turns = Turns { command, ours: Vec::new(), other: Vec::new() };
         for number in 0..effort.cold_starts {
@@ -97,6 +125,16 @@ impl Run {
         }
         Ok(turns)
     }
+}
+
+fn milliseconds(took: Duration) -> f64 {
+    took.as_secs_f64() * 1e3
+}
+
+/// Against a figure, since there is nothing to hold it against.
+fn first_answer(what: &str, took: &[f64], figure: f64) -> Row {
+    let what = format!("{what}, from the stock, p50, to the answer over HTTP");
+    Row::at_most(what, "ms", quantile(took.to_vec(), 0.5), figure).spread(took, &[figure])
 }
 
 struct Turns {

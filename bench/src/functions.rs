@@ -47,6 +47,9 @@ pub(crate) const EVENTS: Kind = Kind::new("events", "nodejs20.x", "index.handler
 /// A Cloudflare worker: an app of its own.
 pub(crate) const WORKER: Kind = Kind::new("worker", "workerd", "index.js");
 
+/// A component of wasi:http: one instance runs many requests at a time, each in a fresh store.
+pub(crate) const WASM: Kind = Kind { concurrency: 64, ..Kind::new("wasm", "wasm", "app.wasm") };
+
 /// Memory of the functions, which gives each instance a whole core, as the servers that they are held against have.
 const MEMORY_MIB: u32 = 1769;
 
@@ -105,6 +108,8 @@ async fn prepare(name: &str, folder: &Path) -> Result<()> {
     } else if name == RUST.name {
         let binary = packages::build_rust_function().await?;
         std::fs::copy(binary, folder.join("bootstrap"))?;
+    } else if name == WASM.name {
+        std::fs::copy(packages::build_component().await?, folder.join("app.wasm"))?;
     } else if name == BOTO3.name {
         packages::copy_boto3(folder).await?;
     }

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
 use crate::api::Api;
-use crate::functions::{App, Kind};
+use crate::functions::{App, Kind, WORKER};
 use crate::load::Address;
 
 /// A running server and its data.
@@ -64,10 +64,18 @@ impl Ebb {
         self.deploy_folder(&folder).await
     }
 
-    /// Deploys the project of a kind that is an app of its own.
-    pub(crate) async fn deploy_project(&self, kind: Kind) -> Result<Address> {
-        self.deploy_folder(&kind.project()).await?;
-        Ok(self.at(&format!("{}.localhost", kind.name), "/"))
+    /// Deploys the worker, which is an app of its own, under a name of its own.
+    pub(crate) async fn deploy_worker(&self, name: &str) -> Result<Address> {
+        let folder = self.folder.path().join(name);
+        std::fs::create_dir_all(&folder)?;
+        for file in std::fs::read_dir(WORKER.project())? {
+            let file = file?;
+            let text = std::fs::read_to_string(file.path())?;
+            let text = text.replace("name = \"worker\"", &format!("name = \"{name}\""));
+            std::fs::write(folder.join(file.file_name()), text)?;
+        }
+        self.deploy_folder(&folder).await?;
+        Ok(self.at(&format!("{name}.localhost"), "/"))
     }
 
     async fn deploy_folder(&self, folder: &Path) -> Result<()> {

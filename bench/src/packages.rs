@@ -12,8 +12,17 @@ use tokio::process::Command;
 use crate::peers::{self, Peer};
 
 /// From npm. Serverless Framework 3 is the last that runs without an account; workerd is the version that ebb runs.
-const NPM: &[&str] =
-    &["@google-cloud/functions-framework@5", "serverless@3", "serverless-offline@13", "workerd@1.20261117.1"];
+const NPM: &[&str] = &[
+    "@google-cloud/functions-framework@5",
+    "serverless@3",
+    "serverless-offline@13",
+    "workerd@1.20261117.1",
+    "@bytecodealliance/componentize-js@0.23",
+];
+/// From crates.io, compiled: the version of wasmtime that ebb runs components on.
+const WASMTIME: &str = "48.0.8";
+/// What `wasmtime serve` needs of it.
+const WASMTIME_FEATURES: &str = "run,serve,cranelift,parallel-compilation,pooling-allocator,component-model";
 /// From PyPI.
 const PYPI: &[&str] = &["functions-framework==3.*", "cargo-lambda==1.*", "boto3"];
 /// How long one may take until it listens: one of them is compiled first.
@@ -92,6 +101,27 @@ impl Packages {
         start(command, port, "/").await
     }
 
+    /// `wasmtime serve` on the component. The first call compiles it.
+    pub(crate) async fn wasmtime(&self) -> Result<Peer> {
+        let root = self.folder.join("wasmtime");
+        let program = root.join("bin/wasmtime");
+        if !program.is_file() {
+            eprintln!("compiling wasmtime {WASMTIME}, once");
+            let mut install = Command::new("cargo");
+            install
+                .args(["install", "wasmtime-cli", "--version", WASMTIME, "--locked", "--quiet"])
+                .args(["--no-default-features", "--features", WASMTIME_FEATURES, "--root"])
+                .arg(&root)
+                .env("CARGO_TARGET_DIR", root.join("target"));
+            run(&mut install).await?;
+            std::fs::remove_dir_all(root.join("target"))?;
+        }
+        let port = free_port()?;
+        let mut command = peers::clean(&program.to_string_lossy());
+        command.args(["serve", "-Scli", &format!("--addr=127.0.0.1:{port}")]).arg(component(&self.folder));
+        start(command, port, "/").await
+    }
+
     /// Serverless Framework's offline plugin.
     pub(crate) async fn serverless_offline(&self) -> Result<Peer> {
         // It looks for its plugin beside the project.
@@ -131,6 +161,45 @@ pub(crate) async fn build_rust_function() -> Result<PathBuf> {
     command.args(["build", "--release", "--quiet"]).env("CARGO_TARGET_DIR", &target);
     run(command.current_dir(source("functions/rust"))).await?;
     Ok(target.join("release/rust"))
+}
+
+/// Builds the component from JavaScript; its file.
+pub(crate) async fn build_component() -> Result<PathBuf> {
+    let folder = Packages::install().await?.folder;
+    let built = component(&folder);
+    let project = folder.join("component");
+    std::fs::create_dir_all(&project)?;
+    let interfaces = wasi_http()?;
+    let http = std::fs::read_to_string(interfaces.join("http.wit"))?;
+    let version = http.split_once("package wasi:http@").and_then(|(_, rest)| rest.split(';').next());
+    let version = version.context("wasi:http has no version")?;
+    run(Command::new("cp").arg("-rT").arg(&interfaces).arg(project.join("wit/deps")).env("LC_ALL", "C"))
+        .await?;
+    let world = format!(
+        "package bench:app;\nworld app {{\nimport wasi:http/types@{version};\n\
+         export wasi:http/incoming-handler@{version};\n}}\n"
+    );
+    std::fs::write(project.join("wit/world.wit"), world)?;
+    let main = std::fs::read_to_string(source("functions/wasm/main.js"))?;
+    std::fs::write(project.join("main.js"), main.replace("VERSION", version))?;
+    std::fs::copy(source("functions/wasm/build.mjs"), project.join("build.mjs"))?;
+    run(Command::new("node").arg("build.mjs").current_dir(&project)).await?;
+    Ok(built)
+}
+
+fn component(folder: &Path) -> PathBuf {
+    folder.join("component/app.wasm")
+}
+
+/// The interfaces of wasi:http that this build of ebb has fetched.
+fn wasi_http() -> Result<PathBuf> {
+    let home = std::env::var("CARGO_HOME").or_else(|_| std::env::var("HOME").map(|home| home + "/.cargo"))?;
+    let crates = std::fs::read_dir(Path::new(&home).join("registry/src"))?.flatten();
+    let name = format!("wasmtime-wasi-http-{WASMTIME}");
+    let mut found = crates.map(|registry| registry.path().join(&name).join("wit/deps"));
+    found
+        .find(|folder| folder.is_dir())
+        .context("the sources of wasmtime-wasi-http are not in cargo's registry")
 }
 
 /// Puts boto3 and what it needs beside a handler.

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::functions::{App, Kind, NODE, NODE_SHARED, PYTHON, RUST, STATIC, WORKER};
+use crate::functions::{App, Kind, NODE, NODE_SHARED, PYTHON, RUST, STATIC, WASM, WORKER};
 use crate::load::{self, Address, Load};
 use crate::ours::Ebb;
 use crate::packages::Packages;
@@ -16,10 +16,10 @@ const CONNECTIONS: usize = 32;
 pub(crate) async fn measure(effort: Effort) -> Result<Vec<Row>> {
     let cores = std::thread::available_parallelism()?.get();
     let ebb = Ebb::start("").await?;
-    let kinds = [NODE, NODE_SHARED, PYTHON, STATIC, RUST];
+    let kinds = [NODE, NODE_SHARED, PYTHON, STATIC, RUST, WASM];
     let app = kinds.iter().fold(App::new("warm"), |app, kind| app.several(*kind, 1));
     ebb.deploy(&app).await?;
-    let worker = ebb.deploy_project(WORKER).await?;
+    let worker = ebb.deploy_worker(WORKER.name).await?;
     for kind in kinds {
         ebb.api()?.reserve(&app.function(kind, 0), cores * kind.concurrency).await?;
     }
@@ -53,6 +53,7 @@ impl<F: Fn(Kind) -> Vec<Address>> Warm<F> {
             (NODE_SHARED, "plain Node `http`", &node, Target::AtLeast(0.6), Target::AtMostMore(150.0)),
             (PYTHON, "plain Python `http.server`", &python, Target::None, Target::AtMostMore(150.0)),
             (STATIC, "bare hyper", &hyper, Target::None, Target::None),
+            (WASM, "bare hyper", &hyper, Target::None, Target::None),
         ] {
             rows.push(self.throughput(kind, name, peers, throughput).await?);
             let turns = compare(&(self.ours)(kind), &addresses(peers), 1, self.effort).await?;
@@ -94,6 +95,8 @@ impl<F: Fn(Kind) -> Vec<Address>> Warm<F> {
         add(RUST, "`cargo lambda watch`", cargo_lambda, Target::AtLeast(2.0)).await?;
         let workerd = packages.workerd().await.map(|peer| vec![peer]);
         add(WORKER, "plain workerd", workerd, Target::None).await?;
+        let wasmtime = packages.wasmtime().await.map(|peer| vec![peer]);
+        add(WASM, "`wasmtime serve`", wasmtime, Target::None).await?;
         Ok(rows)
     }
 
@@ -101,7 +104,7 @@ impl<F: Fn(Kind) -> Vec<Address>> Warm<F> {
         let turns = compare(&(self.ours)(kind), &addresses(peers), CONNECTIONS, self.effort).await?;
         let shared =
             if kind.concurrency > 1 { format!(" of {} events", kind.concurrency) } else { String::new() };
-        let instances = if kind == WORKER { 1 } else { self.cores };
+        let instances = if [WORKER, WASM].contains(&kind) { 1 } else { self.cores };
         let what = format!(
             "warm {} over HTTP, {CONNECTIONS} connections, {} instances{shared}, against {} of {name}",
             kind.name,
