@@ -22,7 +22,8 @@ const NPM: &[&str] = &[
 /// From crates.io, compiled: the version of wasmtime that ebb runs components on.
 const WASMTIME: &str = "48.0.8";
 /// What `wasmtime serve` needs of it.
-const WASMTIME_FEATURES: &str = "run,serve,cranelift,parallel-compilation,pooling-allocator,component-model";
+const WASMTIME_FEATURES: &str =
+    "run,serve,cranelift,parallel-compilation,pooling-allocator,component-model,component-model-async";
 /// From PyPI.
 const PYPI: &[&str] = &["functions-framework==3.*", "cargo-lambda==1.*", "boto3"];
 /// How long one may take until it listens: one of them is compiled first.

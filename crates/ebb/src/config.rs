@@ -47,6 +47,7 @@ struct File {
     keep_warm_seconds: Option<u64>,
     memory_budget_mib: Option<u64>,
     spare_from_milliseconds: Option<u64>,
+    page_out_seconds: Option<u64>,
     stock_instances: Option<u32>,
     stock_memory_mib: Option<u32>,
     log: Option<LogSetting>,
@@ -96,6 +97,8 @@ pub(crate) struct Config {
     pub(crate) memory_budget_mib: Option<u64>,
     /// From how long a start on one instance more than are in use is kept ready.
     pub(crate) spare_from: Option<Duration>,
+    /// How long an instance is idle before its memory is moved to swap.
+    pub(crate) page_out_after: Option<Duration>,
     /// How many instances may be booted ahead of need.
     pub(crate) stock_instances: u32,
     /// And how much memory they may take.
@@ -171,6 +174,10 @@ impl Config {
                 spare_from: match file.spare_from_milliseconds.unwrap_or(100) {
                     0 => None,
                     dear => Some(Duration::from_millis(dear)),
+                },
+                page_out_after: match file.page_out_seconds.unwrap_or(60) {
+                    0 => None,
+                    seconds => Some(Duration::from_secs(seconds)),
                 },
                 stock_instances: file.stock_instances.unwrap_or(8),
                 stock_memory_mib: file.stock_memory_mib.unwrap_or(512),

@@ -135,6 +135,7 @@ impl Platform {
                 keep_warm: config.keep_warm,
                 memory_budget_mib: config.memory_budget_mib,
                 spare_from: config.spare_from,
+                page_out_after: config.page_out_after,
                 ..InvokerConfig::default()
             },
             store: store.clone(),

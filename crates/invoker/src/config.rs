@@ -13,6 +13,9 @@ pub struct InvokerConfig {
     /// How long the start of an instance takes from which on one more than are in use is kept ready; nothing for never.
     /// Default: 100 milliseconds.
     pub spare_from: Option<Duration>,
+    /// How long an instance is idle before its memory is moved to swap, where the machine has any; nothing for never.
+    /// Default: 1 minute.
+    pub page_out_after: Option<Duration>,
     /// How long running invocations may go on when the server stops. Default: 12 seconds.
     pub drain: Duration,
     /// How many requests over HTTP may wait at one time for a place under the concurrency limit of a function; more are
@@ -42,6 +45,7 @@ impl Default for InvokerConfig {
             keep_warm: Duration::from_secs(10 * 60),
             memory_budget_mib: None,
             spare_from: Some(Duration::from_millis(100)),
+            page_out_after: Some(Duration::from_secs(60)),
             drain: Duration::from_secs(12),
             most_waiting: 2_000,
             longest_wait: Duration::from_secs(30),

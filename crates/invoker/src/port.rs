@@ -60,6 +60,9 @@ pub trait Instance: Send + Sync + 'static {
     /// Lets it run again.
     fn thaw(&self) -> Boxed<'_, ()>;
 
+    /// Moves what it holds in memory to swap, as far as the machine can, while it is frozen; what it holds then, in MiB.
+    fn page_out(&self) -> Boxed<'_, u32>;
+
     /// The most memory that it has used, in MiB.
     fn max_memory_mib(&self) -> u32;
 

@@ -326,6 +326,13 @@ impl Instance for FakeInstance {
         Box::pin(async move { self.note("thaw") })
     }
 
+    fn page_out(&self) -> Boxed<'_, u32> {
+        Box::pin(async move {
+            self.note("page out");
+            10
+        })
+    }
+
     fn max_memory_mib(&self) -> u32 {
         40
     }

@@ -70,9 +70,17 @@ impl Instance for ProcessInstance {
         })
     }
 
+    fn page_out(&self) -> Boxed<'_, u32> {
+        Box::pin(async {
+            if let Err(error) = self.sandbox.page_out().await {
+                tracing::debug!(%error, "an instance was not moved to swap");
+            }
+            mebibytes(self.sandbox.usage().memory_bytes)
+        })
+    }
+
     fn max_memory_mib(&self) -> u32 {
-        let bytes = self.sandbox.peak_memory();
-        u32::try_from(bytes.div_ceil(1024 * 1024)).unwrap_or(u32::MAX)
+        mebibytes(self.sandbox.peak_memory())
     }
 
     fn exited(&self) -> Boxed<'_, ExitCause> {
@@ -159,6 +167,11 @@ impl ProcessInstance {
             }
         }
     }
+}
+
+/// As [`Instance`] counts memory.
+pub(crate) fn mebibytes(bytes: u64) -> u32 {
+    u32::try_from(bytes.div_ceil(1024 * 1024)).unwrap_or(u32::MAX)
 }
 
 /// Somebody waits for the answer to an event, until this is dropped.

@@ -28,6 +28,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::core::{Core, Ended};
+use crate::instance::mebibytes;
 use crate::link::Link;
 use crate::log_pipe::LogPipe;
 use answer::Answer;
@@ -109,9 +110,17 @@ impl Instance for ServerInstance {
         })
     }
 
+    fn page_out(&self) -> Boxed<'_, u32> {
+        Box::pin(async {
+            if let Err(error) = self.sandbox.page_out().await {
+                tracing::debug!(%error, "an instance was not moved to swap");
+            }
+            mebibytes(self.sandbox.usage().memory_bytes)
+        })
+    }
+
     fn max_memory_mib(&self) -> u32 {
-        let bytes = self.sandbox.usage().peak_memory_bytes;
-        u32::try_from(bytes.div_ceil(1024 * 1024)).unwrap_or(u32::MAX)
+        mebibytes(self.sandbox.usage().peak_memory_bytes)
     }
 
     fn exited(&self) -> Boxed<'_, ExitCause> {

@@ -12,6 +12,7 @@ use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
+use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Attempt, Fault};
@@ -154,6 +155,40 @@ impl Group {
             Self::One(group) => group.accounts_memory(),
             Self::Two(group) => group.accounts_memory(),
             Self::None => false,
+        }
+    }
+
+    /// The processes in it.
+    pub(crate) fn processes(&self) -> Vec<Pid> {
+        let Some(folder) = (match self {
+            Self::One(group) => group.folders().into_iter().next(),
+            Self::Two(group) => Some(group.folder().to_owned()),
+            Self::None => None,
+        }) else {
+            return Vec::new();
+        };
+        // It may be gone.
+        let text = fs::read_to_string(folder.join("cgroup.procs")).unwrap_or_default();
+        text.lines().filter_map(|line| line.parse().ok()).map(Pid::from_raw).collect()
+    }
+
+    /// Whether what it holds may be moved to swap. Version 1 limits memory and swap together, and lets it be.
+    pub(crate) fn let_swap(&self, may: bool) -> Result<(), Fault> {
+        match self {
+            Self::Two(group) => group.let_swap(may),
+            Self::One(_) | Self::None => Ok(()),
+        }
+    }
+
+    /// Takes so many bytes from it that the kernel can do without, as far as there are any.
+    pub(crate) fn reclaim(&self, bytes: u64) -> Result<(), Fault> {
+        match self {
+            Self::One(group) => group.reclaim(bytes),
+            Self::Two(group) => {
+                group.reclaim(bytes);
+                Ok(())
+            }
+            Self::None => Ok(()),
         }
     }
 

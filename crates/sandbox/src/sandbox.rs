@@ -13,16 +13,20 @@ use tokio::io::unix::AsyncFd;
 
 use crate::cgroup::Group;
 use crate::control::{Control, Exit, late, send};
-use crate::error::{Fault, SandboxError};
+use crate::error::{Attempt as _, Fault, SandboxError};
 use crate::launcher::{Launcher, check_target};
 use crate::message::{LeaseRequest, Order, Program, Report};
 use crate::spec::{Command, ExitStatus, Limits, Mount, SandboxSpec, Usage};
-use crate::sys::packet;
+use crate::sys::{packet, page_out};
 
 /// How long the kernel may take to freeze: a process in an uninterruptible call holds it up.
 const FREEZE_PATIENCE: Duration = Duration::from_secs(5);
 /// How long the last process may take to end after it was killed.
 const END_PATIENCE: Duration = Duration::from_secs(10);
+
+/// How often, and how long after each other, memory that lies in swap is taken from the sandbox.
+const DROP_ROUNDS: u32 = 20;
+const DROP_PAUSE: Duration = Duration::from_millis(25);
 
 /// A live sandbox. Dropping it kills everything inside.
 #[derive(Debug)]
@@ -158,6 +162,31 @@ impl Sandbox {
         if self.group.set_frozen(false)? { Ok(()) } else { self.signal_all(libc::SIGCONT).await }
     }
 
+    /// Moves the memory of its programs to swap, as far as the machine has any: for one that is frozen and will be for a
+    /// while. What it uses afterwards tells how far that went.
+    ///
+    /// # Errors
+    /// Where the kernel cannot, or does not let this user.
+    pub async fn page_out(&self) -> Result<(), SandboxError> {
+        let group = self.group.clone();
+        let work = move || {
+            if !page_out::there_is_swap() {
+                return Ok(());
+            }
+            let before = group.usage().memory_bytes;
+            group.let_swap(true)?;
+            let moved = group.processes().into_iter().try_for_each(|process| {
+                page_out::page_out(process).attempt(|| format!("move process {process} to swap"))
+            });
+            // What is there stays there until it is used: only what runs must not come to swap.
+            group.let_swap(false)?;
+            moved?;
+            drop_copies(&group, before)
+        };
+        let done = tokio::task::spawn_blocking(work).await.map_err(|_| SandboxError::Gone)?;
+        Ok(done?)
+    }
+
     /// Changes [`Limits::cpu_millis`](crate::Limits::cpu_millis); without a cpu cgroup nothing happens.
     pub async fn set_cpu(&self, millis: Option<u32>) -> Result<(), SandboxError> {
         Ok(self.group.set_cpu(millis)?)
@@ -203,6 +232,22 @@ impl Sandbox {
         let deliver = async |request| self.control.order(&Order::SignalAll { request, signal }, &[]).await;
         self.control.request(false, "signal all processes", deliver).await.map(|_| ())
     }
+}
+
+/// What was written to swap stays in memory as well, until somebody needs the room: here, now.
+fn drop_copies(group: &Group, before: u64) -> Result<(), Fault> {
+    let swapped: u64 = group.processes().into_iter().map(page_out::swapped).sum();
+    for _ in 0..DROP_ROUNDS {
+        let left = (group.usage().memory_bytes + swapped).saturating_sub(before);
+        // Some of it may have been read again, or never have counted.
+        if left <= swapped / 8 {
+            break;
+        }
+        group.reclaim(left)?;
+        // The writing may take a moment yet.
+        std::thread::sleep(DROP_PAUSE);
+    }
+    Ok(())
 }
 
 fn shutdown_sending(lease: &AsyncFd<OwnedFd>) -> nix::Result<()> {

@@ -84,7 +84,8 @@ impl Mount {
 /// What a sandbox may use, all of its processes together except `open_files`.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Limits {
-    /// Memory, page cache included, and `/tmp` unless [`Support::disk_for_tmp`]. Swap is never used.
+    /// Memory, page cache included, and `/tmp` unless [`Support::disk_for_tmp`]. What runs never comes to
+    /// swap; see [`Sandbox::page_out`](crate::Sandbox::page_out).
     pub memory_bytes: u64,
     /// Thousandths of a core; none for no limit.
     pub cpu_millis: Option<u32>,

@@ -4,6 +4,7 @@ pub(crate) mod clone;
 pub(crate) mod descriptors;
 pub(crate) mod loop_device;
 pub(crate) mod packet;
+pub(crate) mod page_out;
 pub(crate) mod privileges;
 pub(crate) mod tree;
 

@@ -1,4 +1,4 @@
-//! Looks after one instance while it is idle: freezes it, ends it when it has been idle for long, notices that it
+//! Looks after one instance while it is idle: freezes it, has its memory moved to swap, ends it when it has been idle for long, notices that it
 //! ended by itself.
 
 use std::sync::Arc;
@@ -22,6 +22,7 @@ enum Plan {
     /// It is in use.
     Nothing,
     Freeze(Instant),
+    PageOut(Instant),
     SpinDown(Instant),
 }
 
@@ -29,18 +30,18 @@ enum Plan {
 pub(crate) async fn keep(shared: Arc<Shared>, pool: Arc<Pool>, pooled: Arc<Pooled>) {
     let instance = pooled.instance.clone();
     let mut exited = instance.exited();
-    let mut frozen_since = None;
+    let mut done = Done::default();
     loop {
         // Not armed before the look at the idleness: an instance that becomes idle after it finds the keeper unarmed,
         // and wakes it.
         pooled.keeper_armed.store(false, Relaxed);
-        let plan = plan(&shared, &pool, &pooled, frozen_since);
+        let plan = plan(&shared, &pool, &pooled, done);
         let until = match plan {
             Plan::Freeze(until) => {
                 pooled.keeper_armed.store(true, Relaxed);
                 Some(until)
             }
-            Plan::SpinDown(until) => Some(until),
+            Plan::PageOut(until) | Plan::SpinDown(until) => Some(until),
             Plan::Nothing => None,
         };
         tokio::select! {
@@ -53,32 +54,52 @@ pub(crate) async fn keep(shared: Arc<Shared>, pool: Arc<Pool>, pooled: Arc<Poole
             () = shared.stop.cancelled() => return,
             () = pooled.idle_again.notified() => {}
             () = tokio::time::sleep_until(until.unwrap_or_else(Instant::now)), if until.is_some() => {
-                if let Plan::SpinDown(_) = plan {
-                    // Others may have gone since it was planned.
-                    let needed = pool.keeps_last() && !pooled.life_left().is_zero();
-                    if !needed && pool.withdraw(&pooled) {
-                        pool.end(pooled, "spindown");
-                        return;
+                match plan {
+                    Plan::SpinDown(_) => {
+                        // Others may have gone since it was planned.
+                        let needed = pool.keeps_last() && !pooled.life_left().is_zero();
+                        if !needed && pool.withdraw(&pooled) {
+                            pool.end(pooled, "spindown");
+                            return;
+                        }
                     }
-                } else {
-                    frozen_since = freeze_where_due(&pooled).await;
+                    Plan::PageOut(_) => {
+                        done.paged_out = done.frozen;
+                        if let Some(since) = done.frozen {
+                            pooled.page_out(since).await;
+                        }
+                    }
+                    Plan::Freeze(_) | Plan::Nothing => done.frozen = freeze_where_due(&pooled).await,
                 }
             }
         }
     }
 }
 
-/// `frozen_since` is the beginning of the idleness in which it was frozen: a later one needs another freeze.
-fn plan(shared: &Shared, pool: &Pool, pooled: &Pooled, frozen_since: Option<Instant>) -> Plan {
-    match pooled.idle_since() {
-        None => Plan::Nothing,
-        Some(_) if pool.version.settings.is_awake() => Plan::SpinDown(Instant::now() + pooled.life_left()),
-        Some(since) if frozen_since != Some(since) => Plan::Freeze(since + FREEZE_AFTER),
-        // Always kept, as long as it can be: another takes its place then.
-        Some(_) if pooled.provisioned || pool.keeps_last() => {
-            Plan::SpinDown(Instant::now() + pooled.life_left())
-        }
-        Some(since) => Plan::SpinDown(since + shared.config.keep_warm),
+/// What was done, by the beginning of the idleness in which it was: a later one needs it again.
+#[derive(Debug, Clone, Copy, Default)]
+struct Done {
+    frozen: Option<Instant>,
+    paged_out: Option<Instant>,
+}
+
+fn plan(shared: &Shared, pool: &Pool, pooled: &Pooled, done: Done) -> Plan {
+    let Some(since) = pooled.idle_since() else { return Plan::Nothing };
+    let longest = Instant::now() + pooled.life_left();
+    if pool.version.settings.is_awake() {
+        return Plan::SpinDown(longest);
+    }
+    if done.frozen != Some(since) {
+        return Plan::Freeze(since + FREEZE_AFTER);
+    }
+    // Some are always kept, as long as they can be: another takes their place then.
+    let kept = pooled.provisioned || pool.keeps_last();
+    let end = if kept { longest } else { since + shared.config.keep_warm };
+    let page_out = shared.config.page_out_after.map(|after| since + after);
+    match page_out.filter(|at| *at < end && done.paged_out != Some(since)) {
+        // Those that were asked for by number are to answer at once.
+        Some(at) if !pooled.provisioned => Plan::PageOut(at),
+        _ => Plan::SpinDown(end),
     }
 }
 

@@ -16,6 +16,8 @@ use crate::port::Instance;
 /// runs.
 pub const LONGEST_LIFE: Duration = Duration::from_secs(6 * 24 * 60 * 60);
 
+const NOT_PAGED_OUT: u32 = u32::MAX;
+
 /// When an instance has become too old. By the clock on the wall, because that is what its key is checked by.
 pub(crate) struct Age {
     clock: Arc<dyn Clock>,
@@ -61,6 +63,8 @@ pub(crate) struct Pooled {
     ended: AtomicBool,
     /// The most memory that it was seen to have used, in MiB.
     peak_mib: AtomicU32,
+    /// What it held in memory when the rest had been moved to swap, in MiB; [`NOT_PAGED_OUT`] since it was used.
+    left_mib: AtomicU32,
 }
 
 /// What the first event of an instance had to wait for.
@@ -103,6 +107,7 @@ impl Pooled {
             gone: CancellationToken::new(),
             ended: AtomicBool::new(false),
             peak_mib: AtomicU32::new(0),
+            left_mib: AtomicU32::new(NOT_PAGED_OUT),
         })
     }
 
@@ -142,6 +147,25 @@ impl Pooled {
         self.peak_mib.load(Relaxed)
     }
 
+    /// What it takes of the memory of this machine, in MiB: the most that it was seen to have used, or what was left when
+    /// the rest had been moved to swap.
+    pub(crate) fn held_memory(&self) -> u32 {
+        self.known_memory().min(self.left_mib.load(Relaxed))
+    }
+
+    /// Moves its memory to swap, where it is still idle as it was `since`.
+    pub(super) async fn page_out(&self, since: Instant) {
+        if self.idle_since() != Some(since) {
+            return;
+        }
+        let left = self.instance.page_out().await;
+        self.left_mib.store(left, Relaxed);
+        // Whoever took it meanwhile may have looked before.
+        if self.idle_since() != Some(since) {
+            self.left_mib.store(NOT_PAGED_OUT, Relaxed);
+        }
+    }
+
     /// How many events run in it.
     pub(crate) fn events(&self) -> u32 {
         self.events.load(Relaxed)
@@ -154,6 +178,7 @@ impl Pooled {
         let events = self.events.fetch_add(1, Relaxed) + 1;
         if events == 1 {
             *self.idle_since.lock().unwrap_or_else(PoisonError::into_inner) = None;
+            self.left_mib.store(NOT_PAGED_OUT, Relaxed);
         }
         events
     }

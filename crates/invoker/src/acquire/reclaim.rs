@@ -53,7 +53,7 @@ impl Candidate {
     fn of(pool: &Arc<Pool>, pooled: &Arc<Pooled>) -> Option<Self> {
         let kept = pooled.provisioned || pool.version.settings.is_awake();
         let idle_since = pooled.idle_since().filter(|_| !kept)?;
-        let size = f64::from(pooled.known_memory().max(1));
+        let size = f64::from(pooled.held_memory().max(1));
         let worth = pooled.worth_clock() + pool.uses() as f64 * pooled.cost().as_secs_f64() * 1e3 / size;
         Some(Self { worth, idle_since, pool: pool.clone(), pooled: pooled.clone() })
     }
@@ -69,18 +69,18 @@ impl Reclaim {
     pub(super) fn has_room(&self, shared: &Shared, needed_mib: u32) -> bool {
         let Some(budget) = self.budget_mib else { return true };
         let live = shared.pools.all().into_iter().flat_map(|pool| pool.live());
-        u64::from(needed_mib) + live.map(|pooled| u64::from(pooled.known_memory())).sum::<u64>() <= budget
+        u64::from(needed_mib) + live.map(|pooled| u64::from(pooled.held_memory())).sum::<u64>() <= budget
     }
 
     /// Ends idle instances until one with `needed_mib` fits or none is left. What an instance takes is the most it has
-    /// used; a new one is counted with what those of its version before it have.
+    /// used, less what lies in swap; a new one is counted with what those of its version before it have.
     pub(crate) fn make_room(&self, shared: &Shared, needed_mib: u32) {
         let Some(budget) = self.budget_mib else { return };
         let mut used = u64::from(needed_mib);
         let mut candidates = Vec::new();
         for pool in shared.pools.all() {
             for pooled in pool.live() {
-                used += u64::from(pooled.known_memory());
+                used += u64::from(pooled.held_memory());
                 candidates.extend(Candidate::of(&pool, &pooled));
             }
         }
@@ -90,7 +90,7 @@ impl Reclaim {
                 return;
             }
             if pool.withdraw(&pooled) {
-                used = used.saturating_sub(u64::from(pooled.known_memory()));
+                used = used.saturating_sub(u64::from(pooled.held_memory()));
                 self.clock.move_on_to(worth);
                 tracing::debug!(function = %pool.version.name, "an idle instance makes room for another");
                 pool.end(pooled, "spindown");

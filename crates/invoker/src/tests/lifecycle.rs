@@ -259,3 +259,36 @@ async fn an_instance_is_not_used_for_longer_than_its_key_lasts() {
     assert_eq!(world.call("{}").await, Ok(json!({"instance": 2, "count": 1})));
     assert!(world.runtime.calls().contains(&"shutdown 1 spindown".to_owned()), "{:?}", world.runtime.calls());
 }
+
+#[tokio::test]
+async fn an_instance_that_is_idle_for_long_goes_to_swap_until_it_is_used() {
+    let config = InvokerConfig { page_out_after: Some(Duration::from_secs(60)), ..InvokerConfig::default() };
+    let world = World::with(config).await;
+    world.deploy(|_| {});
+    world.call("{}").await.unwrap();
+    tokio::time::sleep(Duration::from_secs(61)).await;
+    let so_far = ["start 1", "freeze 1", "page 1 out"];
+    assert_eq!(world.runtime.calls(), so_far);
+    // Once for each time that it rests.
+    tokio::time::sleep(Duration::from_secs(120)).await;
+    assert_eq!(world.runtime.calls(), so_far);
+    world.call("{}").await.unwrap();
+    tokio::time::sleep(Duration::from_secs(61)).await;
+    assert_eq!(world.runtime.calls()[3..], ["thaw 1", "freeze 1", "page 1 out"]);
+}
+
+#[tokio::test]
+async fn what_lies_in_swap_leaves_room_for_others() {
+    // An instance takes 40 MiB, 10 when it is in swap; the first of a function is taken to need 128.
+    let config = InvokerConfig { memory_budget_mib: Some(150), ..InvokerConfig::default() };
+    let world = World::with(config).await;
+    world.deploy(|_| {});
+    world.put(world.function("g"));
+    world.call("{}").await.unwrap();
+    tokio::time::sleep(Duration::from_secs(61)).await;
+    let other = World::event_of("g", "{}");
+    world.invoker.invoke(other, Delivery::Whole).await.unwrap().result.unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let calls = world.runtime.calls();
+    assert!(!calls.iter().any(|call| call.starts_with("shutdown")), "{calls:?}");
+}

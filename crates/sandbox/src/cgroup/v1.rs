@@ -82,6 +82,16 @@ impl Group {
         Ok(())
     }
 
+    /// By a limit that is lower for a moment: the kernel makes it fit, or refuses it.
+    pub(super) fn reclaim(&self, bytes: u64) -> Result<(), Fault> {
+        let Some(memory) = &self.0.memory else { return Ok(()) };
+        let limit = memory.join("memory.limit_in_bytes");
+        let usual = read(&limit)?;
+        let lower = number(&memory.join("memory.usage_in_bytes")).saturating_sub(bytes);
+        drop(write(&limit, &lower.to_string()));
+        write(&limit, usual.trim())
+    }
+
     pub(super) fn set_cpu(&self, millis: Option<u32>) -> Result<(), Fault> {
         let Some(cpu) = &self.0.cpu else { return Ok(()) };
         let (quota, period) = cpu_quota(millis);

@@ -58,16 +58,27 @@ impl Group {
     pub(super) fn set_limits(&self, limits: &Limits) -> Result<(), Fault> {
         if self.controllers.memory {
             write(&self.file("memory.max"), &limits.memory_bytes.to_string())?;
-            // Absent where the kernel has no swap accounting.
-            if self.file("memory.swap.max").exists() {
-                write(&self.file("memory.swap.max"), "0")?;
-            }
+            self.let_swap(false)?;
         }
         if self.controllers.pids {
             // The supervisor lives in the group too.
             write(&self.file("pids.max"), &(u64::from(limits.processes) + 1).to_string())?;
         }
         Ok(())
+    }
+
+    pub(super) fn let_swap(&self, may: bool) -> Result<(), Fault> {
+        let file = self.file("memory.swap.max");
+        // Absent where the kernel has no swap accounting.
+        if self.controllers.memory && file.exists() {
+            write(&file, if may { "max" } else { "0" })?;
+        }
+        Ok(())
+    }
+
+    /// Linux 5.19 and later. The kernel may find fewer.
+    pub(super) fn reclaim(&self, bytes: u64) {
+        drop(write(&self.file("memory.reclaim"), &bytes.to_string()));
     }
 
     pub(super) fn set_cpu(&self, millis: Option<u32>) -> Result<(), Fault> {

@@ -1,6 +1,8 @@
 //! What a sandbox may use up, and what is left of it.
 
 use std::fs;
+use std::io::Read;
+use std::time::Duration;
 
 use ebb_sandbox::{ExitStatus, Limits, SandboxSpec};
 
@@ -16,6 +18,7 @@ pub(crate) const CASES: &[Case] = &[
     ("nothing_outlives_its_sandbox", nothing_outlives_its_sandbox),
     ("a_sandbox_that_is_given_up_while_it_starts_leaves_nothing", given_up_while_starting),
     ("a_frozen_sandbox_can_be_destroyed", a_frozen_sandbox_can_be_destroyed),
+    ("a_frozen_sandbox_goes_to_swap_where_there_is_any", a_frozen_sandbox_goes_to_swap),
     ("many_sandboxes_one_after_another_leave_nothing", many_leave_nothing),
 ];
 
@@ -183,6 +186,40 @@ fn a_frozen_sandbox_can_be_destroyed(machine: &Machine) {
         dropped.freeze().await.unwrap();
         drop(dropped);
         assert_eq!(process.wait().await, ExitStatus::Signal(9));
+    });
+}
+
+/// Whether there is swap to go to or not, it lives on with all that it held.
+fn a_frozen_sandbox_goes_to_swap(machine: &Machine) {
+    let held = 40 << 20;
+    let swap = fs::read_to_string("/proc/swaps").is_ok_and(|text| text.lines().count() > 1);
+    let holds = "import signal\n\
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])\n\
+        held = [bytes([n % 251]) * (1 << 20) for n in range(40)]\n\
+        signal.sigwait([signal.SIGUSR1])\n\
+        print(all(part == bytes([n % 251]) * (1 << 20) for n, part in enumerate(held)))\n";
+    machine.run(async {
+        let sandbox = machine.sandbox(spec()).await;
+        let (process, mut reader) = start(&sandbox, holds).await;
+        while sandbox.usage().memory_bytes < held {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        sandbox.freeze().await.unwrap();
+        let before = sandbox.usage().memory_bytes;
+        let moved = sandbox.page_out().await;
+        let after = sandbox.usage().memory_bytes;
+        if swap && nix::unistd::geteuid().is_root() && machine.launcher().support().unwrap().memory_limit {
+            moved.unwrap();
+            assert!(after + held * 7 / 8 < before, "{before} before, {after} after");
+        } else {
+            println!("not seen: there is no swap, or this user may not move anything there");
+        }
+        sandbox.thaw().await.unwrap();
+        process.signal(libc::SIGUSR1).await.unwrap();
+        assert_eq!(process.wait().await, ExitStatus::Code(0));
+        let mut printed = String::new();
+        reader.read_to_string(&mut printed).unwrap();
+        assert_eq!(printed, "True\n");
     });
 }
 
