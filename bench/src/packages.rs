@@ -12,13 +12,10 @@ use tokio::process::Command;
 use crate::peers::{self, Peer};
 
 /// From npm. Serverless Framework 3 is the last that runs without an account; workerd is the version that ebb runs.
-const NPM: &[&str] = &[
-    "@google-cloud/functions-framework@5",
-    "serverless@3",
-    "serverless-offline@13",
-    "workerd@1.20261117.1",
-    "@bytecodealliance/componentize-js@0.23",
-];
+const NPM: &[&str] =
+    &["@google-cloud/functions-framework@5", "serverless@3", "serverless-offline@13", "workerd@1.20261117.1"];
+/// From npm, in a folder of its own: it does not find what it needs beside others.
+const COMPONENTIZE: &str = "@bytecodealliance/componentize-js@0.23";
 /// From crates.io, compiled: the version of wasmtime that ebb runs components on.
 const WASMTIME: &str = "48.0.8";
 /// What `wasmtime serve` needs of it.
@@ -169,13 +166,12 @@ pub(crate) async fn build_component() -> Result<PathBuf> {
     let folder = Packages::install().await?.folder;
     let built = component(&folder);
     let project = folder.join("component");
-    std::fs::create_dir_all(&project)?;
+    std::fs::create_dir_all(project.join("wit"))?;
     let interfaces = wasi_http()?;
     let http = std::fs::read_to_string(interfaces.join("http.wit"))?;
     let version = http.split_once("package wasi:http@").and_then(|(_, rest)| rest.split(';').next());
     let version = version.context("wasi:http has no version")?;
-    run(Command::new("cp").arg("-rT").arg(&interfaces).arg(project.join("wit/deps")).env("LC_ALL", "C"))
-        .await?;
+    run(Command::new("cp").arg("-rT").arg(&interfaces).arg(project.join("wit/deps"))).await?;
     let world = format!(
         "package bench:app;\nworld app {{\nimport wasi:http/types@{version};\n\
          export wasi:http/incoming-handler@{version};\n}}\n"
@@ -184,6 +180,11 @@ pub(crate) async fn build_component() -> Result<PathBuf> {
     let main = std::fs::read_to_string(source("functions/wasm/main.js"))?;
     std::fs::write(project.join("main.js"), main.replace("VERSION", version))?;
     std::fs::copy(source("functions/wasm/build.mjs"), project.join("build.mjs"))?;
+    if !project.join("package.json").is_file() {
+        let install =
+            ["install", "--prefix", ".", "--no-audit", "--no-fund", "--loglevel=error", COMPONENTIZE];
+        run(Command::new("npm").args(install).current_dir(&project)).await?;
+    }
     run(Command::new("node").arg("build.mjs").current_dir(&project)).await?;
     Ok(built)
 }
