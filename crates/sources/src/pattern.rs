@@ -11,6 +11,7 @@ mod cidr;
 mod index;
 mod numeric;
 mod parse;
+mod span;
 mod test;
 mod wildcard;
 

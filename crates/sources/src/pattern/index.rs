@@ -1,7 +1,7 @@
 //! Many patterns at once, at a cost that grows with the event and with what matches, not with the patterns that do not.
 //!
 //! Each pattern is filed under one *access test*, the rarest among those that it cannot match without: a value that a
-//! field must have, or what it must begin or end with. An event looks up its own values and checks in full only the
+//! field must have, or what it must begin or end with, a span of numbers or a network that it lies in. An event looks up its own values and checks in full only the
 //! patterns that it finds there. Source: Fabret et al., "Filtering Algorithms and Implementation for Very Fast
 //! Publish/Subscribe Systems", SIGMOD 2001 (access predicates).
 
@@ -9,6 +9,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use serde_json::Value;
 
+use super::cidr::Cidr;
+use super::span::{Span, cover};
 use super::test::{Test, TextTest, fold};
 use super::{Field, Leaf, Node, Pattern};
 
@@ -46,8 +48,46 @@ enum Key {
     Folded(String),
     Prefix(String),
     Suffix(String),
+    FoldedPrefix(String),
+    FoldedSuffix(String),
+    Span(Span),
+    Network(Cidr),
     /// Whatever it is.
     Present,
+}
+
+/// Keys that a value is looked up under in several lengths, or in another form: whether there are any, and which lengths
+/// they have, is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Shape {
+    Folded,
+    Prefix,
+    Suffix,
+    FoldedPrefix,
+    FoldedSuffix,
+    Span,
+    Network,
+}
+
+/// Patterns are short: a longer text than this is none of theirs.
+fn length_of(text: &str) -> u32 {
+    u32::try_from(text.len()).unwrap_or(u32::MAX)
+}
+
+impl Key {
+    /// Its shape and its length, where it has one that matters.
+    fn shape(&self) -> Option<(Shape, u32)> {
+        Some(match self {
+            Self::Folded(_) => (Shape::Folded, 0),
+            Self::Prefix(text) => (Shape::Prefix, length_of(text)),
+            Self::Suffix(text) => (Shape::Suffix, length_of(text)),
+            Self::FoldedPrefix(text) => (Shape::FoldedPrefix, length_of(text)),
+            Self::FoldedSuffix(text) => (Shape::FoldedSuffix, length_of(text)),
+            Self::Span(span) => (Shape::Span, span.length),
+            Self::Network(cidr) => (Shape::Network, cidr.length()),
+            _ => return None,
+        })
+    }
 }
 
 /// The patterns that are filed at one path.
@@ -55,21 +95,13 @@ enum Key {
 struct Level<K> {
     below: HashMap<String, Self>,
     keys: HashMap<Key, BTreeSet<K>>,
-    /// The lengths of all prefixes and suffixes among the keys, with how many have it.
-    prefixes: HashMap<usize, usize>,
-    suffixes: HashMap<usize, usize>,
-    folded: usize,
+    /// The lengths of the keys of each shape, with how many have it.
+    lengths: HashMap<Shape, HashMap<u32, usize>>,
 }
 
 impl<K> Default for Level<K> {
     fn default() -> Self {
-        Self {
-            below: HashMap::new(),
-            keys: HashMap::new(),
-            prefixes: HashMap::new(),
-            suffixes: HashMap::new(),
-            folded: 0,
-        }
+        Self { below: HashMap::new(), keys: HashMap::new(), lengths: HashMap::new() }
     }
 }
 
@@ -153,7 +185,11 @@ impl Access {
     /// How little it singles out, for where nothing else tells.
     fn breadth(&self) -> usize {
         match &self.key {
-            Key::Prefix(text) | Key::Suffix(text) => 1 << 20 >> text.len().min(16),
+            Key::Prefix(text) | Key::Suffix(text) | Key::FoldedPrefix(text) | Key::FoldedSuffix(text) => {
+                1 << 20 >> text.len().min(16)
+            }
+            Key::Span(span) => 1 << 20 >> span.length.min(16),
+            Key::Network(cidr) => 1 << 20 >> (cidr.length() / 4).min(16),
             Key::Present => 1 << 40,
             _ => 0,
         }
@@ -167,11 +203,8 @@ impl<K: Clone + Ord> Level<K> {
             level = level.below.entry(name.clone()).or_default();
         }
         level.keys.entry(access.key.clone()).or_default().insert(key.clone());
-        match &access.key {
-            Key::Prefix(text) => *level.prefixes.entry(text.len()).or_default() += 1,
-            Key::Suffix(text) => *level.suffixes.entry(text.len()).or_default() += 1,
-            Key::Folded(_) => level.folded += 1,
-            _ => {}
+        if let Some((shape, length)) = access.key.shape() {
+            *level.lengths.entry(shape).or_default().entry(length).or_default() += 1;
         }
     }
 
@@ -190,11 +223,13 @@ impl<K: Clone + Ord> Level<K> {
         if keys.is_empty() {
             self.keys.remove(&access.key);
         }
-        match &access.key {
-            Key::Prefix(text) => forget(&mut self.prefixes, text.len()),
-            Key::Suffix(text) => forget(&mut self.suffixes, text.len()),
-            Key::Folded(_) => self.folded -= 1,
-            _ => {}
+        if let Some((shape, length)) = access.key.shape()
+            && let Some(lengths) = self.lengths.get_mut(&shape)
+        {
+            forget(lengths, length);
+            if lengths.is_empty() {
+                self.lengths.remove(&shape);
+            }
         }
     }
 
@@ -222,6 +257,26 @@ impl<K: Clone + Ord> Level<K> {
         }
     }
 
+    fn has(&self, shape: Shape) -> bool {
+        self.lengths.contains_key(&shape)
+    }
+
+    /// The lengths that keys of this shape have.
+    fn lengths(&self, shape: Shape) -> impl Iterator<Item = u32> {
+        self.lengths.get(&shape).into_iter().flat_map(HashMap::keys).copied()
+    }
+
+    /// How a text begins, in these lengths.
+    fn starts(&self, shape: Shape, text: &str) -> impl Iterator<Item = String> {
+        self.lengths(shape).filter_map(|length| Some(text.get(..length as usize)?.to_owned()))
+    }
+
+    /// How a text ends, in these lengths.
+    fn ends(&self, shape: Shape, text: &str) -> impl Iterator<Item = String> {
+        self.lengths(shape)
+            .filter_map(|length| Some(text.get(text.len().checked_sub(length as usize)?..)?.to_owned()))
+    }
+
     fn look_up<'a>(&'a self, scalar: &Value, found: &mut BTreeSet<&'a K>) {
         let mut take = |key: Key| {
             if let Some(keys) = self.keys.get(&key) {
@@ -232,23 +287,38 @@ impl<K: Clone + Ord> Level<K> {
         match scalar {
             Value::String(text) => {
                 take(Key::Text(text.clone()));
-                if self.folded > 0 {
-                    take(Key::Folded(fold(text)));
+                self.starts(Shape::Prefix, text).for_each(|start| take(Key::Prefix(start)));
+                self.ends(Shape::Suffix, text).for_each(|end| take(Key::Suffix(end)));
+                if [Shape::Folded, Shape::FoldedPrefix, Shape::FoldedSuffix]
+                    .iter()
+                    .any(|shape| self.has(*shape))
+                {
+                    let text = fold(text);
+                    self.starts(Shape::FoldedPrefix, &text).for_each(|start| take(Key::FoldedPrefix(start)));
+                    self.ends(Shape::FoldedSuffix, &text).for_each(|end| take(Key::FoldedSuffix(end)));
+                    take(Key::Folded(text));
                 }
-                let starts = self.prefixes.keys().filter_map(|length| text.get(..*length));
-                starts.for_each(|start| take(Key::Prefix(start.to_owned())));
-                let ends =
-                    self.suffixes.keys().filter_map(|length| text.get(text.len().checked_sub(*length)?..));
-                ends.for_each(|end| take(Key::Suffix(end.to_owned())));
+                if self.has(Shape::Network)
+                    && let Ok(address) = text.parse()
+                {
+                    let networks =
+                        self.lengths(Shape::Network).filter_map(|length| Cidr::around(address, length));
+                    networks.for_each(|network| take(Key::Network(network)));
+                }
             }
-            Value::Number(number) => take(number_key(number)),
+            Value::Number(number) => {
+                take(number_key(number));
+                let value = number.as_f64().unwrap_or_default();
+                let spans = self.lengths(Shape::Span).map(|length| Span::of(value, length));
+                spans.for_each(|span| take(Key::Span(span)));
+            }
             Value::Bool(boolean) => take(Key::Boolean(*boolean)),
             _ => take(Key::Null),
         }
     }
 }
 
-fn forget(lengths: &mut HashMap<usize, usize>, length: usize) {
+fn forget(lengths: &mut HashMap<u32, usize>, length: u32) {
     if let Some(count) = lengths.get_mut(&length) {
         *count -= 1;
         if *count == 0 {
@@ -284,19 +354,28 @@ fn leaf_way(leaf: &Leaf) -> Option<Vec<Access>> {
     if leaf.path.iter().any(|name| name.contains('.')) {
         return None;
     }
-    let access = |test: &Test| Some(Access { path: leaf.path.clone(), key: key(test)? });
-    leaf.tests.iter().map(access).collect()
+    let access = |key| Access { path: leaf.path.clone(), key };
+    let keys = leaf.tests.iter().map(keys).collect::<Option<Vec<_>>>()?;
+    Some(keys.into_iter().flatten().map(access).collect())
 }
 
-fn key(test: &Test) -> Option<Key> {
-    Some(match test {
+/// A value that passes has at least one of these keys.
+fn keys(test: &Test) -> Option<Vec<Key>> {
+    Some(vec![match test {
         Test::Null => Key::Null,
         Test::Boolean(boolean) => Key::Boolean(*boolean),
         Test::Number(number) => number_key(number),
+        Test::Numeric(range) => {
+            let (low, high) = range.ends();
+            return Some(cover(low, high).into_iter().map(Key::Span).collect());
+        }
+        Test::Cidr(cidr) => Key::Network(cidr.canonical()?),
         Test::Text(TextTest::Equal(text)) => Key::Text(text.clone()),
         Test::Text(TextTest::EqualIgnoringCase(text)) => Key::Folded(text.clone()),
         Test::Text(TextTest::Prefix(text)) => Key::Prefix(text.clone()),
         Test::Text(TextTest::Suffix(text)) => Key::Suffix(text.clone()),
+        Test::Text(TextTest::PrefixIgnoringCase(text)) => Key::FoldedPrefix(text.clone()),
+        Test::Text(TextTest::SuffixIgnoringCase(text)) => Key::FoldedSuffix(text.clone()),
         Test::Text(TextTest::Wildcard(wildcard)) if !wildcard.first().is_empty() => {
             Key::Prefix(wildcard.first().to_owned())
         }
@@ -305,7 +384,7 @@ fn key(test: &Test) -> Option<Key> {
         }
         Test::Absent => return None,
         _ => Key::Present,
-    })
+    }])
 }
 
 /// Numbers that are the same have the same key; a few that differ may share one.

@@ -54,6 +54,14 @@ impl Range {
         Ok(Self { low: Some(bottom), high: Some(top) })
     }
 
+    /// The lowest and the highest number that may be in it, as floats; infinite where there is no bound.
+    pub(super) fn ends(&self) -> (f64, f64) {
+        let end = |bound: &Option<Bound>, none| {
+            bound.as_ref().and_then(|bound| bound.value.as_f64()).unwrap_or(none)
+        };
+        (end(&self.low, f64::NEG_INFINITY), end(&self.high, f64::INFINITY))
+    }
+
     pub(super) fn contains(&self, number: &Number) -> bool {
         let above = |bound: &Bound| match compare(number, &bound.value) {
             Ordering::Equal => bound.inclusive,

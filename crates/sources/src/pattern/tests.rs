@@ -285,6 +285,40 @@ fn few_are_checked_of_many_that_differ_in_one_field() {
     check(&|number| json!({"suffix": format!("-{number}")}));
     check(&|number| json!({"equals-ignore-case": format!("{number}-AND-{number}")}));
     check(&|number| json!({"wildcard": format!("{number}-*-{number}")}));
+    check(&|number| json!({"prefix": {"equals-ignore-case": format!("{number}-A")}}));
+    check(&|number| json!({"suffix": {"equals-ignore-case": format!("D-{number}")}}));
+}
+
+#[test]
+fn patterns_with_another_range_or_network_are_not_looked_at() {
+    let check = |test: &dyn Fn(u32) -> Value, value: Value, most: usize| {
+        let mut index = PatternIndex::default();
+        for key in 0..1000 {
+            index.insert(key, pattern(&json!({"source": ["shop"], "detail": {"order": [test(key)]}})));
+        }
+        let event = json!({"source": "shop", "detail": {"order": value}});
+        let checked = index.candidates(&event).len();
+        assert!(checked <= most, "{checked} of those like {}", test(7));
+        assert!(!index.matching(&event).is_empty(), "{}", test(7));
+        for key in 0..1000 {
+            index.remove(&key);
+        }
+        assert!(index.candidates(&event).is_empty());
+    };
+    // The first, which is filed under its source, and those beside it, as ranges are covered a little generously.
+    check(&|number| json!({"numeric": [">=", number * 10, "<", number * 10 + 10]}), json!(5_005), 8);
+    check(&|number| json!({"numeric": ["=", number]}), json!(700.0), 2);
+    check(
+        &|number| json!({"numeric": [">", -i64::from(number) - 1, "<=", -i64::from(number)]}),
+        json!(-700),
+        8,
+    );
+    check(
+        &|number| json!({"cidr": format!("10.{}.{}.0/24", number / 256, number % 256)}),
+        json!("10.2.7.9"),
+        2,
+    );
+    check(&|number| json!({"cidr": format!("2001:db8:{number:x}::/48")}), json!("2001:db8:3e::1"), 2);
 }
 
 /// Events and patterns over few names and values, so that they meet often.
