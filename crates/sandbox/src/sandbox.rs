@@ -168,23 +168,21 @@ impl Sandbox {
     /// # Errors
     /// Where the kernel cannot, or does not let this user.
     pub async fn page_out(&self) -> Result<(), SandboxError> {
+        if !page_out::there_is_swap() {
+            return Ok(());
+        }
+        let before = self.group.usage().memory_bytes;
         let group = self.group.clone();
-        let work = move || {
-            if !page_out::there_is_swap() {
-                return Ok(());
+        blocking(move || move_out(&group)).await?;
+        for _ in 0..DROP_ROUNDS {
+            let group = self.group.clone();
+            if blocking(move || drop_copies(&group, before)).await? {
+                break;
             }
-            let before = group.usage().memory_bytes;
-            group.let_swap(true)?;
-            let moved = group.processes().into_iter().try_for_each(|process| {
-                page_out::page_out(process).attempt(|| format!("move process {process} to swap"))
-            });
-            // What is there stays there until it is used: only what runs must not come to swap.
-            group.let_swap(false)?;
-            moved?;
-            drop_copies(&group, before)
-        };
-        let done = tokio::task::spawn_blocking(work).await.map_err(|_| SandboxError::Gone)?;
-        Ok(done?)
+            // The writing may take a moment yet.
+            tokio::time::sleep(DROP_PAUSE).await;
+        }
+        Ok(())
     }
 
     /// Changes [`Limits::cpu_millis`](crate::Limits::cpu_millis); without a cpu cgroup nothing happens.
@@ -234,20 +232,33 @@ impl Sandbox {
     }
 }
 
-/// What was written to swap stays in memory as well, until somebody needs the room: here, now.
-fn drop_copies(group: &Group, before: u64) -> Result<(), Fault> {
+/// Does what may wait for the disk.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Fault> + Send + 'static,
+) -> Result<T, SandboxError> {
+    Ok(tokio::task::spawn_blocking(work).await.map_err(|_| SandboxError::Gone)??)
+}
+
+fn move_out(group: &Group) -> Result<(), Fault> {
+    group.let_swap(true)?;
+    let moved = group.processes().into_iter().try_for_each(|process| {
+        page_out::page_out(process).attempt(|| format!("move process {process} to swap"))
+    });
+    // What is there stays there until it is used: only what runs must not come to swap.
+    group.let_swap(false)?;
+    moved
+}
+
+/// What was written to swap stays in memory as well until somebody needs the room: takes it. Whether it is gone.
+fn drop_copies(group: &Group, before: u64) -> Result<bool, Fault> {
     let swapped: u64 = group.processes().into_iter().map(page_out::swapped).sum();
-    for _ in 0..DROP_ROUNDS {
-        let left = (group.usage().memory_bytes + swapped).saturating_sub(before);
-        // Some of it may have been read again, or never have counted.
-        if left <= swapped / 8 {
-            break;
-        }
-        group.reclaim(left)?;
-        // The writing may take a moment yet.
-        std::thread::sleep(DROP_PAUSE);
+    let left = (group.usage().memory_bytes + swapped).saturating_sub(before);
+    // Some of it may have been read again, or never have counted.
+    if left <= swapped / 8 {
+        return Ok(true);
     }
-    Ok(())
+    group.reclaim(left)?;
+    Ok(false)
 }
 
 fn shutdown_sending(lease: &AsyncFd<OwnedFd>) -> nix::Result<()> {

@@ -208,11 +208,10 @@ fn a_frozen_sandbox_goes_to_swap(machine: &Machine) {
         let before = sandbox.usage().memory_bytes;
         let moved = sandbox.page_out().await;
         let after = sandbox.usage().memory_bytes;
+        // Elsewhere nothing moves.
         if swap && nix::unistd::geteuid().is_root() && machine.launcher().support().unwrap().memory_limit {
             moved.unwrap();
             assert!(after + held * 7 / 8 < before, "{before} before, {after} after");
-        } else {
-            println!("not seen: there is no swap, or this user may not move anything there");
         }
         sandbox.thaw().await.unwrap();
         process.signal(libc::SIGUSR1).await.unwrap();
