@@ -116,11 +116,21 @@ impl ProcessInstance {
             // It is ending: how is known in a moment.
             tracing::debug!(%error, "an event could not be handed to a boot");
         }
-        let received = tokio::select! {
-            // What was answered before the end counts.
-            biased;
-            ending = receive(&mut parts, sink) => ending,
-            _ = self.core.ended() => None,
+        let mut reader_gone = std::pin::pin!(sink.reader_gone());
+        let mut receiving = std::pin::pin!(receive(&mut parts, sink));
+        let mut told = false;
+        let received = loop {
+            tokio::select! {
+                // What was answered before the end counts.
+                biased;
+                ending = &mut receiving => break ending,
+                _ = self.core.ended() => break None,
+                () = &mut reader_gone, if !told => {
+                    told = true;
+                    // Not within the selection: half a frame must not be written.
+                    self.tell_that_nobody_waits(number).await;
+                }
+            }
         };
         if let Some(ending) = received {
             return ending;
@@ -133,6 +143,14 @@ impl ProcessInstance {
                 let message = "the runtime broke off its response".to_owned();
                 Ending::Failed(Report { kind: "Runtime.TruncatedResponse", message }.object(Some(event.id)))
             }
+        }
+    }
+
+    async fn tell_that_nobody_waits(&self, number: u32) {
+        if let Some(link) = self.link.as_ref().filter(|link| link.ready())
+            && let Err(error) = link.cancel(number).await
+        {
+            tracing::debug!(%error, "a boot could not be told that nobody waits");
         }
     }
 

@@ -85,6 +85,12 @@ impl Link {
         self.send(ToBoot::Invoke { id: number, metadata, event: event.payload.clone() }).await
     }
 
+    /// Tells it that nobody waits for an event's answer any more; the event goes on. Not cancel safe, as
+    /// [`Link::invoke`].
+    pub(crate) async fn cancel(&self, number: u32) -> io::Result<()> {
+        self.send(ToBoot::Cancel { id: number }).await
+    }
+
     async fn send(&self, message: ToBoot) -> io::Result<()> {
         let mut frame = message.encode().map_err(io::Error::other)?.into_buf();
         let mut writer = self.writer.lock().await;
