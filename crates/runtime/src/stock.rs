@@ -24,7 +24,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::interpreters::Language;
 use crate::plan::{Ahead, Host, Managed, WRAPPER_VARIABLE};
-use size::Demand;
+use size::{Count, Demand, Turn};
 pub(crate) use stocked::{Assigned, Boot, Stocked};
 
 /// How long no start may be under way before the stock is filled up, so that it does not slow down what it is for.
@@ -249,24 +249,31 @@ impl Shared {
         drop(surplus);
     }
 
-    /// The kind that lacks the most, where there is room for one more.
+    /// The kind of which one more is to be made. Where that takes the place of another's, that one ends.
     fn missing(&self) -> Option<Kind> {
         let now = Instant::now();
-        let shelves = lock(&self.shelves);
+        let mut shelves = lock(&self.shelves);
         let ready = || shelves.values().flat_map(|shelf| &shelf.ready);
         let largest = ready().map(Stocked::memory_bytes).max().unwrap_or(0);
         let held: u64 = ready().map(Stocked::memory_bytes).sum();
         let full = ready().count() >= self.limits.instances as usize
             || held + largest > u64::from(self.limits.memory_mib) << 20;
-        if full {
-            return None;
-        }
-        let lacking = shelves.iter().filter_map(|(kind, shelf)| {
-            let resting = shelf.failed.is_some_and(|at| now.duration_since(at) < AFTER_FAILURE);
-            let lack = shelf.demand.wanted(now, self.limits.keep).saturating_sub(shelf.ready.len());
-            (lack > 0 && !resting).then_some((lack, kind))
-        });
-        lacking.max_by_key(|(lack, _)| *lack).map(|(_, kind)| kind.clone())
+        let kinds: Vec<Kind> = shelves.keys().cloned().collect();
+        let counts: Vec<Count> = kinds
+            .iter()
+            .filter_map(|kind| shelves.get(kind))
+            .map(|shelf| {
+                let resting = shelf.failed.is_some_and(|at| now.duration_since(at) < AFTER_FAILURE);
+                let wanted = if resting { 0 } else { shelf.demand.wanted(now, self.limits.keep) };
+                Count { wanted, ready: shelf.ready.len() }
+            })
+            .collect();
+        let Turn { make, instead_of } = size::turn(&counts, full)?;
+        let ended = instead_of.and_then(|kind| shelves.get_mut(&kinds[kind])?.ready.pop());
+        drop(shelves);
+        // Ends it, not under the lock.
+        drop(ended);
+        Some(kinds[make].clone())
     }
 
     async fn wait_for_quiet(&self) {

@@ -44,9 +44,53 @@ impl Demand {
     }
 }
 
+/// How many of a kind there are to be, and are.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Count {
+    pub(super) wanted: usize,
+    pub(super) ready: usize,
+}
+
+/// What is done next: one of the kind `make`, in the place of one of the kind `instead_of`; kinds by their places.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Turn {
+    pub(super) make: usize,
+    pub(super) instead_of: Option<usize>,
+}
+
+/// The kind that lacks the most. In a full stock, one of which there is none takes the place of one of which there are
+/// several: the first of a kind saves more than the second.
+pub(super) fn turn(counts: &[Count], full: bool) -> Option<Turn> {
+    let lack = |count: &Count| count.wanted.saturating_sub(count.ready);
+    let lacking =
+        counts.iter().enumerate().filter(|(_, count)| lack(count) > 0 && !(full && count.ready > 0));
+    let (make, _) = lacking.max_by_key(|(_, count)| lack(count))?;
+    if !full {
+        return Some(Turn { make, instead_of: None });
+    }
+    let (most, count) = counts.iter().enumerate().max_by_key(|(_, count)| count.ready)?;
+    (count.ready > 1).then_some(Turn { make, instead_of: Some(most) })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_first_of_a_kind_takes_the_place_of_the_second_of_another() {
+        let check = |counts: &[(usize, usize)], full, expected: Option<(usize, Option<usize>)>| {
+            let counts: Vec<Count> =
+                counts.iter().map(|(wanted, ready)| Count { wanted: *wanted, ready: *ready }).collect();
+            let expected = expected.map(|(make, instead_of)| Turn { make, instead_of });
+            assert_eq!(turn(&counts, full), expected, "{counts:?}");
+        };
+        check(&[(1, 0), (3, 1)], false, Some((1, None)));
+        check(&[(1, 1), (2, 2)], false, None);
+        check(&[(1, 0), (3, 2)], true, Some((0, Some(1))));
+        check(&[(1, 1), (3, 2)], true, None);
+        check(&[(1, 0), (1, 1)], true, None);
+        check(&[], true, None);
+    }
 
     #[test]
     fn there_is_one_more_than_the_densest_burst_took() {
