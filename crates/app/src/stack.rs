@@ -36,6 +36,7 @@ use ebb_sources::bucket::Buckets;
 use ebb_sources::bus::EventBuses;
 use ebb_sources::http_api::HttpApis;
 use ebb_sources::iam::Iam;
+use ebb_sources::log_subscriptions::LogSubscriptions;
 use ebb_sources::mapping::Mappings;
 use ebb_sources::queue::Queues;
 use ebb_sources::schedule::Scheduler;
@@ -79,6 +80,8 @@ pub struct StackServices {
     pub iam: Iam,
     /// Parameters.
     pub parameters: ParameterStore,
+    /// Subscription filters of log groups.
+    pub log_subscriptions: LogSubscriptions,
 }
 
 /// What stacks are opened with.

@@ -171,6 +171,7 @@ pub(crate) async fn stacks(
             topics: sources.topics.clone(),
             iam: sources.iam.clone(),
             parameters: sources.parameters.clone(),
+            log_subscriptions: sources.log_subscriptions.clone(),
         },
         store: store.clone(),
         clock: clock.clone(),

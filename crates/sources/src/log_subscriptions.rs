@@ -12,9 +12,9 @@ mod tests;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ebb_invoker::Boxed;
-use ebb_invoker::logs::FilterPattern;
+use ebb_invoker::logs::{FilterPattern, InvalidPattern};
 use ebb_model::{AccountId, Clock, Region, ServiceCaller, Timestamp};
-use ebb_store::logs::Written;
+use ebb_store::logs::{LogError, Written};
 use ebb_store::{Change, Store, StoreError};
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinHandle;
@@ -81,6 +81,18 @@ pub enum SubscriptionError {
     /// There are too many.
     #[error("Resource limit exceeded.")]
     Limit,
+    /// There is no such group, or it cannot be read.
+    #[error(transparent)]
+    Group(#[from] LogError),
+    /// What is wanted is no pattern.
+    #[error(transparent)]
+    Pattern(#[from] InvalidPattern),
+    /// Deliveries are not distributed so.
+    #[error(
+        "1 validation error detected: Value '{0}' at 'distribution' failed to satisfy constraint: Member must satisfy enum \
+         value set: [Random, ByLogStream]"
+    )]
+    Distribution(String),
     /// The function may not be called; says which statement is missing.
     #[error(
         "Could not execute the lambda function. Make sure you have given CloudWatch Logs permission to execute your \
@@ -156,6 +168,11 @@ impl LogSubscriptions {
         };
         if new.group.strip_prefix("/aws/lambda/") == Some(function) {
             return Err(SubscriptionError::OwnGroup);
+        }
+        self.inner.store.logs().group(&new.group).await?;
+        FilterPattern::parse(&new.pattern)?;
+        if !["ByLogStream", "Random"].contains(&new.distribution.as_str()) {
+            return Err(SubscriptionError::Distribution(new.distribution));
         }
         let caller = self.caller(&new.group, &new.destination);
         let lets = self.inner.targets.lets(&new.destination, &caller);

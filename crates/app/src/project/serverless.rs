@@ -185,6 +185,11 @@ impl Service<'_> {
         function.get(name).or_else(|| self.provider.get(name)).cloned()
     }
 
+    fn function_name(&self, name: &str, function: &Node) -> String {
+        let own = function.get("name").and_then(Node::scalar);
+        own.unwrap_or_else(|| format!("{}-{}-{name}", self.app, self.stage))
+    }
+
     fn template(&self) -> Result<Json, Fault> {
         let mut resources = Map::new();
         for function in self.root.get("functions").into_iter().flat_map(Node::entries) {
@@ -263,13 +268,12 @@ impl Service<'_> {
         if RuntimeName::parse(&runtime).is_err() {
             return Err(Fault::new(runtime_line, format!("{name}: {}", not_a_runtime(&runtime))));
         }
-        let own_name = function.get("name").and_then(Node::scalar);
         let mut properties = json!({
             "Handler": handler,
             "Runtime": runtime,
             "MemorySize": self.own(function, "memorySize").map_or(json!(1024), |node| node.to_json()),
             "Timeout": self.own(function, "timeout").map_or(json!(6), |node| node.to_json()),
-            "FunctionName": own_name.unwrap_or_else(|| format!("{}-{}-{name}", self.app, self.stage)),
+            "FunctionName": self.function_name(name, function),
         });
         let mut environment = Map::new();
         for from in [&self.provider, function] {
@@ -307,8 +311,7 @@ impl Service<'_> {
         }
         let mut events = Map::new();
         for event in function.get("events").and_then(Node::as_list).unwrap_or_default() {
-            let event = events::translate(name, event, self.payload().as_deref(), resources)?;
-            for event in event {
+            for event in events::translate(self, name, event, resources)? {
                 events.insert(format!("Event{}", events.len()), event);
             }
         }

@@ -18,7 +18,7 @@ pub(super) fn physical(stack: &str, logical: &str, kind: &str) -> String {
         "AWS::SQS::Queue" => 80,
         "AWS::S3::Bucket" => 63,
         "AWS::Events::Archive" => 48,
-        "AWS::Logs::LogGroup" => 512,
+        "AWS::Logs::LogGroup" | "AWS::Logs::SubscriptionFilter" => 512,
         "AWS::CloudFormation::Stack" => 128,
         "AWS::Lambda::LayerVersion" => 140,
         _ => 64,

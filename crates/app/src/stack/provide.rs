@@ -12,6 +12,7 @@ mod http_api;
 mod identity;
 mod invocation;
 mod kinds;
+mod logs;
 mod nested;
 mod parameters;
 mod properties;
@@ -135,7 +136,8 @@ pub(super) async fn create(stacks: &Stacks, wanted: &Wanted<'_>) -> Result<Made,
         "AWS::ApiGateway::Deployment" => http_api::create_deployment(inner, wanted).await,
         "AWS::ApiGateway::Stage" => http_api::put_rest_stage(inner, wanted).await,
         "AWS::S3::BucketPolicy" => storage::set_bucket_policy(inner, wanted).await,
-        "AWS::Logs::LogGroup" => storage::create_log_group(inner, wanted).await,
+        "AWS::Logs::LogGroup" => logs::create_group(inner, wanted).await,
+        "AWS::Logs::SubscriptionFilter" => logs::create_filter(inner, wanted).await,
         "AWS::SNS::Topic" => topics::create(inner, wanted).await,
         "AWS::SNS::Subscription" => topics::subscribe(inner, wanted).await,
         "AWS::SNS::TopicPolicy" => topics::set_policy(inner, wanted).await,
@@ -185,7 +187,8 @@ pub(super) async fn update(
         "AWS::ApiGateway::RestApi" => http_api::update_rest(inner, before, wanted).await?,
         "AWS::ApiGateway::Stage" => http_api::put_rest_stage(inner, wanted).await?,
         "AWS::S3::BucketPolicy" => storage::set_bucket_policy(inner, wanted).await?,
-        "AWS::Logs::LogGroup" => storage::update_log_group(inner, before, wanted).await?,
+        "AWS::Logs::LogGroup" => logs::update_group(inner, before, wanted).await?,
+        "AWS::Logs::SubscriptionFilter" => logs::put_filter(inner, wanted).await?,
         "AWS::SNS::Topic" => topics::update(inner, before, wanted).await?,
         "AWS::SNS::Subscription" => topics::update_subscription(inner, before, wanted).await?,
         "AWS::SNS::TopicPolicy" => topics::set_policy(inner, wanted).await?,
@@ -237,7 +240,8 @@ pub(super) async fn delete(
         "AWS::ApiGateway::Deployment" => http_api::delete_deployment(inner, made).await,
         "AWS::ApiGateway::Stage" => http_api::delete_rest_stage(inner, made).await,
         "AWS::S3::BucketPolicy" => storage::delete_bucket_policy(inner, made).await,
-        "AWS::Logs::LogGroup" => storage::delete_log_group(inner, made).await,
+        "AWS::Logs::LogGroup" => logs::delete_group(inner, made).await,
+        "AWS::Logs::SubscriptionFilter" => logs::delete_filter(inner, made).await,
         "AWS::SNS::Topic" => topics::delete(inner, made).await,
         "AWS::SNS::Subscription" => topics::unsubscribe(inner, made).await,
         "AWS::SNS::TopicPolicy" => topics::delete_policy(inner, made).await,

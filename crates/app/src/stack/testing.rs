@@ -8,8 +8,10 @@ use ebb_invoker::{Invoker, InvokerConfig, InvokerParts};
 use ebb_model::{Clock, SystemClock};
 use ebb_sources::bucket::{BucketParts, Buckets};
 use ebb_sources::bus::{BusParts, EventBuses};
+use ebb_sources::delivery::{FunctionTarget, Targets};
 use ebb_sources::http_api::{HttpApis, HttpApisParts};
 use ebb_sources::iam::{Iam, IamParts};
+use ebb_sources::log_subscriptions::{LogSubscriptionParts, LogSubscriptions};
 use ebb_sources::mapping::{MappingParts, Mappings};
 use ebb_sources::queue::{QueueParts, Queues};
 use ebb_sources::schedule::Scheduler;
@@ -50,6 +52,10 @@ pub(crate) async fn stacks(store: &Store, catalog: &Catalog, scheduler: Schedule
     let (store_, clock_, ..) = parts();
     let mappings =
         MappingParts { store: store_, clock: clock_, invoker: invoker.clone(), queues: queues.clone() };
+    let (store_, clock_, account_, region_) = parts();
+    let targets = Targets::default().with("lambda", Arc::new(FunctionTarget::new(invoker.clone())));
+    let log_subscriptions =
+        LogSubscriptionParts { store: store_, clock: clock_, account: account_, region: region_, targets };
     let services = StackServices {
         catalog: catalog.clone(),
         invoker: invoker.clone(),
@@ -62,6 +68,7 @@ pub(crate) async fn stacks(store: &Store, catalog: &Catalog, scheduler: Schedule
         http_apis: HttpApis::open(http_apis).await.unwrap(),
         iam: Iam::open(iam).await.unwrap(),
         parameters: ParameterStore::open(store.clone(), clock.clone()).await.unwrap(),
+        log_subscriptions: LogSubscriptions::open(log_subscriptions).await.unwrap(),
     };
     Stacks::open(StacksConfig {
         services,

@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::apps::StepKind;
 
+mod filters;
 mod managed;
 
 async fn open(data: &Path) -> Stacks {

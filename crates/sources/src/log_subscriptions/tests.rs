@@ -57,11 +57,19 @@ async fn functions_are_called_with_what_they_want() {
     let parts = LogSubscriptionParts { store: store.clone(), clock: clock.clone(), account, region, targets };
     let subscriptions = LogSubscriptions::open(parts).await.unwrap();
 
+    let logs = store.logs();
+    for group in ["g", "other"] {
+        logs.create_group(group, std::collections::BTreeMap::new()).await.unwrap();
+        logs.create_stream(group, "s").await.unwrap();
+    }
     let f = "arn:aws:lambda:us-east-1:000000000000:function:f";
     for (given, told) in [
         (filter("a", "", "arn:aws:kinesis:us-east-1:000000000000:stream/s"), "ebb calls functions"),
         (filter("a", "", "arn:aws:lambda:us-east-1:000000000000:function:g"), "a statement is missing"),
         (SubscriptionFilter { group: "/aws/lambda/f".to_owned(), ..filter("a", "", f) }, "reserved for"),
+        (SubscriptionFilter { group: "none".to_owned(), ..filter("a", "", f) }, "does not exist"),
+        (filter("a", "{ $.a = ", f), "Invalid filter pattern"),
+        (SubscriptionFilter { distribution: "Even".to_owned(), ..filter("a", "", f) }, "Value 'Even'"),
     ] {
         let error = subscriptions.put(given).await.unwrap_err().to_string();
         assert!(error.contains(told), "{error}");
@@ -70,11 +78,8 @@ async fn functions_are_called_with_what_they_want() {
     subscriptions.put(filter("none", "nothing", f)).await.unwrap();
     assert!(matches!(subscriptions.put(filter("third", "", f)).await, Err(SubscriptionError::Limit)));
 
-    let logs = store.logs();
     let event = |text: &str| LogEvent { timestamp: clock.now(), message: text.to_owned() };
     for group in ["g", "other"] {
-        logs.create_group(group, std::collections::BTreeMap::new()).await.unwrap();
-        logs.create_stream(group, "s").await.unwrap();
         logs.put(group, "s", vec![event("ERROR one"), event("fine"), event("ERROR two")]).await.unwrap();
     }
     let told = async {

@@ -2,14 +2,14 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::{access, websocket};
+use super::{Service, access, websocket};
 use crate::template::{Fault, Node};
 
 /// Translates one event. Resources that it implies go to `resources`.
 pub(super) fn translate(
+    service: &Service<'_>,
     function: &str,
     event: &Node,
-    payload: Option<&str>,
     resources: &mut Map<String, Json>,
 ) -> Result<Vec<Json>, Fault> {
     let (kind, given, line) = match (event.as_str(), event.entries()) {
@@ -19,7 +19,7 @@ pub(super) fn translate(
     };
     let one = Event { function, given: &given, line };
     match kind {
-        "httpApi" => one.http("HttpApi", payload),
+        "httpApi" => one.http("HttpApi", service.payload().as_deref()),
         "http" => one.http("Api", None),
         "sqs" => one.sqs(),
         "sns" => one.sns(resources),
@@ -28,6 +28,7 @@ pub(super) fn translate(
         "schedule" => one.schedule(),
         // The older name of rules of the default bus, whose pattern is its `event`.
         "eventBridge" | "cloudwatchEvent" => one.event_bridge(),
+        "cloudwatchLog" => one.log(service, resources),
         _ => Err(Fault::new(line, format!("{function}: events of type {kind} are not built yet in ebb"))),
     }
 }
@@ -215,6 +216,25 @@ impl Event<'_> {
         Ok(events)
     }
 
+    /// What is written to a log group. That of a function of the service is made with the service, before it prints.
+    fn log(&self, service: &Service<'_>, resources: &mut Map<String, Json>) -> Result<Vec<Json>, Fault> {
+        let text = |name: &str| self.given.get(name).and_then(Node::scalar);
+        let group = self.given.scalar().or_else(|| text("logGroup"));
+        let group = group.ok_or_else(|| self.wrong("a cloudwatchLog event needs the name of a log group"))?;
+        let group = one_line(&group);
+        let group = match log_group(service, &group) {
+            Some(logical) => {
+                let made = json!({ "Type": "AWS::Logs::LogGroup", "Properties": { "LogGroupName": group } });
+                resources.entry(logical.clone()).or_insert(made);
+                json!({ "Ref": logical })
+            }
+            None => group.into(),
+        };
+        let pattern = unescaped(one_line(&text("filter").unwrap_or_default()));
+        let properties = json!({ "LogGroupName": group, "FilterPattern": pattern });
+        Ok(vec![json!({ "Type": "CloudWatchLogs", "Properties": properties })])
+    }
+
     fn event_bridge(&self) -> Result<Vec<Json>, Fault> {
         let mut properties = self.renamed(&[
             ("pattern", "Pattern"),
@@ -244,6 +264,33 @@ impl Event<'_> {
     }
 }
 
+/// The logical id of the group of logs that a function of the service has, where the group is one.
+fn log_group(service: &Service<'_>, group: &str) -> Option<String> {
+    let name = group.strip_prefix("/aws/lambda/")?;
+    let mut functions = service.root.get("functions").into_iter().flat_map(Node::entries);
+    let found = functions.find(|one| service.function_name(&one.key, &one.value) == name)?;
+    Some(super::logical(&found.key, "LogGroup"))
+}
+
+/// A text without the ends of lines that YAML left in it.
+fn one_line(text: &str) -> String {
+    text.replace("\r\n", "").replace('\n', "")
+}
+
+/// A filter without one layer of escapes, where its first quote is escaped: it was written for JSON, as the framework sees it.
+fn unescaped(filter: String) -> String {
+    if filter.find('\\').zip(filter.find('"')).is_none_or(|(slash, quote)| quote < slash) {
+        return filter;
+    }
+    let mut plain = String::new();
+    let mut rest = filter.chars().peekable();
+    while let Some(c) = rest.next() {
+        let escaped = rest.next_if(|next| c == '\\' && ['"', '\\', '\''].contains(next));
+        plain.push(escaped.unwrap_or(c));
+    }
+    plain
+}
+
 /// The schema that an `http` event has its requests checked by, and a name for it.
 pub(super) fn schema(http: &Node) -> Option<(String, Json)> {
     let schemas = http.get("request")?.get("schemas")?;
@@ -270,4 +317,57 @@ fn parameters(given: &Node) -> Vec<Json> {
         }
     }
     parameters
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    /// The events of the function `reads`, and the resources of the service.
+    fn translated(events: &str) -> Result<(Vec<Json>, Json), Fault> {
+        let text = format!(
+            "service: shop\nprovider: {{name: aws}}\nfunctions:\n  prints: {{handler: a.b}}\n  other-one: {{handler: a.b, name: own}}\n  \
+             reads:\n    handler: a.b\n    events: {events}\n"
+        );
+        let template = super::super::read(&text, Path::new("."), "shop")?.template()?;
+        let events = &template["Resources"]["ReadsLambdaFunction"]["Properties"]["Events"];
+        Ok((events.as_object().unwrap().values().cloned().collect(), template["Resources"].clone()))
+    }
+
+    #[test]
+    fn log_groups_lead_to_functions() {
+        let (events, resources) = translated(
+            r#"
+      - cloudwatchLog: /app/a
+      - cloudwatchLog: {logGroup: /app/b, filter: '{ $.a = "x" }'}
+      - cloudwatchLog: {logGroup: /app/b, filter: '{ $.a = \"x\\d\" }'}
+      - cloudwatchLog: /aws/lambda/shop-dev-prints
+      - cloudwatchLog: {logGroup: /aws/lambda/own, filter: ERROR}"#,
+        )
+        .unwrap();
+        let prints = json!({ "Ref": "PrintsLogGroup" });
+        let own = json!({ "Ref": "OtherDashoneLogGroup" });
+        let expected = [
+            ("/app/a".into(), ""),
+            ("/app/b".into(), r#"{ $.a = "x" }"#),
+            ("/app/b".into(), r#"{ $.a = "x\d" }"#),
+            (prints, ""),
+            (own, "ERROR"),
+        ];
+        assert_eq!(events.len(), expected.len());
+        for (event, (group, pattern)) in events.iter().zip(expected) {
+            let properties = json!({ "LogGroupName": group, "FilterPattern": pattern });
+            assert_eq!(*event, json!({ "Type": "CloudWatchLogs", "Properties": properties }));
+        }
+        let group = json!({ "LogGroupName": "/aws/lambda/shop-dev-prints" });
+        assert_eq!(
+            resources["PrintsLogGroup"],
+            json!({ "Type": "AWS::Logs::LogGroup", "Properties": group })
+        );
+        assert!(resources.get("ReadsLogGroup").is_none());
+        let refused = translated("[{cloudwatchLog: {filter: a}}]").unwrap_err().to_string();
+        assert!(refused.contains("reads: a cloudwatchLog event needs the name of a log group"), "{refused}");
+    }
 }

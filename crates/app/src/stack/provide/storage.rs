@@ -1,7 +1,6 @@
-//! Buckets and log groups.
+//! Buckets.
 
 use ebb_sources::bucket::{BucketError, Notification, NotificationTarget, Versioning};
-use ebb_store::logs::LogError;
 use serde_json::Value as Json;
 
 use super::super::Inner;
@@ -130,44 +129,4 @@ pub(super) async fn delete_bucket_policy(inner: &Inner, made: &MadeResource) -> 
         Ok(())
     });
     gone_bucket(unset.await)
-}
-
-fn gone_group(result: Result<(), LogError>) -> Result<(), Message> {
-    match result {
-        Ok(()) | Err(LogError::Missing(_)) => Ok(()),
-        Err(error) => Err(said(error)),
-    }
-}
-
-pub(super) async fn create_log_group(inner: &Inner, wanted: &Wanted<'_>) -> Result<Made, Message> {
-    let name = wanted.named("LogGroupName");
-    let days = wanted.properties().small("RetentionInDays")?;
-    let logs = inner.store.logs();
-    match logs.create_group(&name, wanted.properties().tags()).await {
-        // A function that ran before made it.
-        Ok(()) | Err(LogError::Exists(_)) => {}
-        Err(error) => return Err(said(error)),
-    }
-    logs.set_retention(&name, days).await.map_err(said)?;
-    Ok(group_made(inner, &name))
-}
-
-pub(super) async fn update_log_group(
-    inner: &Inner,
-    before: &MadeResource,
-    wanted: &Wanted<'_>,
-) -> Result<Made, Message> {
-    let days = wanted.properties().small("RetentionInDays")?;
-    inner.store.logs().set_retention(&before.physical, days).await.map_err(said)?;
-    Ok(group_made(inner, &before.physical))
-}
-
-fn group_made(inner: &Inner, name: &str) -> Made {
-    let catalog = &inner.services.catalog;
-    let (region, account) = (catalog.region(), catalog.account());
-    Made::new(name, [("Arn", format!("arn:aws:logs:{region}:{account}:log-group:{name}:*"))])
-}
-
-pub(super) async fn delete_log_group(inner: &Inner, made: &MadeResource) -> Result<(), Message> {
-    gone_group(inner.store.logs().delete_group(&made.physical).await)
 }

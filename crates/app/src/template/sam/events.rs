@@ -42,6 +42,7 @@ pub(super) fn transform(target: &Target, entry: &Entry, output: &mut Output) -> 
         "Schedule" => event.schedule(output),
         "ScheduleV2" => event.schedule_v2(output),
         "EventBridgeRule" | "CloudWatchEvent" => event.rule(output),
+        "CloudWatchLogs" => event.logs(output),
         "" => Err(Fault::new(entry.line, format!("event {} of {} has no Type", entry.key, target.logical))),
         _ => {
             let line = entry.value.get("Type").map_or(entry.line, |node| node.line);
@@ -69,12 +70,17 @@ impl Event<'_> {
         names.iter().filter_map(|name| Some(((*name).to_owned(), self.get(name)?))).collect()
     }
 
-    fn add(&self, output: &mut Output, logical: &str, kind: &str, properties: Map<String, Json>) {
+    /// A resource that is there where the function is.
+    fn resource(&self, kind: &str, properties: Map<String, Json>) -> Json {
         let mut resource = json!({ "Type": kind, "Properties": Json::Object(properties) });
         if let Some(condition) = &self.target.condition {
             resource["Condition"] = condition.to_json();
         }
-        output.add(logical, self.line, resource);
+        resource
+    }
+
+    fn add(&self, output: &mut Output, logical: &str, kind: &str, properties: Map<String, Json>) {
+        output.add(logical, self.line, self.resource(kind, properties));
     }
 
     /// Lets a service invoke the function.
@@ -212,6 +218,21 @@ impl Event<'_> {
         properties.insert("Targets".to_owned(), json!([target]));
         self.add(output, &self.id, "AWS::Events::Rule", properties);
         self.allow(output, "", "events.amazonaws.com", ("SourceArn", arn_of(&self.id)));
+        Ok(())
+    }
+
+    fn logs(&self, output: &mut Output) -> Result<(), Fault> {
+        let group = self.required("LogGroupName")?;
+        self.required("FilterPattern")?;
+        let mut properties = self.some(&["FilterPattern", "LogGroupName"]);
+        properties.insert("DestinationArn".to_owned(), self.target.arn.clone());
+        let mut filter = self.resource("AWS::Logs::SubscriptionFilter", properties);
+        // Filters whose function does not let the service call it are refused.
+        filter["DependsOn"] = json!([format!("{}Permission", self.id)]);
+        output.add(&self.id, self.line, filter);
+        let arn = "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:${Group}:*";
+        let arn = json!({ "Fn::Sub": [arn, { "Group": group }] });
+        self.allow(output, "", "logs.amazonaws.com", ("SourceArn", arn));
         Ok(())
     }
 

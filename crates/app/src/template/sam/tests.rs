@@ -80,6 +80,18 @@ fn each_event_makes_what_triggers_the_function() {
         let target = &root["Resources"]["FE"]["Properties"]["Targets"][0];
         assert_eq!(*target, json!({"Arn": {"Fn::GetAtt": ["F", "Arn"]}, "Id": "FELambdaTarget"}));
     }
+    let root = check(
+        "{Type: CloudWatchLogs, Properties: {LogGroupName: !Ref G, FilterPattern: ''}}",
+        &[("FE", "AWS::Logs::SubscriptionFilter"), ("FEPermission", "AWS::Lambda::Permission")],
+    );
+    let filter = &root["Resources"]["FE"];
+    assert_eq!(filter["DependsOn"], json!(["FEPermission"]));
+    assert_eq!(
+        filter["Properties"],
+        json!({"DestinationArn": {"Fn::GetAtt": ["F", "Arn"]}, "FilterPattern": "", "LogGroupName": {"Ref": "G"}})
+    );
+    let permission = &root["Resources"]["FEPermission"]["Properties"];
+    assert_eq!(permission["SourceArn"]["Fn::Sub"][1], json!({"Group": {"Ref": "G"}}));
     check(
         "{Type: ScheduleV2, Properties: {ScheduleExpression: rate(1 day)}}",
         &[("FE", "AWS::Scheduler::Schedule"), ("FERole", "AWS::IAM::Role")],
@@ -121,6 +133,7 @@ fn what_is_not_built_is_refused_by_name() {
         ("{Type: DynamoDB, Properties: {Stream: s}}", "type DynamoDB"),
         ("{Properties: {}}", "has no Type"),
         ("{Type: SQS}", "needs Queue"),
+        ("{Type: CloudWatchLogs, Properties: {LogGroupName: g}}", "needs FilterPattern"),
         ("{Type: S3, Properties: {Bucket: name, Events: e}}", "needs Bucket: !Ref"),
     ] {
         let said = with_event(event).unwrap_err().to_string();

@@ -2,7 +2,6 @@
 //!
 //! Source: the API reference, `PutSubscriptionFilter` and `DescribeSubscriptionFilters` (2026-11).
 
-use ebb_invoker::logs::FilterPattern;
 use ebb_sources::log_subscriptions::{SubscriptionError, SubscriptionFilter};
 use http::{Response, StatusCode};
 use serde::Deserialize;
@@ -47,16 +46,9 @@ pub(super) async fn put(logs: Logs, call: Call) -> Result<Response<Body>, AwsErr
     let name = request.name()?;
     let destination = required(request.destination_arn.clone(), "destinationArn")?;
     check_destination(&destination, request.role_arn.as_deref(), call.context.account.as_str())?;
-    let group = request.group(&logs).await?;
+    let group = required(request.log_group_name, "logGroupName")?;
     let pattern = request.filter_pattern.unwrap_or_default();
-    FilterPattern::parse(&pattern).map_err(|error| invalid(error.to_string()))?;
     let distribution = request.distribution.unwrap_or_else(|| "ByLogStream".to_owned());
-    if !["ByLogStream", "Random"].contains(&distribution.as_str()) {
-        return Err(invalid(format!(
-            "1 validation error detected: Value '{distribution}' at 'distribution' failed to satisfy constraint: Member \
-             must satisfy enum value set: [Random, ByLogStream]"
-        )));
-    }
     let created = call.context.received;
     let filter = SubscriptionFilter { group, name, pattern, destination, distribution, created };
     logs.subscriptions.put(filter).await.map_err(error)?;
@@ -116,9 +108,12 @@ pub(super) fn error(error: SubscriptionError) -> AwsError {
     match error {
         SubscriptionError::Missing => AwsError::client("ResourceNotFoundException", message),
         SubscriptionError::Limit => AwsError::client("LimitExceededException", message),
-        SubscriptionError::NotLet(_) | SubscriptionError::OwnGroup | SubscriptionError::NoFunction(_) => {
-            invalid(message)
-        }
+        SubscriptionError::Group(error) => log_error(error),
+        SubscriptionError::NotLet(_)
+        | SubscriptionError::OwnGroup
+        | SubscriptionError::NoFunction(_)
+        | SubscriptionError::Pattern(_)
+        | SubscriptionError::Distribution(_) => invalid(message),
         SubscriptionError::Store(error) => AwsError::internal(error),
     }
 }

@@ -148,6 +148,13 @@ pub(super) const SERVICES: &[Kind] = &[
         named: Some("LogGroupName"),
     },
     Kind {
+        name: "AWS::Logs::SubscriptionFilter",
+        required: &["DestinationArn", "FilterPattern", "LogGroupName"],
+        optional: &["Distribution", "FilterName", "RoleArn"],
+        replacing: &["FilterName", "LogGroupName"],
+        named: Some("FilterName"),
+    },
+    Kind {
         name: "AWS::SNS::Topic",
         required: &[],
         optional: &[
