@@ -252,7 +252,9 @@ def test_parts_of_templates_and_connectors(server, stack):
             """,
     })
     assert get("/v").json() == "12"
-    [topic] = [one["TopicArn"] for one in server.client("sns").list_topics()["Topics"] if ":parts-" in one["TopicArn"]]
+    topics = server.client("sns").get_paginator("list_topics").paginate().search("Topics[].TopicArn")
+    [topic] = [arn for arn in topics if ":parts-" in arn]
     server.client("sns").publish(TopicArn=topic, Message="m")
-    [name] = [one["FunctionName"] for one in server.lam.list_functions()["Functions"] if one["FunctionName"].startswith("parts-")]
+    functions = server.lam.get_paginator("list_functions").paginate().search("Functions[].FunctionName")
+    [name] = [function for function in functions if function.startswith("parts-")]
     eventually(lambda: any("TOLD" in line for line in server.log_of(name)))
