@@ -2,7 +2,8 @@
 //!
 //! A warm idle instance is taken first. Where there is none, the invocation waits for whichever comes first: an
 //! instance that becomes free, or a new one that is started for it. Each version has its own [`pool`]; [`start`]
-//! boots instances into it, [`spare`] and [`ahead`] before they are needed where that takes long, [`keep`] looks after those that are idle.
+//! boots instances into it, [`spare`] and [`ahead`] before they are needed where that takes long, [`keep`] looks after
+//! those that are idle.
 
 pub(crate) mod ahead;
 pub(crate) mod keep;

@@ -71,12 +71,7 @@ impl Instance for ProcessInstance {
     }
 
     fn page_out(&self) -> Boxed<'_, u32> {
-        Box::pin(async {
-            if let Err(error) = self.sandbox.page_out().await {
-                tracing::debug!(%error, "an instance was not moved to swap");
-            }
-            mebibytes(self.sandbox.usage().memory_bytes)
-        })
+        Box::pin(page_out(&self.sandbox))
     }
 
     fn max_memory_mib(&self) -> u32 {
@@ -185,6 +180,14 @@ impl ProcessInstance {
             }
         }
     }
+}
+
+/// See [`Instance::page_out`].
+pub(crate) async fn page_out(sandbox: &Sandbox) -> u32 {
+    if let Err(error) = sandbox.page_out().await {
+        tracing::debug!(%error, "an instance was not moved to swap");
+    }
+    mebibytes(sandbox.usage().memory_bytes)
 }
 
 /// As [`Instance`] counts memory.

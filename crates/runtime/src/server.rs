@@ -28,7 +28,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::core::{Core, Ended};
-use crate::instance::mebibytes;
+use crate::instance::{mebibytes, page_out};
 use crate::link::Link;
 use crate::log_pipe::LogPipe;
 use answer::Answer;
@@ -111,12 +111,7 @@ impl Instance for ServerInstance {
     }
 
     fn page_out(&self) -> Boxed<'_, u32> {
-        Box::pin(async {
-            if let Err(error) = self.sandbox.page_out().await {
-                tracing::debug!(%error, "an instance was not moved to swap");
-            }
-            mebibytes(self.sandbox.usage().memory_bytes)
-        })
+        Box::pin(page_out(&self.sandbox))
     }
 
     fn max_memory_mib(&self) -> u32 {

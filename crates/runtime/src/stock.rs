@@ -6,8 +6,8 @@
 //! its first cold start or deployment and leaves it when it has not been asked for in a while. How many there are of a
 //! kind follows how often it is asked for (`size.rs`).
 //!
-//! A function can only have a booted one whose surroundings do not differ in what an interpreter takes in as it starts: see
-//! [`Kind::booted`]. It can always have an empty one.
+//! A function can only have a booted one whose surroundings do not differ in what an interpreter takes in as it starts:
+//! see [`Kind::booted`]. It can always have an empty one.
 
 mod size;
 mod stocked;

@@ -38,23 +38,32 @@ pub(super) fn settings(
     progress: &mut dyn FnMut(&str),
 ) -> Result<Value, ProjectError> {
     let text = fs::read_to_string(file).map_err(|source| ProjectError::io("read", file, source))?;
-    // One that stands alone says the same again: a session that deploys after each change need not ask anew.
-    let alone = !["from './", "from \"./", "from '../", "from \"../", "require(", "import("]
-        .iter()
-        .any(|it| text.contains(it));
-    let asked = (file.to_owned(), format!("{arguments}{text}"));
-    if let Some(said) = SAID.lock().unwrap_or_else(PoisonError::into_inner).get(&asked) {
-        return Ok(said.clone());
+    // One that stands alone says the same again: `ebb dev`, which deploys after each change, need not ask anew.
+    let asked = format!("{arguments}{text}");
+    let known = SAID.lock().unwrap_or_else(PoisonError::into_inner).get(file).cloned();
+    if let Some((_, said)) = known.filter(|(of, _)| *of == asked) {
+        return Ok(said);
     }
     let said = run(folder, file, arguments, install, progress)?;
-    if alone {
-        SAID.lock().unwrap_or_else(PoisonError::into_inner).insert(asked, said.clone());
+    if stands_alone(&text) {
+        SAID.lock().unwrap_or_else(PoisonError::into_inner).insert(file.to_owned(), (asked, said.clone()));
     }
     Ok(said)
 }
 
-/// What modules said that stand alone, by module and what it was asked and is.
-static SAID: Mutex<BTreeMap<(PathBuf, String), Value>> = Mutex::new(BTreeMap::new());
+/// What each module that stands alone was asked last, with its text, and what it said.
+static SAID: Mutex<BTreeMap<PathBuf, (String, Value)>> = Mutex::new(BTreeMap::new());
+
+/// Whether a module loads nothing, by which it could say something else another time.
+fn stands_alone(text: &str) -> bool {
+    let loads = |line: &str| {
+        let line = line.trim_start();
+        let names =
+            line.starts_with("import") || ["require", "import(", " from "].iter().any(|it| line.contains(it));
+        names && !line.starts_with("import type ")
+    };
+    !text.lines().any(loads)
+}
 
 fn run(
     folder: &Path,
@@ -128,4 +137,21 @@ fn placed(path: &Path, folder: &Path, text: Vec<u8>) -> Vec<u8> {
         return text;
     }
     [format!("var __dirname = {folder}, __filename = {path};").into_bytes(), text].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_loads_anything_may_say_something_else_another_time() {
+        let check = |text, alone| assert_eq!(stands_alone(text), alone, "{text}");
+        check("export default { basePath: '/b' };", true);
+        check("import type { NextConfig } from 'next';\nexport default {} satisfies NextConfig;", true);
+        check("import { readFileSync } from 'node:fs';\nexport default {};", false);
+        check("import {\n  one,\n} from './one';\nexport default one;", false);
+        check("const { name } = require('./package.json');\nmodule.exports = { name };", false);
+        check("export default async () => (await import('./x.mjs')).default;", false);
+        check("export { default } from './other.mjs';", false);
+    }
 }

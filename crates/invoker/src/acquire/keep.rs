@@ -1,5 +1,5 @@
-//! Looks after one instance while it is idle: freezes it, has its memory moved to swap, ends it when it has been idle for long, notices that it
-//! ended by itself.
+//! Looks after one instance while it is idle: freezes it, has its memory moved to swap, ends it when it has been idle for
+//! long, notices that it ended by itself.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;

@@ -147,8 +147,8 @@ impl Pooled {
         self.peak_mib.load(Relaxed)
     }
 
-    /// What it takes of the memory of this machine, in MiB: the most that it was seen to have used, or what was left when
-    /// the rest had been moved to swap.
+    /// What it takes of the memory of this machine, in MiB: the most that it was seen to have used, or, once it has been
+    /// idle for as long as that takes, what it held when all that can go to swap had gone; without swap that is all of it.
     pub(crate) fn held_memory(&self) -> u32 {
         self.known_memory().min(self.left_mib.load(Relaxed))
     }

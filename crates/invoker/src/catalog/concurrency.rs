@@ -317,7 +317,8 @@ fn check_overlap(function: &Function, key: &Qualifier) -> Result<(), CatalogErro
     Ok(())
 }
 
-/// Source: the Lambda developer guide, "Improving startup performance with Lambda SnapStart", supported features (2026-11).
+/// Source: the Lambda developer guide, "Improving startup performance with Lambda SnapStart", supported features
+/// (2026-11). The words are ours.
 fn check_not_restored(function: &Function, key: &Qualifier) -> Result<(), CatalogError> {
     let alias = match key {
         Qualifier::Alias(name) => function.aliases.get(name),

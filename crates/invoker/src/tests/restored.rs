@@ -79,7 +79,9 @@ async fn one_that_fails_is_not_tried_again_and_again() {
     });
     tokio::time::sleep(Duration::from_secs(60)).await;
     assert_eq!(world.runtime.started(), 1);
-    call(&world).await.result.unwrap();
+    let outcome = call(&world).await;
+    outcome.result.unwrap();
+    about(outcome.report.restore.unwrap(), 20);
     tokio::time::sleep(Duration::from_secs(5)).await;
     assert_eq!(world.runtime.started(), 3, "the one that was needed, and one more");
 }

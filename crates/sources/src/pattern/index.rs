@@ -1,8 +1,8 @@
 //! Many patterns at once, at a cost that grows with the event and with what matches, not with the patterns that do not.
 //!
 //! Each pattern is filed under one *access test*, the rarest among those that it cannot match without: a value that a
-//! field must have, or what it must begin or end with, a span of numbers or a network that it lies in. An event looks up its own values and checks in full only the
-//! patterns that it finds there. Source: Fabret et al., "Filtering Algorithms and Implementation for Very Fast
+//! field must have, or what it must begin or end with, a span of numbers or a network that it lies in. An event looks up
+//! its own values and checks in full only the patterns that it finds there. Source: Fabret et al., "Filtering Algorithms and Implementation for Very Fast
 //! Publish/Subscribe Systems", SIGMOD 2001 (access predicates).
 
 use std::collections::{BTreeSet, HashMap};
