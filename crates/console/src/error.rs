@@ -1,5 +1,6 @@
 //! Error answers.
 
+use ebb_store::StoreError;
 use ebb_store::logs::LogError;
 use http::{Response, StatusCode};
 use serde::{Deserialize, Serialize};
@@ -34,6 +35,8 @@ pub(crate) enum ConsoleError {
     App(#[from] AppPortError),
     #[error("the logs could not be read: {0}")]
     Logs(#[from] LogError),
+    #[error("the queue of events could not be measured: {0}")]
+    Measure(#[from] StoreError),
     #[error("an answer could not be written: {0}")]
     Encode(#[from] serde_json::Error),
 }
@@ -48,7 +51,7 @@ impl ConsoleError {
             Self::NoWebConsole => StatusCode::NOT_IMPLEMENTED,
             Self::BadRequest(_) | Self::App(AppPortError::Invalid(_)) => StatusCode::BAD_REQUEST,
             Self::App(AppPortError::Conflict(_)) => StatusCode::CONFLICT,
-            Self::App(AppPortError::Internal(_)) | Self::Logs(_) | Self::Encode(_) => {
+            Self::App(AppPortError::Internal(_)) | Self::Logs(_) | Self::Measure(_) | Self::Encode(_) => {
                 StatusCode::INTERNAL_SERVER_ERROR
             }
         }

@@ -1,6 +1,9 @@
 //! Counters in the Prometheus text format. Source: the Prometheus documentation, "Exposition formats" (2026-11).
 
 use std::fmt::Write as _;
+use std::time::Duration;
+
+use ebb_store::Depth;
 
 use crate::functions::FunctionView;
 
@@ -63,6 +66,10 @@ pub(crate) struct ServerCounters {
     pub(crate) dropped_log_events: u64,
     pub(crate) stock_hits: u64,
     pub(crate) stock_misses: u64,
+    /// Accepted events that are not settled yet.
+    pub(crate) accepted: Depth,
+    /// How long ago the oldest of them was accepted.
+    pub(crate) oldest_accepted: Duration,
 }
 
 /// The page.
@@ -99,6 +106,15 @@ pub(crate) fn page(functions: &[FunctionView], server: &ServerCounters) -> Strin
         header(&mut page, name, "counter", help);
         let _ = writeln!(page, "{name} {value}");
     }
+    let name = "ebb_async_events";
+    header(&mut page, name, "gauge", "Accepted asynchronous events that are not settled yet.");
+    let Depth { ready, delayed, claimed, .. } = server.accepted;
+    for (state, count) in [("ready", ready), ("delayed", delayed), ("running", claimed)] {
+        let _ = writeln!(page, "{name}{{state=\"{state}\"}} {count}");
+    }
+    let name = "ebb_async_event_oldest_age_seconds";
+    header(&mut page, name, "gauge", "Age of the oldest asynchronous event that is not settled yet.");
+    let _ = writeln!(page, "{name} {}", server.oldest_accepted.as_secs_f64());
     page
 }
 

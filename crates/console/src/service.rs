@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use ebb_invoker::Invoker;
-use ebb_model::Region;
+use ebb_model::{Clock as _, Region, SystemClock};
 use ebb_store::Store;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Method, Request, Response};
@@ -92,7 +92,7 @@ impl Console {
         let method = &parts.method;
         match segments.as_slice() {
             ["health"] if method == Method::GET => json(&self.health()),
-            ["metrics"] if method == Method::GET => Ok(text(self.metrics())),
+            ["metrics"] if method == Method::GET => Ok(text(self.metrics().await?)),
             ["console", ..] => Err(ConsoleError::NoWebConsole),
             ["v1", "apps"] if method == Method::GET => Ok(document(self.parts.apps.list()?)),
             ["v1", "apps", name] if method == Method::GET => Ok(document(self.parts.apps.get(name)?)),
@@ -137,14 +137,18 @@ impl Console {
         }
     }
 
-    fn metrics(&self) -> String {
+    async fn metrics(&self) -> Result<String, ConsoleError> {
         let (stock_hits, stock_misses) = self.parts.runtimes.stock_use();
+        let now = SystemClock.now();
+        let accepted = self.parts.invoker.accepted_events().await?;
         let server = metrics::ServerCounters {
             dropped_log_events: self.parts.store.logs().dropped(),
             stock_hits,
             stock_misses,
+            accepted,
+            oldest_accepted: accepted.oldest_enqueued.map(|at| now.since(at)).unwrap_or_default(),
         };
-        metrics::page(&self.functions(), &server)
+        Ok(metrics::page(&self.functions(), &server))
     }
 
     fn functions(&self) -> Vec<functions::FunctionView> {

@@ -267,6 +267,9 @@ async fn functions_and_metrics_show_what_was_used() {
         .await;
     fixture.check("GET", "/_ebb/metrics", "", 200, "ebb_functions 2").await;
     fixture.check("GET", "/_ebb/metrics", "", 200, "ebb_stock_hits_total 3").await;
+    for line in ["ebb_async_events{state=\"ready\"} 0", "ebb_async_event_oldest_age_seconds 0"] {
+        fixture.check("GET", "/_ebb/metrics", "", 200, line).await;
+    }
 }
 
 #[tokio::test]

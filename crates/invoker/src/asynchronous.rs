@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ebb_model::{EventInvokeConfig, Invocation, Qualifier, RequestId, Version, limits};
-use ebb_store::{NewWork, Pass, StoreError, Work};
+use ebb_store::{Depth, NewWork, Pass, StoreError, Work};
 use tracing::{Instrument, info_span};
 
 use crate::delivery::Delivery;
@@ -54,6 +54,11 @@ pub(crate) async fn accept(shared: &Shared, invocation: Invocation) -> Result<Re
     })?;
     steps::accepted(shared, &event, None);
     Ok(invocation.id)
+}
+
+/// How many accepted events are not settled yet, and since when the oldest of them is there.
+pub(crate) async fn depth(shared: &Shared) -> Result<Depth, StoreError> {
+    shared.store.work().depth(QUEUE).await
 }
 
 /// Claims and delivers events until the server stops.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use ebb_model::{Clock, Function, FunctionVersion, Invocation, Outcome, RequestId, Trigger, limits};
-use ebb_store::Store;
+use ebb_store::{Depth, Store, StoreError};
 use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -112,6 +112,15 @@ impl Invoker {
         shared.tasks.spawn(ahead::keep(shared.clone()));
         shared.tasks.spawn(asynchronous::work(shared.clone()));
         Self { shared }
+    }
+
+    /// How many accepted events are not settled yet, and since when the oldest of them is there. Reads the whole index of
+    /// their queue.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn accepted_events(&self) -> Result<Depth, StoreError> {
+        asynchronous::depth(&self.shared).await
     }
 
     /// Another handle, for the stages.
