@@ -1,7 +1,10 @@
 //! Schedules: when something is due, by a rate, a cron expression or a point in time; `service.rs` is the scheduler.
 
 mod cron;
+mod definition;
 mod expression;
+mod firing;
+mod groups;
 mod service;
 mod timers;
 
@@ -10,11 +13,10 @@ use std::time::Duration;
 use ebb_model::Timestamp;
 use jiff::tz::TimeZone;
 
+pub use definition::{Schedule, ScheduleTarget};
 pub use expression::{Expression, Grammar, InvalidExpression};
-pub use service::{
-    APP_GROUP_PREFIX, DEFAULT_GROUP, Schedule, ScheduleGroup, ScheduleTarget, Scheduler, SchedulerError,
-    SchedulerParts,
-};
+pub use groups::{DEFAULT_GROUP, ScheduleGroup};
+pub use service::{APP_GROUP_PREFIX, Scheduler, SchedulerError, SchedulerParts};
 pub use timers::Timers;
 
 /// How far back the last time that something was due is looked for at first.

@@ -1,8 +1,13 @@
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use ebb_model::Timestamp;
 use ebb_store::StoreConfig;
+use serde_json::{Map, Value};
 
+use super::super::{DEFAULT_GROUP, ScheduleTarget};
 use super::*;
+use crate::delivery::Delivery;
 
 /// 2026-11-25T00:00:00Z.
 const START: i64 = 1_795_564_800_000;
@@ -175,4 +180,46 @@ async fn what_makes_no_sense_is_refused() {
             "{wrong:?}"
         );
     }
+}
+
+/// Source: EventBridge Scheduler user guide, "Schedule types", daylight saving time (2026-11): a time that is not there
+/// is skipped, one that comes twice fires once.
+#[test]
+fn times_that_a_change_of_the_clocks_skips_or_repeats() {
+    let zone = Some("America/New_York".to_owned());
+    let times = |expression: &str, from: &str, count: usize| -> Vec<String> {
+        let schedule = Schedule { timezone: zone.clone(), ..schedule("s", expression) };
+        let from = from.parse::<jiff::Timestamp>().map(|at| Timestamp(at.as_millisecond())).expect("a time");
+        let next = |after: &Timestamp| schedule.next(*after);
+        let all = std::iter::successors(schedule.next(from), next).take(count);
+        all.map(|at| at.format("%Y-%m-%dT%H:%M:%SZ")).collect()
+    };
+    // 2:30 is not there on the 14th of March 2027.
+    assert_eq!(
+        times("cron(30 2 * * ? *)", "2027-03-13T00:00:00Z", 2),
+        ["2027-03-13T07:30:00Z", "2027-03-15T06:30:00Z"]
+    );
+    // 1:30 comes twice on the 7th of November 2027.
+    assert_eq!(
+        times("cron(30 1 * * ? *)", "2027-11-06T12:00:00Z", 2),
+        ["2027-11-07T05:30:00Z", "2027-11-08T06:30:00Z"]
+    );
+    // A rate knows no clocks.
+    assert_eq!(
+        times("rate(1 day)", "2027-11-06T12:00:00Z", 1)[0][11..],
+        times("rate(1 day)", "2027-11-08T12:00:00Z", 1)[0][11..]
+    );
+}
+
+#[tokio::test]
+async fn without_an_input_a_target_gets_an_event() {
+    let world = World::new().await;
+    let target = ScheduleTarget { input: None, ..schedule("s", "rate(1 hour)").target };
+    world.scheduler.create(Schedule { target, ..schedule("s", "rate(1 hour)") }).await.expect("made");
+    let event: Value = serde_json::from_str(&world.delivered().await[0]).expect("JSON");
+    assert_eq!(event["source"], "aws.scheduler");
+    assert_eq!(event["detail-type"], "Scheduled Event");
+    assert_eq!(event["resources"][0], "arn:aws:scheduler:us-east-1:000000000000:schedule/default/s");
+    assert_eq!(event["detail"], "{}");
+    assert_eq!(event["time"], "2026-11-25T00:00:00Z");
 }
