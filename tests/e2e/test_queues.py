@@ -133,3 +133,25 @@ def test_bytes_and_unicode_are_what_they_were(sqs):
     sqs.send_message(QueueUrl=url, MessageBody="✓ \U0001f600", MessageAttributes=attributes)
     (message,) = receive(sqs, url, MessageAttributeNames=["All"])
     assert message["Body"] == "✓ \U0001f600" and message["MessageAttributes"] == attributes
+
+
+def test_what_a_policy_denies_to_everybody_the_owner_does_not_do_either(server, sqs):
+    url = make(sqs)
+    deny = {"Effect": "Deny", "Principal": "*", "Action": "sqs:SendMessage", "Resource": "*"}
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps({"Statement": [deny]})})
+    for send in (lambda: sqs.send_message(QueueUrl=url, MessageBody="m"),
+                 lambda: sqs.send_message_batch(QueueUrl=url, Entries=[{"Id": "1", "MessageBody": "m"}])):
+        with pytest.raises(ClientError) as error:
+            send()
+        assert error.value.response["Error"]["Code"] == "AccessDenied"
+        assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
+    assert "Messages" not in sqs.receive_message(QueueUrl=url)
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": ""})
+    sqs.send_message(QueueUrl=url, MessageBody="m")
+    sns = server.client("sns")
+    topic = sns.create_topic(Name=f"t-{uuid.uuid4().hex[:8]}")["TopicArn"]
+    deny = {"Effect": "Deny", "Principal": {"AWS": "*"}, "Action": "sns:Publish", "Resource": topic}
+    sns.set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=json.dumps({"Statement": [deny]}))
+    with pytest.raises(ClientError) as error:
+        sns.publish(TopicArn=topic, Message="m")
+    assert error.value.response["Error"]["Code"] == "AuthorizationError"

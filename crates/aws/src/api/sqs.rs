@@ -57,7 +57,15 @@ fn queue(queues: &Queues, call: &Call, url: Option<&str>) -> Result<Arc<Queue>, 
     let path = call.context.path.as_str();
     let url = url.filter(|url| !url.is_empty()).or_else(|| (path.len() > 1).then_some(path));
     let url = url.ok_or_else(|| QueueError::Missing("QueueUrl".to_owned()))?;
-    Ok(queues.find(url)?)
+    let queue = queues.find(url)?;
+    let action = call.context.operation.trim_end_matches("Batch");
+    // Whoever locks himself out can change the policy all the same.
+    if ["SendMessage", "ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility", "PurgeQueue"]
+        .contains(&action)
+    {
+        queues.check_denied(&queue, action)?;
+    }
+    Ok(queue)
 }
 
 /// The URL of a queue, at the address by which the client reached the server.

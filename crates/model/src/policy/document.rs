@@ -103,18 +103,26 @@ impl PolicyDocument {
         self.document
     }
 
+    /// Whether a statement without conditions denies everybody something: then the owner may not do it either.
+    #[must_use]
+    pub fn denies_everybody(&self, action: &str) -> bool {
+        let action = action.to_ascii_lowercase();
+        self.statements().iter().any(|statement| {
+            let of_nobody_else = names(&statement["Principal"], "");
+            statement["Effect"] == "Deny"
+                && statement.get("Condition").is_none()
+                && of_nobody_else
+                && is_about(statement, &action)
+        })
+    }
+
     /// What it says of a service that wants to do something: `Some(false)` where a statement denies it, `Some(true)`
     /// where one allows it, nothing where none says anything.
     #[must_use]
     pub fn service_decision(&self, action: &str, caller: &ServiceCaller) -> Option<bool> {
         let action = action.to_ascii_lowercase();
-        let like = |form: &str| like(&form.to_ascii_lowercase(), &action);
         let about = |statement: &&Value| {
-            let any_action = match &statement["Action"] {
-                Value::Array(list) => list.iter().filter_map(Value::as_str).any(like),
-                one => one.as_str().is_some_and(like),
-            };
-            any_action
+            is_about(statement, &action)
                 && names(&statement["Principal"], &caller.service)
                 && statement.get("Condition").is_none_or(|condition| fulfilled(condition, caller))
         };
@@ -130,6 +138,15 @@ impl PolicyDocument {
     }
 }
 
+/// Whether a statement names an action, which is given in lower case.
+fn is_about(statement: &Value, action: &str) -> bool {
+    let like = |form: &str| like(&form.to_ascii_lowercase(), action);
+    match &statement["Action"] {
+        Value::Array(list) => list.iter().filter_map(Value::as_str).any(like),
+        one => one.as_str().is_some_and(like),
+    }
+}
+
 /// A list of one is written without brackets.
 fn one_or_all(mut texts: Vec<String>) -> Value {
     if texts.len() == 1 { texts.remove(0).into() } else { texts.into() }
@@ -141,6 +158,25 @@ mod tests {
 
     fn grant<'a>(label: &'a str, accounts: &'a [String], actions: &'a [String]) -> Grant<'a> {
         Grant { label, accounts, service: "SQS", actions, resource: "arn:q" }
+    }
+
+    #[test]
+    fn what_is_denied_to_everybody_is_denied_to_the_owner() {
+        let check = |statement: Value, expected: bool| {
+            let policy = PolicyDocument::of(json!({ "Statement": statement.clone() }));
+            assert_eq!(policy.denies_everybody("sqs:SendMessage"), expected, "{statement}");
+        };
+        let deny = |principal: Value, action: &str| json!({ "Effect": "Deny", "Principal": principal, "Action": action });
+        check(deny(json!("*"), "SQS:*"), true);
+        check(deny(json!({ "AWS": ["*"] }), "sqs:sendmessage"), true);
+        check(deny(json!("*"), "sqs:ReceiveMessage"), false);
+        check(deny(json!({ "Service": "sns.amazonaws.com" }), "sqs:*"), false);
+        check(json!({ "Effect": "Allow", "Principal": "*", "Action": "sqs:*" }), false);
+        let condition = json!({ "Bool": { "aws:SecureTransport": "false" } });
+        check(
+            json!({ "Effect": "Deny", "Principal": "*", "Action": "sqs:*", "Condition": condition }),
+            false,
+        );
     }
 
     #[test]

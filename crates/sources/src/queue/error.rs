@@ -25,6 +25,16 @@ pub enum QueueError {
         /// What is wrong.
         reason: Option<String>,
     },
+    /// The policy of the queue denies it to everybody.
+    #[error(
+        "User is not authorized to perform: {action} on resource: {resource} with an explicit deny in a resource-based policy"
+    )]
+    Denied {
+        /// As in `sqs:SendMessage`.
+        action: String,
+        /// The ARN of the queue.
+        resource: String,
+    },
     /// A parameter cannot have this value.
     #[error("{0}")]
     Parameter(String),

@@ -24,6 +24,19 @@ const OF_THE_OWNER: [&str; 12] = [
     "UntagQueue",
 ];
 
+/// What can be granted by name. Source: SQS API reference, `AddPermission` (2026-11).
+const GRANTED: [&str; 9] = [
+    "*",
+    "SendMessage",
+    "ReceiveMessage",
+    "DeleteMessage",
+    "ChangeMessageVisibility",
+    "GetQueueAttributes",
+    "GetQueueUrl",
+    "ListDeadLetterSourceQueues",
+    "PurgeQueue",
+];
+
 impl Queues {
     /// Whether a service may send to a queue: where the queue has a policy, the policy must let it. A queue without
     /// one takes what its own account's resources send.
@@ -44,6 +57,18 @@ impl Queues {
         ))
     }
 
+    /// Refuses what the policy of a queue denies to everybody, its owner among them.
+    ///
+    /// # Errors
+    /// [`QueueError::Denied`].
+    pub fn check_denied(&self, queue: &Queue, action: &str) -> Result<(), QueueError> {
+        let action = format!("sqs:{action}");
+        if queue.attributes.policy().is_some_and(|policy| policy.denies_everybody(&action)) {
+            return Err(QueueError::Denied { action, resource: self.arn(&queue.name) });
+        }
+        Ok(())
+    }
+
     /// Adds a statement to the policy of a queue.
     ///
     /// # Errors
@@ -60,6 +85,12 @@ impl Queues {
             return Err(QueueError::Parameter(format!(
                 "Value SQS:{action} for parameter ActionName is invalid. Reason: Only the queue owner is allowed to \
                  invoke this action."
+            )));
+        }
+        if let Some(action) = actions.iter().find(|action| !GRANTED.contains(&action.as_str())) {
+            return Err(QueueError::Parameter(format!(
+                "Value SQS:{action} for parameter ActionName is invalid. Reason: Please refer to the appropriate WSDL for \
+                 a list of valid actions."
             )));
         }
         let grant = Grant { label, accounts, service: "SQS", actions, resource: &arn };

@@ -39,6 +39,18 @@ impl Topics {
         ))
     }
 
+    /// Refuses to publish what the policy of a topic denies to everybody, its owner among them.
+    pub(super) fn check_denied(&self, topic: &Topic) -> Result<(), TopicError> {
+        if topic.attributes.contains_key("Policy") && self.policy_of(topic).denies_everybody(PUBLISH) {
+            return Err(TopicError::NotAuthorized(format!(
+                "User is not authorized to perform: SNS:Publish on resource: {} with an explicit deny in a \
+                 resource-based policy",
+                self.arn(&topic.name)
+            )));
+        }
+        Ok(())
+    }
+
     /// Adds a statement to the policy of a topic.
     ///
     /// # Errors

@@ -26,6 +26,7 @@ impl Topics {
     /// [`TopicError::NotFound`], [`TopicError::Invalid`], [`TopicError::Value`].
     pub async fn publish(&self, topic_arn: &str, message: TopicMessage) -> Result<Published, TopicError> {
         let topic = self.topic(topic_arn)?;
+        self.check_denied(&topic)?;
         let accepted = self.accept(&topic, message)?;
         let published = self.pass_on(&topic, vec![accepted]).await?;
         published.into_iter().next().ok_or_else(TopicError::no_topic)
@@ -41,6 +42,7 @@ impl Topics {
         entries: Vec<(String, TopicMessage)>,
     ) -> Result<Batch, TopicError> {
         let topic = self.topic(topic_arn)?;
+        self.check_denied(&topic)?;
         check_batch(&entries)?;
         let (ids, messages): (Vec<_>, Vec<_>) = entries.into_iter().unzip();
         // The service refuses all for what is wrong with one (recorded 2025).

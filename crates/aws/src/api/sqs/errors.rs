@@ -56,6 +56,7 @@ pub(super) fn codes(error: &QueueError) -> (&'static str, &'static str) {
         QueueError::NotFound(_) => {
             ("com.amazonaws.sqs#ResourceNotFoundException", "ResourceNotFoundException")
         }
+        QueueError::Denied { .. } => ("com.amazon.coral.service#AccessDeniedException", "AccessDenied"),
         QueueError::Store(_) => ("InternalFailure", "InternalFailure"),
     }
 }
@@ -64,7 +65,7 @@ impl From<QueueError> for AwsError {
     fn from(error: QueueError) -> Self {
         let (code, query_code) = codes(&error);
         let status = match error {
-            QueueError::PurgeInProgress(_) => StatusCode::FORBIDDEN,
+            QueueError::PurgeInProgress(_) | QueueError::Denied { .. } => StatusCode::FORBIDDEN,
             QueueError::NotFound(_) => StatusCode::NOT_FOUND,
             _ => StatusCode::BAD_REQUEST,
         };
