@@ -109,6 +109,12 @@ def test_an_http_endpoint_follows_the_links_in_its_messages(sns, endpoint):
     assert "BEGIN CERTIFICATE" in requests.get(message["SigningCertURL"]).text
     assert requests.get(message["UnsubscribeURL"]).status_code == 200
     assert sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"] == []
+    eventually(lambda: len(posted) == 3)
+    ended = json.loads(posted[2][1])
+    assert ended["Type"] == "UnsubscribeConfirmation" == posted[2][0]["x-amz-sns-message-type"]
+    assert requests.get(ended["SubscribeURL"]).status_code == 200
+    (restored,) = sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+    assert message["UnsubscribeURL"].endswith(restored["SubscriptionArn"])
 
 
 def test_what_a_policy_forbids_reaches_the_dead_letters(sns, sqs, queue):

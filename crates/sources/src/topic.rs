@@ -1,8 +1,9 @@
 //! Topics: what is published to one reaches everything that subscribed.
 //!
 //! Source: Amazon SNS developer guide and API reference (2026-11). `publish.rs` is the way of a message to a standard
-//! topic, `fifo.rs` that to a FIFO topic, `archive.rs` what such a one keeps; `topics.rs` and `subscriptions.rs` are what is configured. What goes out is a
-//! [`Delivery`](crate::delivery::Delivery); `endpoint.rs` delivers to HTTP endpoints, `target.rs` lets others publish.
+//! topic, `fifo.rs` that to a FIFO topic, `archive.rs` what such a one keeps; `topics.rs` and `subscriptions.rs` are what is
+//! configured, `unsubscribe.rs` is how that ends. What goes out is a [`Delivery`](crate::delivery::Delivery); `endpoint.rs` delivers to HTTP
+//! endpoints, `target.rs` lets others publish.
 
 mod archive;
 mod attributes;
@@ -21,6 +22,7 @@ mod subscriptions;
 mod tags;
 mod target;
 mod topics;
+mod unsubscribe;
 
 use std::sync::{Arc, OnceLock};
 
@@ -43,6 +45,7 @@ pub use target::TopicTarget;
 pub use topics::Topic;
 
 use signing::Signer;
+use unsubscribe::EndedSubscription;
 
 /// What the topics are opened with.
 pub struct TopicParts {
@@ -73,6 +76,8 @@ struct Inner {
     topics: Registry<Topic>,
     /// By topic and id: those of one topic stand together.
     subscriptions: Registry<Subscription>,
+    /// Subscriptions that may come back, by the same keys.
+    ended: Registry<EndedSubscription>,
     signer: Signer,
     endpoints: HttpClient,
     /// Where FIFO topics deliver, once it is known.
@@ -94,6 +99,7 @@ impl Topics {
         let inner = Arc::new(Inner {
             topics: Registry::open(parts.store.clone(), "topic").await?,
             subscriptions: Registry::open(parts.store.clone(), "topic-subscription").await?,
+            ended: Registry::open(parts.store.clone(), "topic-subscription-ended").await?,
             signer: Signer::open(parts.store.clone()).await?,
             endpoints: HttpClient::new(),
             targets: OnceLock::new(),
@@ -155,6 +161,7 @@ impl Follow for Topics {
         Box::pin(async move {
             self.inner.topics.follow(change.clone()).await?;
             self.inner.subscriptions.follow(change.clone()).await?;
+            self.inner.ended.follow(change.clone()).await?;
             self.inner.signer.follow(change).await
         })
     }

@@ -6,11 +6,12 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE as TYPE_HEADER, HeaderName, HeaderValue, USER_AGENT};
+use http::header::{ACCEPT_ENCODING, CONTENT_TYPE as TYPE_HEADER, HeaderName, HeaderValue, USER_AGENT};
 use http::{Request, StatusCode};
 use http_body_util::Full;
 use serde_json::{Value, json};
 
+use super::envelope::ConfirmationKind;
 use super::{Subscription, Topics};
 use crate::delivery::{Again, Delivery, Undelivered};
 use crate::http_client::NoAnswer;
@@ -38,7 +39,13 @@ impl Topics {
 
     /// Calls the endpoint of the subscription that a delivery names.
     pub(super) async fn call_endpoint(&self, delivery: &Delivery) -> Result<(), Undelivered> {
-        let Ok(subscription) = self.subscription(&delivery.target) else {
+        let about = delivery.message.extra.as_ref().unwrap_or(&Value::Null);
+        let subscription = if about["type"] == ConfirmationKind::Unsubscribe.as_str() {
+            self.ended_subscription(&delivery.target)
+        } else {
+            self.subscription(&delivery.target).ok()
+        };
+        let Some(subscription) = subscription else {
             // Nobody waits for it any more.
             return Ok(());
         };
@@ -83,7 +90,7 @@ impl Topics {
             ("x-amz-sns-message-id", text("id").to_owned()),
             ("x-amz-sns-topic-arn", self.arn(&subscription.topic)),
         ];
-        if text("type") == "Notification" {
+        if text("type") != ConfirmationKind::Subscription.as_str() {
             headers.push(("x-amz-sns-subscription-arn", delivery.target.clone()));
         }
         if about["raw"] == true {
@@ -96,6 +103,7 @@ impl Topics {
         request.headers_mut().insert(TYPE_HEADER, value(&content_type)?);
         let agent = HeaderValue::from_static("Amazon Simple Notification Service Agent");
         request.headers_mut().insert(USER_AGENT, agent);
+        request.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip,deflate"));
         Ok(request)
     }
 }

@@ -18,6 +18,25 @@ pub(super) struct Body {
     pub(super) text: String,
 }
 
+/// What a message with a link that confirms is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ConfirmationKind {
+    /// A subscription that was asked for.
+    Subscription,
+    /// The end of one: the link brings it back.
+    Unsubscribe,
+}
+
+impl ConfirmationKind {
+    /// As messages and headers have it.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Subscription => "SubscriptionConfirmation",
+            Self::Unsubscribe => "UnsubscribeConfirmation",
+        }
+    }
+}
+
 /// A signature, with what it takes to check it.
 #[derive(Debug, Clone)]
 pub(super) struct Seal {
@@ -132,17 +151,25 @@ impl Topics {
     pub(super) async fn confirmation(
         &self,
         subscription: &Subscription,
+        kind: ConfirmationKind,
         now: Timestamp,
     ) -> Result<Body, TopicError> {
         let topic = self.inner.topics.get(&subscription.topic).ok_or_else(TopicError::no_topic)?;
         let (id, arn, at) = (RequestId::random().to_string(), self.arn(&topic.name), stamp(now));
         let token = subscription.token.as_deref().unwrap_or_default();
-        let text = format!(
-            "You have chosen to subscribe to the topic {arn}.\nTo confirm the subscription, visit the SubscribeURL \
-             included in this message."
-        );
+        let text = match kind {
+            ConfirmationKind::Subscription => format!(
+                "You have chosen to subscribe to the topic {arn}.\nTo confirm the subscription, visit the SubscribeURL \
+                 included in this message."
+            ),
+            ConfirmationKind::Unsubscribe => format!(
+                "You have chosen to deactivate subscription {}.\nTo cancel this operation and restore the subscription, \
+                 visit the SubscribeURL included in this message.",
+                self.subscription_arn(subscription)
+            ),
+        };
         let url = format!("{}/?Action=ConfirmSubscription&TopicArn={arn}&Token={token}", self.inner.url);
-        let kind = "SubscriptionConfirmation";
+        let kind = kind.as_str();
         let lines = [
             ("Message", text.as_str()),
             ("MessageId", &id),

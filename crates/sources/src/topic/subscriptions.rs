@@ -8,6 +8,7 @@ use ebb_model::{RequestId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::archive::Replay;
+use super::envelope::ConfirmationKind;
 use super::filter::{Filter, Scope};
 use super::message::Accepted;
 use super::subscription_attributes::{check, has, normal};
@@ -16,7 +17,7 @@ use crate::delivery::{Delivery, Message, Sender};
 use crate::registry::Documents;
 
 /// How long a confirmation may take. Source: SNS API reference, `ConfirmSubscription`.
-const TOKEN_LIFE: Duration = Duration::from_secs(2 * 24 * 60 * 60);
+pub(super) const TOKEN_LIFE: Duration = Duration::from_secs(2 * 24 * 60 * 60);
 
 /// How a subscriber is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -264,12 +265,21 @@ impl Topics {
             );
             return Ok(());
         }
+        self.send_confirmation(subscription, ConfirmationKind::Subscription).await
+    }
+
+    /// Sends an endpoint a message with a link that confirms.
+    pub(super) async fn send_confirmation(
+        &self,
+        subscription: &Subscription,
+        kind: ConfirmationKind,
+    ) -> Result<(), TopicError> {
         let now = self.inner.clock.now();
-        let body = self.confirmation(subscription, now).await?;
+        let body = self.confirmation(subscription, kind, now).await?;
         let topic = self.inner.topics.get(&subscription.topic).ok_or_else(TopicError::no_topic)?;
         let message = Message {
             body: body.text,
-            extra: Some(super::endpoint::about("SubscriptionConfirmation", &body.id, false)),
+            extra: Some(super::endpoint::about(kind.as_str(), &body.id, false)),
             ..Message::default()
         };
         let from = Sender::Service(self.caller(&topic));
@@ -299,8 +309,9 @@ impl Topics {
         self.name_in(topic_arn)?;
         let all = self.inner.subscriptions.all();
         // The token tells which it is; that the topic is another does not matter (recorded 2025).
-        let asked = all.values().find(|one| one.token.as_deref() == Some(token));
-        let asked = asked.ok_or_else(|| TopicError::invalid("Token"))?;
+        let Some(asked) = all.values().find(|one| one.token.as_deref() == Some(token)) else {
+            return self.restore(token).await;
+        };
         if asked.is_pending() && self.inner.clock.now().since(asked.created) > TOKEN_LIFE {
             return Err(TopicError::invalid("Token Reason: the token has expired"));
         }
@@ -317,34 +328,6 @@ impl Topics {
         confirmed.await?.ok_or_else(TopicError::no_subscription)
     }
 
-    /// Ends a subscription; does nothing where there is none.
-    ///
-    /// # Errors
-    /// [`TopicError::Invalid`] for the ARN, [`TopicError::NotAuthorized`] where it needs a signed request.
-    pub async fn unsubscribe(&self, arn: &str, signed: bool) -> Result<(), TopicError> {
-        let Ok(subscription) = self.subscription(arn) else {
-            // An ARN that names nothing: also one of a subscription that was ended already.
-            return self.subscription_key(arn).map(drop);
-        };
-        if subscription.is_pending() && signed {
-            let reason = "SubscriptionArn Reason: the subscription is pending confirmation";
-            return Err(TopicError::invalid(reason));
-        }
-        if subscription.authenticate_unsubscribe && !signed {
-            let message = "Unsubscribing needs a signed request: the subscription was confirmed so.";
-            return Err(TopicError::NotAuthorized(message.to_owned()));
-        }
-        self.inner.subscriptions.edit(&subscription.key(), |_| Ok::<_, TopicError>(None)).await?;
-        let counted = self.edit_topic(&subscription.topic, |topic| {
-            topic.subscriptions_deleted += 1;
-            Ok(())
-        });
-        match counted.await {
-            Err(TopicError::NotFound(_)) => Ok(()),
-            counted => counted,
-        }
-    }
-
     /// The subscription of this ARN.
     ///
     /// # Errors
@@ -354,7 +337,7 @@ impl Topics {
         self.inner.subscriptions.get(&key).ok_or_else(TopicError::no_subscription)
     }
 
-    fn subscription_key(&self, arn: &str) -> Result<String, TopicError> {
+    pub(super) fn subscription_key(&self, arn: &str) -> Result<String, TopicError> {
         let count = arn.split(':').count();
         if count < 6 {
             let reason = format!("SubscriptionArn Reason: An ARN must have at least 6 elements, not {count}");
@@ -423,7 +406,7 @@ fn check_endpoint(topic: &Topic, new: &NewSubscription) -> Result<(), TopicError
 }
 
 /// What nobody can guess.
-fn token() -> String {
+pub(super) fn token() -> String {
     let part = || RequestId::random().to_string().replace('-', "");
     format!("{}{}{}{}", part(), part(), part(), part())
 }

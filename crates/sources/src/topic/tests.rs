@@ -321,6 +321,18 @@ async fn an_http_endpoint_confirms_and_then_gets_messages() {
         ("as it is", Some("true"))
     );
     world.topics.unsubscribe(&arn, false).await.expect("ended without a signature");
+    let (headers, text) = requests.recv().await.expect("a request");
+    let ended: Value = serde_json::from_str(&text).expect("JSON");
+    let kind = header(&headers, "x-amz-sns-message-type");
+    assert_eq!((kind.as_deref(), ended["Type"].as_str()), (Some("UnsubscribeConfirmation"), kind.as_deref()));
+    assert!(world.topics.subscription(&arn).is_err());
+    let token = ended["Token"].as_str().expect("a token");
+    let restored = world.topics.confirm(TOPIC, token, false, false).await.expect("brought back");
+    assert_eq!(world.topics.subscription_arn(&restored), arn);
+    world.topics.confirm(TOPIC, token, false, false).await.expect("there already");
+    world.topics.publish(TOPIC, message("again")).await.expect("published");
+    assert_eq!(requests.recv().await.expect("a request").1, "again");
+    world.topics.unsubscribe(&arn, true).await.expect("ended with a signature");
     world.stop().await;
 }
 
