@@ -9,6 +9,7 @@ import pytest
 import requests
 from botocore.config import Config
 from botocore.exceptions import ClientError, ParamValidationError
+from conftest import eventually
 
 PART = 5 * 1024 * 1024
 KEY = b"k" * 32
@@ -338,6 +339,84 @@ def test_notifications_reach_somebody(server, s3, bucket):
     assert unlet["ArgumentValue1"].startswith("Permissions on the destination queue do not allow S3")
 
 
+def test_deletions_are_told_whatever_was_there(server, s3, bucket):
+    sqs = server.client("sqs")
+    queue = sqs.create_queue(QueueName=f"deleted-{bucket}")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration={
+        "QueueConfigurations": [{"QueueArn": arn, "Events": ["s3:ObjectRemoved:*"]}]})
+    s3.put_object(Bucket=bucket, Key="there", Body=b"x")
+    s3.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": "there"}, {"Key": "never"}]})
+    s3.delete_object(Bucket=bucket, Key="nor this")
+    told = {}
+
+    def all_told():
+        for message in sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=1).get("Messages", []):
+            for record in json.loads(message["Body"]).get("Records", []):
+                told[record["s3"]["object"]["key"]] = (record["eventName"], set(record["s3"]["object"]))
+        return len(told) == 3
+    eventually(all_told)
+    assert told == dict.fromkeys(("there", "never", "nor+this"), ("ObjectRemoved:Delete", {"key", "sequencer"}))
+
+
+def test_what_would_be_public_is_blocked(s3, bucket):
+    public = json.dumps({"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject",
+                                        "Resource": f"arn:aws:s3:::{bucket}/*"}]})
+    s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration={
+        "BlockPublicPolicy": True, "BlockPublicAcls": True})
+    assert refused(s3.put_bucket_policy, Bucket=bucket, Policy=public)["Code"] == "AccessDenied"
+    assert refused(s3.put_object, Bucket=bucket, Key="k", Body=b"x", ACL="public-read")["Code"] == "AccessDenied"
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x", ACL="private")
+    s3.delete_public_access_block(Bucket=bucket)
+    s3.put_bucket_policy(Bucket=bucket, Policy=public)
+    s3.put_bucket_ownership_controls(Bucket=bucket, OwnershipControls={
+        "Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]})
+    listed = refused(s3.put_object, Bucket=bucket, Key="k", Body=b"x", ACL="public-read")
+    assert listed["Code"] == "AccessControlListNotSupported"
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x", ACL="bucket-owner-full-control")
+
+
+def test_a_suspended_bucket_has_one_version_without_an_id(s3, bucket):
+    def versioning(status):
+        s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": status})
+
+    def versions():
+        listed = s3.list_object_versions(Bucket=bucket)
+        return sorted((one["VersionId"] == "null", "Size" in one)
+                      for one in listed.get("Versions", []) + listed.get("DeleteMarkers", []))
+    s3.put_object(Bucket=bucket, Key="k", Body=b"0")
+    versioning("Enabled")
+    s3.put_object(Bucket=bucket, Key="k", Body=b"1")
+    versioning("Suspended")
+    s3.put_object(Bucket=bucket, Key="k", Body=b"2")
+    assert versions() == [(False, True), (True, True)], "the first one had the same id"
+    versioning("Enabled")
+    s3.put_object(Bucket=bucket, Key="k", Body=b"3")
+    versioning("Suspended")
+    assert s3.delete_object(Bucket=bucket, Key="k")["VersionId"] == "null"
+    assert versions() == [(False, True), (False, True), (True, False)]
+
+
+def test_notifications_do_not_overlap(server, s3, bucket):
+    sqs = server.client("sqs")
+    url = sqs.create_queue(QueueName=f"overlap-{bucket}")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+
+    def configure(*pairs):
+        configurations = [
+            {"QueueArn": arn, "Events": [event], "Filter": {"Key": {"FilterRules": [{"Name": "prefix", "Value": prefix}]}}}
+            for event, prefix in pairs]
+        s3.put_bucket_notification_configuration(
+            Bucket=bucket, NotificationConfiguration={"QueueConfigurations": configurations})
+
+    created = "s3:ObjectCreated:*"
+    for pairs in [((created, "a"), ("s3:ObjectCreated:Put", "ab")), ((created, ""), (created, "b"))]:
+        with pytest.raises(ClientError) as error:
+            configure(*pairs)
+        assert error.value.response["Error"]["Message"].startswith("Configurations overlap.")
+    configure((created, "a/"), (created, "b/"), ("s3:ObjectRemoved:*", "a/"))
+
+
 def test_buckets_are_made_with_tags(s3, bucket):
     name = f"{bucket}-tagged"
     made = {"Bucket": name, "CreateBucketConfiguration": {"Tags": [{"Key": "a", "Value": "1"}]}}
@@ -372,6 +451,13 @@ def test_what_clients_write_otherwise_is_taken(server, s3, bucket):
         assert s3.get_object(Bucket=bucket, Key="k", IfMatch=given)["Body"].read() == b"abc"
         copy = {"Bucket": bucket, "Key": "l", "CopySource": f"{bucket}/k", "CopySourceIfMatch": given}
         assert s3.copy_object(**copy)["CopyObjectResult"]["ETag"] == etag
+    # What has a body, too.
+    assert refused(s3.put_object, Bucket=bucket, Key="k", Body=b"d", IfMatch="0" * 32)["Code"] == "PreconditionFailed"
+    etag = s3.put_object(Bucket=bucket, Key="k", Body=b"def", IfMatch=etag.strip('"'))["ETag"]
+    assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"def"
+    forged = server.client("s3", aws_secret_access_key="wrong")
+    assert refused(forged.put_object, Bucket=bucket, Key="k", Body=b"d", IfMatch="x")["Code"] == "SignatureDoesNotMatch"
+    assert refused(s3.delete_object, Bucket=bucket, Key="l", IfMatch="0" * 32)["Code"] == "PreconditionFailed"
     both = refused(s3.get_object, Bucket=bucket, Key="k", PartNumber=1, Range="bytes=0-1")
     assert both["Message"] == "Cannot specify both Range header and partNumber query parameter"
     source = refused(s3.copy_object, Bucket=bucket, Key="l", CopySource="wrongformat")

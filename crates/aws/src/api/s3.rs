@@ -7,9 +7,11 @@
 mod access;
 mod acl;
 mod adapter;
+mod attributes;
 mod body;
 mod buckets;
 mod checksums;
+mod conditions;
 mod configurations;
 mod convert;
 mod copies;
@@ -24,6 +26,7 @@ mod mend;
 mod notifications;
 mod object_tags;
 mod objects;
+mod reads;
 mod reports;
 mod restore;
 mod settings;
@@ -146,16 +149,7 @@ impl S3Api {
             },
             called => called,
         };
-        let response = match called {
-            Ok(response) => response.map(|body| body.map_err(Into::into).boxed_unsync()),
-            Err(error) => {
-                let error: Box<dyn std::error::Error + Send + Sync> = error.into();
-                tracing::error!(%error, "a request to a bucket failed");
-                let mut response = Response::new(full_body("<Error><Code>InternalError</Code></Error>"));
-                *response.status_mut() = http::StatusCode::INTERNAL_SERVER_ERROR;
-                response
-            }
-        };
+        let response = told(called);
         let region = about.bucket_read().and_then(|name| self.buckets.bucket(name).ok());
         let region = region.map(|bucket| bucket.region(self.buckets.region()).to_owned());
         let mut response = about.tell(response).await;
@@ -167,6 +161,20 @@ impl S3Api {
             *response.body_mut() = crate::wire::empty_body();
         }
         response
+    }
+}
+
+/// What the protocol's crate answered.
+fn told(called: Result<Response<s3s::Body>, s3s::HttpError>) -> Response<Body> {
+    match called {
+        Ok(response) => response.map(|body| body.map_err(Into::into).boxed_unsync()),
+        Err(error) => {
+            let error: Box<dyn std::error::Error + Send + Sync> = error.into();
+            tracing::error!(%error, "a request to a bucket failed");
+            let mut response = Response::new(full_body("<Error><Code>InternalError</Code></Error>"));
+            *response.status_mut() = http::StatusCode::INTERNAL_SERVER_ERROR;
+            response
+        }
     }
 }
 

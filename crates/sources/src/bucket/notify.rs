@@ -97,6 +97,29 @@ impl Notification {
         }
     }
 
+    /// What topics get as the subject.
+    fn subject(&self) -> Option<String> {
+        (self.kind == NotificationTarget::Topic).then(|| "Amazon S3 Notification".to_owned())
+    }
+
+    /// Whether another could hear of the same event of the same key. Source: S3 user guide, "Configuring event
+    /// notifications using object key name filtering" (2026-11).
+    #[must_use]
+    pub fn overlaps(&self, other: &Self) -> bool {
+        let covers = |wide: &str, narrow: &str| match wide.strip_suffix('*') {
+            Some(begin) => narrow.starts_with(begin),
+            None => wide == narrow,
+        };
+        let same_event =
+            self.events.iter().any(|one| other.events.iter().any(|two| covers(one, two) || covers(two, one)));
+        let text = |value: &Option<String>| value.clone().unwrap_or_default();
+        let (prefix, other_prefix) = (text(&self.prefix), text(&other.prefix));
+        let (suffix, other_suffix) = (text(&self.suffix), text(&other.suffix));
+        same_event
+            && (prefix.starts_with(&other_prefix) || other_prefix.starts_with(&prefix))
+            && (suffix.ends_with(&other_suffix) || other_suffix.ends_with(&suffix))
+    }
+
     fn wants(&self, event: &str, key: &str) -> bool {
         let matches = |wanted: &String| {
             let wanted = wanted.strip_prefix("s3:").unwrap_or(wanted);
@@ -119,9 +142,7 @@ impl Buckets {
         for notification in bucket.notifications.iter().filter(|one| one.wants(happening.event, key)) {
             let record = self.record(bucket, happening, &notification.id, now);
             let body = json!({ "Records": [record] }).to_string();
-            let subject =
-                (notification.kind == NotificationTarget::Topic).then(|| "Amazon S3 Notification".to_owned());
-            let message = Message { body, subject, ..Message::default() };
+            let message = Message { body, subject: notification.subject(), ..Message::default() };
             work.push(self.delivery(bucket, notification.arn.clone(), message, now));
         }
         if bucket.event_bus
@@ -150,7 +171,8 @@ impl Buckets {
             "Service": "Amazon S3", "Event": "s3:TestEvent", "Time": now.to_rfc3339(), "Bucket": bucket.name,
             "RequestId": request_id(), "HostId": host_id(),
         });
-        let message = Message { body: body.to_string(), ..Message::default() };
+        let message =
+            Message { body: body.to_string(), subject: notification.subject(), ..Message::default() };
         Some(self.delivery(bucket, notification.arn.clone(), message, now))
     }
 

@@ -104,10 +104,11 @@ impl Buckets {
     ) -> Result<Arc<Object>, BucketError> {
         let record_key = object_key(bucket, &new.key)?;
         let parts = new.parts.clone();
+        let null = self.older_null(bucket, &new.key).await?;
         let made = self.change(bucket, &new.key, |bucket, current, now| {
             check(condition, current)?;
             let object = new_version(&new, bucket, current, now);
-            let mut change = self.make_way(bucket, current);
+            let mut change = self.make_way(bucket, current, null.as_ref());
             let happening = Happening { event, object: object.clone() };
             change.writes.push(put_record(OBJECT, record_key.clone(), &object, expect(current)));
             Ok((Change { happening: Some(happening), ..change }, object))
@@ -151,6 +152,7 @@ impl Buckets {
         wanted: impl Fn(Option<&Object>) -> bool,
     ) -> Result<Deleted, BucketError> {
         let record_key = object_key(bucket, key)?;
+        let null = self.older_null(bucket, key).await?;
         self.change(bucket, key, |bucket, current, now| {
             if !wanted(current.map(|(_, object)| object)) {
                 return Ok((Change::none(), Deleted::default()));
@@ -158,7 +160,11 @@ impl Buckets {
             let event = by.deletes();
             if bucket.versioning == Versioning::Never {
                 let Some((revision, object)) = current else {
-                    return Ok((Change::none(), Deleted::default()));
+                    // What is not there is deleted all the same, and told (recorded 2025).
+                    let absent = NewObject { key: key.to_owned(), ..NewObject::default() };
+                    let object = new_version(&absent, bucket, None, now);
+                    let happening = Some(Happening { event, object });
+                    return Ok((Change { happening, ..Change::none() }, Deleted::default()));
                 };
                 let expect = Expect::Revision(*revision);
                 let change = Change {
@@ -171,7 +177,7 @@ impl Buckets {
             let marker = NewObject { key: key.to_owned(), ..NewObject::default() };
             let marker = new_version(&marker, bucket, current, now);
             let marker = Object { marker: true, lock: ObjectLock::default(), ..marker };
-            let mut change = self.make_way(bucket, current);
+            let mut change = self.make_way(bucket, current, null.as_ref());
             change.writes.push(put_record(OBJECT, record_key.clone(), &marker, expect(current)));
             let deleted = Deleted { version: Some(marker.version.clone()), marker: true };
             let happening = Happening { event: by.marks(), object: marker };
@@ -320,9 +326,35 @@ impl Buckets {
         }
     }
 
-    /// Makes way for a new current version: what was current becomes an older one, or goes.
-    fn make_way(&self, bucket: &Bucket, current: Option<&(i64, Object)>) -> Change {
+    /// The older version whose id is `null`, of which there is one at most, where a new one would take its place.
+    async fn older_null(&self, bucket: &str, key: &str) -> Result<Option<(i64, Object)>, BucketError> {
+        if self.bucket(bucket)?.versioning != Versioning::Suspended {
+            return Ok(None);
+        }
+        let (from, until) = versions_range(bucket, key);
+        for record in self.inner.store.records().range(VERSION, &from, &until, u32::MAX).await? {
+            let object = read(&record.body)?;
+            if object.is_null_version() {
+                return Ok(Some((record.revision, object)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Makes way for a new current version: what was current becomes an older one, or goes; so does the older one whose
+    /// id the new one has.
+    fn make_way(
+        &self,
+        bucket: &Bucket,
+        current: Option<&(i64, Object)>,
+        null: Option<&(i64, Object)>,
+    ) -> Change {
         let mut change = Change::none();
+        if let Some((revision, object)) = null.filter(|_| bucket.versioning == Versioning::Suspended) {
+            change.garbage.clone_from(&object.parts);
+            let (key, expect) = (version_key(&bucket.name, object), Expect::Revision(*revision));
+            change.writes.push(Write::Delete { kind: VERSION, key, expect });
+        }
         if let Some((_, object)) = current {
             let replaced = match bucket.versioning {
                 Versioning::Never => true,
@@ -330,7 +362,7 @@ impl Buckets {
                 Versioning::Suspended => object.is_null_version(),
             };
             if replaced {
-                change.garbage = object.parts.clone();
+                change.garbage.extend(object.parts.iter().cloned());
             } else {
                 let key = version_key(&bucket.name, object);
                 change.writes.push(put_record(VERSION, key, object, Expect::Anything));

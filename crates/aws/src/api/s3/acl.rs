@@ -82,9 +82,15 @@ impl Grants<'_> {
         self.list(account)?.as_deref().map(write).transpose()
     }
 
-    /// An object to be, with the list.
-    pub(super) fn onto(&self, mut new: NewObject, account: &str) -> S3Result<NewObject> {
-        new.settings.extend(self.read(account)?.map(|list| (ACL.to_owned(), list)));
+    /// An object to be of a bucket, with the list.
+    pub(super) fn onto(&self, mut new: NewObject, bucket: &Bucket, account: &str) -> S3Result<NewObject> {
+        let Some(list) = self.list(account)? else { return Ok(new) };
+        // What says what holds anyway is no list of its own.
+        if self.canned != Some(ObjectCannedACL::BUCKET_OWNER_FULL_CONTROL) {
+            check_ownership(bucket)?;
+        }
+        check_public(bucket, &list)?;
+        new.settings.insert(ACL.to_owned(), write(&list)?);
         Ok(new)
     }
 
@@ -261,13 +267,7 @@ fn given(
     policy: Option<AccessControlPolicy>,
     account: &str,
 ) -> S3Result<List> {
-    let ownership: Option<Vec<String>> = settings::of(bucket, OWNERSHIP)?;
-    if ownership.is_some_and(|words| words.iter().any(|word| word == OWNER_ENFORCED)) {
-        let code = S3ErrorCode::Custom("AccessControlListNotSupported".into());
-        let mut error = S3Error::with_message(code, "The bucket does not allow ACLs");
-        error.set_status_code(http::StatusCode::BAD_REQUEST);
-        return Err(error);
-    }
+    check_ownership(bucket)?;
     let list = match (grants.list(account)?, policy) {
         (Some(_), Some(_)) => {
             return Err(s3_error!(UnexpectedContent, "This request does not support content"));
@@ -282,6 +282,24 @@ fn given(
             return Err(s3_error!(MissingSecurityHeader, "Your request was missing a required header"));
         }
     };
+    check_public(bucket, &list)?;
+    Ok(list)
+}
+
+/// Refuses lists where the owner of a bucket owns all that is in it.
+fn check_ownership(bucket: &Bucket) -> S3Result<()> {
+    let ownership: Option<Vec<String>> = settings::of(bucket, OWNERSHIP)?;
+    if ownership.is_some_and(|words| words.iter().any(|word| word == OWNER_ENFORCED)) {
+        let code = S3ErrorCode::Custom("AccessControlListNotSupported".into());
+        let mut error = S3Error::with_message(code, "The bucket does not allow ACLs");
+        error.set_status_code(http::StatusCode::BAD_REQUEST);
+        return Err(error);
+    }
+    Ok(())
+}
+
+/// Refuses lists that grant something to everybody where that is blocked.
+fn check_public(bucket: &Bucket, list: &List) -> S3Result<()> {
     let block: Option<PublicAccessBlockConfiguration> = settings::of(bucket, PUBLIC_ACCESS_BLOCK)?;
     let public = |entry: &Entry| {
         [EVERYBODY, AUTHENTICATED].iter().any(|group| entry.who == Who::Group((*group).to_owned()))
@@ -289,7 +307,7 @@ fn given(
     if block.is_some_and(|block| block.block_public_acls == Some(true)) && list.iter().any(public) {
         return Err(s3_error!(AccessDenied, "Access Denied"));
     }
-    Ok(list)
+    Ok(())
 }
 
 fn read_grant(grant: Grant) -> S3Result<Entry> {

@@ -1,4 +1,4 @@
-//! The trait of the protocol's crate: each operation goes to the file that maps it.
+//! The trait of the protocol's crate, as a table: each operation goes to the file that maps it.
 
 use ebb_sources::bucket::Buckets;
 use s3s::dto::*;
@@ -6,8 +6,8 @@ use s3s::{S3, S3Request, S3Response, S3Result};
 
 use super::settings::{self, CORS, ENCRYPTION, OWNERSHIP, POLICY, PUBLIC_ACCESS_BLOCK, WEBSITE};
 use super::{
-    acl, buckets, configurations, copies, defaults, forms, lifecycle, listing, lock, notifications,
-    object_tags, objects, reports, restore, uploads,
+    acl, attributes, buckets, configurations, copies, defaults, forms, lifecycle, listing, lock,
+    notifications, object_tags, objects, reads, reports, restore, uploads,
 };
 
 /// The buckets, as the protocol's crate asks for them. What it does not implement answers `NotImplemented`.
@@ -15,583 +15,209 @@ pub(super) struct Adapter {
     pub(super) buckets: Buckets,
 }
 
-type Answer<T> = S3Result<S3Response<T>>;
+/// Implements the trait: an operation, what it takes and gives, and the call that answers it.
+macro_rules! operations {
+    ($($operation:ident($input:ident) -> $output:ident: |$buckets:ident, $request:ident| $call:expr;)*) => {
+        #[async_trait::async_trait]
+        impl S3 for Adapter {
+            $(async fn $operation(&self, $request: S3Request<$input>) -> S3Result<S3Response<$output>> {
+                let $buckets = &self.buckets;
+                $call
+            })*
+        }
+    };
+}
 
-#[async_trait::async_trait]
-impl S3 for Adapter {
-    async fn create_bucket(&self, request: S3Request<CreateBucketInput>) -> Answer<CreateBucketOutput> {
-        buckets::create(&self.buckets, request).await
-    }
-
-    async fn delete_bucket(&self, request: S3Request<DeleteBucketInput>) -> Answer<DeleteBucketOutput> {
-        buckets::delete(&self.buckets, request).await
-    }
-
-    async fn head_bucket(&self, request: S3Request<HeadBucketInput>) -> Answer<HeadBucketOutput> {
-        buckets::head(&self.buckets, &request)
-    }
-
-    async fn list_buckets(&self, request: S3Request<ListBucketsInput>) -> Answer<ListBucketsOutput> {
-        buckets::list(&self.buckets, &request)
-    }
-
-    async fn get_bucket_location(
-        &self,
-        request: S3Request<GetBucketLocationInput>,
-    ) -> Answer<GetBucketLocationOutput> {
-        buckets::location(&self.buckets, &request)
-    }
-
-    async fn get_bucket_versioning(
-        &self,
-        request: S3Request<GetBucketVersioningInput>,
-    ) -> Answer<GetBucketVersioningOutput> {
-        buckets::get_versioning(&self.buckets, &request)
-    }
-
-    async fn put_bucket_versioning(
-        &self,
-        request: S3Request<PutBucketVersioningInput>,
-    ) -> Answer<PutBucketVersioningOutput> {
-        buckets::put_versioning(&self.buckets, request).await
-    }
-
-    async fn get_bucket_tagging(
-        &self,
-        request: S3Request<GetBucketTaggingInput>,
-    ) -> Answer<GetBucketTaggingOutput> {
-        buckets::get_tags(&self.buckets, &request)
-    }
-
-    async fn put_bucket_tagging(
-        &self,
-        request: S3Request<PutBucketTaggingInput>,
-    ) -> Answer<PutBucketTaggingOutput> {
-        buckets::put_tags(&self.buckets, request).await
-    }
-
-    async fn delete_bucket_tagging(
-        &self,
-        request: S3Request<DeleteBucketTaggingInput>,
-    ) -> Answer<DeleteBucketTaggingOutput> {
-        buckets::delete_tags(&self.buckets, request).await
-    }
-
-    async fn get_bucket_notification_configuration(
-        &self,
-        request: S3Request<GetBucketNotificationConfigurationInput>,
-    ) -> Answer<GetBucketNotificationConfigurationOutput> {
-        notifications::get(&self.buckets, &request)
-    }
-
-    async fn put_bucket_notification_configuration(
-        &self,
-        request: S3Request<PutBucketNotificationConfigurationInput>,
-    ) -> Answer<PutBucketNotificationConfigurationOutput> {
-        notifications::put(&self.buckets, request).await
-    }
-
-    async fn put_object(&self, request: S3Request<PutObjectInput>) -> Answer<PutObjectOutput> {
+operations! {
+    create_bucket(CreateBucketInput) -> CreateBucketOutput:
+        |buckets, request| buckets::create(buckets, request).await;
+    delete_bucket(DeleteBucketInput) -> DeleteBucketOutput:
+        |buckets, request| buckets::delete(buckets, request).await;
+    head_bucket(HeadBucketInput) -> HeadBucketOutput: |buckets, request| buckets::head(buckets, &request);
+    list_buckets(ListBucketsInput) -> ListBucketsOutput: |buckets, request| buckets::list(buckets, &request);
+    get_bucket_location(GetBucketLocationInput) -> GetBucketLocationOutput:
+        |buckets, request| buckets::location(buckets, &request);
+    get_bucket_versioning(GetBucketVersioningInput) -> GetBucketVersioningOutput:
+        |buckets, request| buckets::get_versioning(buckets, &request);
+    put_bucket_versioning(PutBucketVersioningInput) -> PutBucketVersioningOutput:
+        |buckets, request| buckets::put_versioning(buckets, request).await;
+    get_bucket_tagging(GetBucketTaggingInput) -> GetBucketTaggingOutput:
+        |buckets, request| buckets::get_tags(buckets, &request);
+    put_bucket_tagging(PutBucketTaggingInput) -> PutBucketTaggingOutput:
+        |buckets, request| buckets::put_tags(buckets, request).await;
+    delete_bucket_tagging(DeleteBucketTaggingInput) -> DeleteBucketTaggingOutput:
+        |buckets, request| buckets::delete_tags(buckets, request).await;
+    get_bucket_notification_configuration(GetBucketNotificationConfigurationInput) -> GetBucketNotificationConfigurationOutput:
+        |buckets, request| notifications::get(buckets, &request);
+    put_bucket_notification_configuration(PutBucketNotificationConfigurationInput) -> PutBucketNotificationConfigurationOutput:
+        |buckets, request| notifications::put(buckets, request).await;
+    put_object(PutObjectInput) -> PutObjectOutput: |buckets, request| {
         let by_form = request.extensions.get::<forms::OfForm>().is_some();
         let event = if by_form { "ObjectCreated:Post" } else { "ObjectCreated:Put" };
-        objects::put(&self.buckets, request, event).await
-    }
-
-    async fn get_object(&self, request: S3Request<GetObjectInput>) -> Answer<GetObjectOutput> {
-        objects::get(&self.buckets, request).await
-    }
-
-    async fn head_object(&self, request: S3Request<HeadObjectInput>) -> Answer<HeadObjectOutput> {
-        objects::head(&self.buckets, request).await
-    }
-
-    async fn get_object_attributes(
-        &self,
-        request: S3Request<GetObjectAttributesInput>,
-    ) -> Answer<GetObjectAttributesOutput> {
-        objects::attributes(&self.buckets, request).await
-    }
-
-    async fn restore_object(&self, request: S3Request<RestoreObjectInput>) -> Answer<RestoreObjectOutput> {
-        restore::restore(&self.buckets, request).await
-    }
-
-    async fn copy_object(&self, request: S3Request<CopyObjectInput>) -> Answer<CopyObjectOutput> {
-        copies::copy(&self.buckets, request).await
-    }
-
-    async fn delete_object(&self, request: S3Request<DeleteObjectInput>) -> Answer<DeleteObjectOutput> {
-        objects::delete(&self.buckets, request).await
-    }
-
-    async fn delete_objects(&self, request: S3Request<DeleteObjectsInput>) -> Answer<DeleteObjectsOutput> {
-        objects::delete_many(&self.buckets, request).await
-    }
-
-    async fn get_object_tagging(
-        &self,
-        request: S3Request<GetObjectTaggingInput>,
-    ) -> Answer<GetObjectTaggingOutput> {
-        object_tags::get(&self.buckets, request).await
-    }
-
-    async fn put_object_tagging(
-        &self,
-        request: S3Request<PutObjectTaggingInput>,
-    ) -> Answer<PutObjectTaggingOutput> {
-        object_tags::put(&self.buckets, request).await
-    }
-
-    async fn delete_object_tagging(
-        &self,
-        request: S3Request<DeleteObjectTaggingInput>,
-    ) -> Answer<DeleteObjectTaggingOutput> {
-        object_tags::delete(&self.buckets, request).await
-    }
-
-    async fn list_objects(&self, request: S3Request<ListObjectsInput>) -> Answer<ListObjectsOutput> {
-        listing::v1(&self.buckets, request).await
-    }
-
-    async fn list_objects_v2(&self, request: S3Request<ListObjectsV2Input>) -> Answer<ListObjectsV2Output> {
-        listing::v2(&self.buckets, request).await
-    }
-
-    async fn list_object_versions(
-        &self,
-        request: S3Request<ListObjectVersionsInput>,
-    ) -> Answer<ListObjectVersionsOutput> {
-        listing::versions(&self.buckets, request).await
-    }
-
-    async fn create_multipart_upload(
-        &self,
-        request: S3Request<CreateMultipartUploadInput>,
-    ) -> Answer<CreateMultipartUploadOutput> {
-        uploads::begin(&self.buckets, request).await
-    }
-
-    async fn upload_part(&self, request: S3Request<UploadPartInput>) -> Answer<UploadPartOutput> {
-        uploads::part(&self.buckets, request).await
-    }
-
-    async fn upload_part_copy(
-        &self,
-        request: S3Request<UploadPartCopyInput>,
-    ) -> Answer<UploadPartCopyOutput> {
-        uploads::part_copy(&self.buckets, request).await
-    }
-
-    async fn complete_multipart_upload(
-        &self,
-        request: S3Request<CompleteMultipartUploadInput>,
-    ) -> Answer<CompleteMultipartUploadOutput> {
-        uploads::complete(&self.buckets, request).await
-    }
-
-    async fn abort_multipart_upload(
-        &self,
-        request: S3Request<AbortMultipartUploadInput>,
-    ) -> Answer<AbortMultipartUploadOutput> {
-        uploads::abort(&self.buckets, request).await
-    }
-
-    async fn list_parts(&self, request: S3Request<ListPartsInput>) -> Answer<ListPartsOutput> {
-        uploads::parts(&self.buckets, request).await
-    }
-
-    async fn list_multipart_uploads(
-        &self,
-        request: S3Request<ListMultipartUploadsInput>,
-    ) -> Answer<ListMultipartUploadsOutput> {
-        uploads::list(&self.buckets, request).await
-    }
-
-    async fn get_bucket_cors(&self, request: S3Request<GetBucketCorsInput>) -> Answer<GetBucketCorsOutput> {
-        defaults::get_cors(&self.buckets, &request)
-    }
-
-    async fn put_bucket_cors(&self, request: S3Request<PutBucketCorsInput>) -> Answer<PutBucketCorsOutput> {
-        defaults::put_cors(&self.buckets, request).await
-    }
-
-    async fn delete_bucket_cors(
-        &self,
-        request: S3Request<DeleteBucketCorsInput>,
-    ) -> Answer<DeleteBucketCorsOutput> {
-        settings::unset(&self.buckets, &request.input.bucket, CORS).await?;
+        objects::put(buckets, request, event).await
+    };
+    get_object(GetObjectInput) -> GetObjectOutput: |buckets, request| reads::get(buckets, request).await;
+    head_object(HeadObjectInput) -> HeadObjectOutput:
+        |buckets, request| reads::head(buckets, request).await;
+    get_object_attributes(GetObjectAttributesInput) -> GetObjectAttributesOutput:
+        |buckets, request| attributes::get(buckets, request).await;
+    restore_object(RestoreObjectInput) -> RestoreObjectOutput:
+        |buckets, request| restore::restore(buckets, request).await;
+    copy_object(CopyObjectInput) -> CopyObjectOutput: |buckets, request| copies::copy(buckets, request).await;
+    delete_object(DeleteObjectInput) -> DeleteObjectOutput:
+        |buckets, request| objects::delete(buckets, request).await;
+    delete_objects(DeleteObjectsInput) -> DeleteObjectsOutput:
+        |buckets, request| objects::delete_many(buckets, request).await;
+    get_object_tagging(GetObjectTaggingInput) -> GetObjectTaggingOutput:
+        |buckets, request| object_tags::get(buckets, request).await;
+    put_object_tagging(PutObjectTaggingInput) -> PutObjectTaggingOutput:
+        |buckets, request| object_tags::put(buckets, request).await;
+    delete_object_tagging(DeleteObjectTaggingInput) -> DeleteObjectTaggingOutput:
+        |buckets, request| object_tags::delete(buckets, request).await;
+    list_objects(ListObjectsInput) -> ListObjectsOutput:
+        |buckets, request| listing::v1(buckets, request).await;
+    list_objects_v2(ListObjectsV2Input) -> ListObjectsV2Output:
+        |buckets, request| listing::v2(buckets, request).await;
+    list_object_versions(ListObjectVersionsInput) -> ListObjectVersionsOutput:
+        |buckets, request| listing::versions(buckets, request).await;
+    create_multipart_upload(CreateMultipartUploadInput) -> CreateMultipartUploadOutput:
+        |buckets, request| uploads::begin(buckets, request).await;
+    upload_part(UploadPartInput) -> UploadPartOutput:
+        |buckets, request| uploads::part(buckets, request).await;
+    upload_part_copy(UploadPartCopyInput) -> UploadPartCopyOutput:
+        |buckets, request| uploads::part_copy(buckets, request).await;
+    complete_multipart_upload(CompleteMultipartUploadInput) -> CompleteMultipartUploadOutput:
+        |buckets, request| uploads::complete(buckets, request).await;
+    abort_multipart_upload(AbortMultipartUploadInput) -> AbortMultipartUploadOutput:
+        |buckets, request| uploads::abort(buckets, request).await;
+    list_parts(ListPartsInput) -> ListPartsOutput: |buckets, request| uploads::parts(buckets, request).await;
+    list_multipart_uploads(ListMultipartUploadsInput) -> ListMultipartUploadsOutput:
+        |buckets, request| uploads::list(buckets, request).await;
+    get_bucket_cors(GetBucketCorsInput) -> GetBucketCorsOutput:
+        |buckets, request| defaults::get_cors(buckets, &request);
+    put_bucket_cors(PutBucketCorsInput) -> PutBucketCorsOutput:
+        |buckets, request| defaults::put_cors(buckets, request).await;
+    delete_bucket_cors(DeleteBucketCorsInput) -> DeleteBucketCorsOutput: |buckets, request| {
+        settings::unset(buckets, &request.input.bucket, CORS).await?;
         Ok(S3Response::new(DeleteBucketCorsOutput::default()))
-    }
-
-    async fn get_bucket_policy(
-        &self,
-        request: S3Request<GetBucketPolicyInput>,
-    ) -> Answer<GetBucketPolicyOutput> {
-        defaults::get_policy(&self.buckets, &request)
-    }
-
-    async fn put_bucket_policy(
-        &self,
-        request: S3Request<PutBucketPolicyInput>,
-    ) -> Answer<PutBucketPolicyOutput> {
-        defaults::put_policy(&self.buckets, request).await
-    }
-
-    async fn delete_bucket_policy(
-        &self,
-        request: S3Request<DeleteBucketPolicyInput>,
-    ) -> Answer<DeleteBucketPolicyOutput> {
-        settings::unset(&self.buckets, &request.input.bucket, POLICY).await?;
+    };
+    get_bucket_policy(GetBucketPolicyInput) -> GetBucketPolicyOutput:
+        |buckets, request| defaults::get_policy(buckets, &request);
+    put_bucket_policy(PutBucketPolicyInput) -> PutBucketPolicyOutput:
+        |buckets, request| defaults::put_policy(buckets, request).await;
+    delete_bucket_policy(DeleteBucketPolicyInput) -> DeleteBucketPolicyOutput: |buckets, request| {
+        settings::unset(buckets, &request.input.bucket, POLICY).await?;
         Ok(S3Response::new(DeleteBucketPolicyOutput::default()))
-    }
-
-    async fn get_public_access_block(
-        &self,
-        request: S3Request<GetPublicAccessBlockInput>,
-    ) -> Answer<GetPublicAccessBlockOutput> {
-        defaults::get_public_access_block(&self.buckets, &request)
-    }
-
-    async fn put_public_access_block(
-        &self,
-        request: S3Request<PutPublicAccessBlockInput>,
-    ) -> Answer<PutPublicAccessBlockOutput> {
-        defaults::put_public_access_block(&self.buckets, request).await
-    }
-
-    async fn delete_public_access_block(
-        &self,
-        request: S3Request<DeletePublicAccessBlockInput>,
-    ) -> Answer<DeletePublicAccessBlockOutput> {
-        settings::unset(&self.buckets, &request.input.bucket, PUBLIC_ACCESS_BLOCK).await?;
+    };
+    get_public_access_block(GetPublicAccessBlockInput) -> GetPublicAccessBlockOutput:
+        |buckets, request| defaults::get_public_access_block(buckets, &request);
+    put_public_access_block(PutPublicAccessBlockInput) -> PutPublicAccessBlockOutput:
+        |buckets, request| defaults::put_public_access_block(buckets, request).await;
+    delete_public_access_block(DeletePublicAccessBlockInput) -> DeletePublicAccessBlockOutput: |buckets, request| {
+        settings::unset(buckets, &request.input.bucket, PUBLIC_ACCESS_BLOCK).await?;
         Ok(S3Response::new(DeletePublicAccessBlockOutput::default()))
-    }
-
-    async fn get_bucket_encryption(
-        &self,
-        request: S3Request<GetBucketEncryptionInput>,
-    ) -> Answer<GetBucketEncryptionOutput> {
-        defaults::get_encryption(&self.buckets, &request)
-    }
-
-    async fn put_bucket_encryption(
-        &self,
-        request: S3Request<PutBucketEncryptionInput>,
-    ) -> Answer<PutBucketEncryptionOutput> {
-        defaults::put_encryption(&self.buckets, request).await
-    }
-
-    async fn delete_bucket_encryption(
-        &self,
-        request: S3Request<DeleteBucketEncryptionInput>,
-    ) -> Answer<DeleteBucketEncryptionOutput> {
-        settings::unset(&self.buckets, &request.input.bucket, ENCRYPTION).await?;
+    };
+    get_bucket_encryption(GetBucketEncryptionInput) -> GetBucketEncryptionOutput:
+        |buckets, request| defaults::get_encryption(buckets, &request);
+    put_bucket_encryption(PutBucketEncryptionInput) -> PutBucketEncryptionOutput:
+        |buckets, request| defaults::put_encryption(buckets, request).await;
+    delete_bucket_encryption(DeleteBucketEncryptionInput) -> DeleteBucketEncryptionOutput: |buckets, request| {
+        settings::unset(buckets, &request.input.bucket, ENCRYPTION).await?;
         Ok(S3Response::new(DeleteBucketEncryptionOutput::default()))
-    }
-
-    async fn get_bucket_ownership_controls(
-        &self,
-        request: S3Request<GetBucketOwnershipControlsInput>,
-    ) -> Answer<GetBucketOwnershipControlsOutput> {
-        defaults::get_ownership_controls(&self.buckets, &request)
-    }
-
-    async fn put_bucket_ownership_controls(
-        &self,
-        request: S3Request<PutBucketOwnershipControlsInput>,
-    ) -> Answer<PutBucketOwnershipControlsOutput> {
-        defaults::put_ownership_controls(&self.buckets, request).await
-    }
-
-    async fn delete_bucket_ownership_controls(
-        &self,
-        request: S3Request<DeleteBucketOwnershipControlsInput>,
-    ) -> Answer<DeleteBucketOwnershipControlsOutput> {
+    };
+    get_bucket_ownership_controls(GetBucketOwnershipControlsInput) -> GetBucketOwnershipControlsOutput:
+        |buckets, request| defaults::get_ownership_controls(buckets, &request);
+    put_bucket_ownership_controls(PutBucketOwnershipControlsInput) -> PutBucketOwnershipControlsOutput:
+        |buckets, request| defaults::put_ownership_controls(buckets, request).await;
+    delete_bucket_ownership_controls(DeleteBucketOwnershipControlsInput) -> DeleteBucketOwnershipControlsOutput: |buckets, request| {
         // None is another than that which holds at first.
-        settings::set(&self.buckets, &request.input.bucket, OWNERSHIP, &Vec::<String>::new()).await?;
+        settings::set(buckets, &request.input.bucket, OWNERSHIP, &Vec::<String>::new()).await?;
         Ok(S3Response::new(DeleteBucketOwnershipControlsOutput::default()))
-    }
-
-    async fn get_bucket_lifecycle_configuration(
-        &self,
-        request: S3Request<GetBucketLifecycleConfigurationInput>,
-    ) -> Answer<GetBucketLifecycleConfigurationOutput> {
-        lifecycle::get(&self.buckets, &request)
-    }
-
-    async fn put_bucket_lifecycle_configuration(
-        &self,
-        request: S3Request<PutBucketLifecycleConfigurationInput>,
-    ) -> Answer<PutBucketLifecycleConfigurationOutput> {
-        lifecycle::put(&self.buckets, request).await
-    }
-
-    async fn delete_bucket_lifecycle(
-        &self,
-        request: S3Request<DeleteBucketLifecycleInput>,
-    ) -> Answer<DeleteBucketLifecycleOutput> {
-        lifecycle::delete(&self.buckets, request).await
-    }
-
-    async fn get_bucket_website(
-        &self,
-        request: S3Request<GetBucketWebsiteInput>,
-    ) -> Answer<GetBucketWebsiteOutput> {
-        defaults::get_website(&self.buckets, &request)
-    }
-
-    async fn put_bucket_website(
-        &self,
-        request: S3Request<PutBucketWebsiteInput>,
-    ) -> Answer<PutBucketWebsiteOutput> {
-        defaults::put_website(&self.buckets, request).await
-    }
-
-    async fn delete_bucket_website(
-        &self,
-        request: S3Request<DeleteBucketWebsiteInput>,
-    ) -> Answer<DeleteBucketWebsiteOutput> {
-        settings::unset(&self.buckets, &request.input.bucket, WEBSITE).await?;
+    };
+    get_bucket_lifecycle_configuration(GetBucketLifecycleConfigurationInput) -> GetBucketLifecycleConfigurationOutput:
+        |buckets, request| lifecycle::get(buckets, &request);
+    put_bucket_lifecycle_configuration(PutBucketLifecycleConfigurationInput) -> PutBucketLifecycleConfigurationOutput:
+        |buckets, request| lifecycle::put(buckets, request).await;
+    delete_bucket_lifecycle(DeleteBucketLifecycleInput) -> DeleteBucketLifecycleOutput:
+        |buckets, request| lifecycle::delete(buckets, request).await;
+    get_bucket_website(GetBucketWebsiteInput) -> GetBucketWebsiteOutput:
+        |buckets, request| defaults::get_website(buckets, &request);
+    put_bucket_website(PutBucketWebsiteInput) -> PutBucketWebsiteOutput:
+        |buckets, request| defaults::put_website(buckets, request).await;
+    delete_bucket_website(DeleteBucketWebsiteInput) -> DeleteBucketWebsiteOutput: |buckets, request| {
+        settings::unset(buckets, &request.input.bucket, WEBSITE).await?;
         Ok(S3Response::new(DeleteBucketWebsiteOutput::default()))
-    }
-
-    async fn get_bucket_acl(&self, request: S3Request<GetBucketAclInput>) -> Answer<GetBucketAclOutput> {
-        acl::get_bucket(&self.buckets, &request)
-    }
-
-    async fn put_bucket_acl(&self, request: S3Request<PutBucketAclInput>) -> Answer<PutBucketAclOutput> {
-        acl::put_bucket(&self.buckets, request).await
-    }
-
-    async fn get_object_acl(&self, request: S3Request<GetObjectAclInput>) -> Answer<GetObjectAclOutput> {
-        acl::get_object(&self.buckets, request).await
-    }
-
-    async fn put_object_acl(&self, request: S3Request<PutObjectAclInput>) -> Answer<PutObjectAclOutput> {
-        acl::put_object(&self.buckets, request).await
-    }
-
-    async fn get_object_lock_configuration(
-        &self,
-        request: S3Request<GetObjectLockConfigurationInput>,
-    ) -> Answer<GetObjectLockConfigurationOutput> {
-        lock::get_configuration(&self.buckets, &request)
-    }
-
-    async fn put_object_lock_configuration(
-        &self,
-        request: S3Request<PutObjectLockConfigurationInput>,
-    ) -> Answer<PutObjectLockConfigurationOutput> {
-        lock::put_configuration(&self.buckets, request).await
-    }
-
-    async fn get_object_retention(
-        &self,
-        request: S3Request<GetObjectRetentionInput>,
-    ) -> Answer<GetObjectRetentionOutput> {
-        lock::get_retention(&self.buckets, request).await
-    }
-
-    async fn put_object_retention(
-        &self,
-        request: S3Request<PutObjectRetentionInput>,
-    ) -> Answer<PutObjectRetentionOutput> {
-        lock::put_retention(&self.buckets, request).await
-    }
-
-    async fn get_object_legal_hold(
-        &self,
-        request: S3Request<GetObjectLegalHoldInput>,
-    ) -> Answer<GetObjectLegalHoldOutput> {
-        lock::get_legal_hold(&self.buckets, request).await
-    }
-
-    async fn put_object_legal_hold(
-        &self,
-        request: S3Request<PutObjectLegalHoldInput>,
-    ) -> Answer<PutObjectLegalHoldOutput> {
-        lock::put_legal_hold(&self.buckets, request).await
-    }
-
-    async fn get_bucket_policy_status(
-        &self,
-        request: S3Request<GetBucketPolicyStatusInput>,
-    ) -> Answer<GetBucketPolicyStatusOutput> {
-        configurations::policy_status(&self.buckets, &request)
-    }
-
-    async fn get_bucket_accelerate_configuration(
-        &self,
-        request: S3Request<GetBucketAccelerateConfigurationInput>,
-    ) -> Answer<GetBucketAccelerateConfigurationOutput> {
-        configurations::get_accelerate(&self.buckets, &request)
-    }
-
-    async fn put_bucket_accelerate_configuration(
-        &self,
-        request: S3Request<PutBucketAccelerateConfigurationInput>,
-    ) -> Answer<PutBucketAccelerateConfigurationOutput> {
-        configurations::put_accelerate(&self.buckets, request).await
-    }
-
-    async fn get_bucket_logging(
-        &self,
-        request: S3Request<GetBucketLoggingInput>,
-    ) -> Answer<GetBucketLoggingOutput> {
-        configurations::get_logging(&self.buckets, &request)
-    }
-
-    async fn put_bucket_logging(
-        &self,
-        request: S3Request<PutBucketLoggingInput>,
-    ) -> Answer<PutBucketLoggingOutput> {
-        configurations::put_logging(&self.buckets, request).await
-    }
-
-    async fn get_bucket_request_payment(
-        &self,
-        request: S3Request<GetBucketRequestPaymentInput>,
-    ) -> Answer<GetBucketRequestPaymentOutput> {
-        configurations::get_request_payment(&self.buckets, &request)
-    }
-
-    async fn put_bucket_request_payment(
-        &self,
-        request: S3Request<PutBucketRequestPaymentInput>,
-    ) -> Answer<PutBucketRequestPaymentOutput> {
-        configurations::put_request_payment(&self.buckets, request).await
-    }
-
-    async fn put_bucket_metrics_configuration(
-        &self,
-        request: S3Request<PutBucketMetricsConfigurationInput>,
-    ) -> Answer<PutBucketMetricsConfigurationOutput> {
-        reports::put_metrics(&self.buckets, request.input).await
-    }
-
-    async fn get_bucket_metrics_configuration(
-        &self,
-        request: S3Request<GetBucketMetricsConfigurationInput>,
-    ) -> Answer<GetBucketMetricsConfigurationOutput> {
-        reports::get_metrics(&self.buckets, &request.input)
-    }
-
-    async fn delete_bucket_metrics_configuration(
-        &self,
-        request: S3Request<DeleteBucketMetricsConfigurationInput>,
-    ) -> Answer<DeleteBucketMetricsConfigurationOutput> {
-        reports::delete_metrics(&self.buckets, request.input).await
-    }
-
-    async fn list_bucket_metrics_configurations(
-        &self,
-        request: S3Request<ListBucketMetricsConfigurationsInput>,
-    ) -> Answer<ListBucketMetricsConfigurationsOutput> {
-        reports::list_metrics(&self.buckets, &request.input)
-    }
-
-    async fn put_bucket_inventory_configuration(
-        &self,
-        request: S3Request<PutBucketInventoryConfigurationInput>,
-    ) -> Answer<PutBucketInventoryConfigurationOutput> {
-        reports::put_inventory(&self.buckets, request.input).await
-    }
-
-    async fn get_bucket_inventory_configuration(
-        &self,
-        request: S3Request<GetBucketInventoryConfigurationInput>,
-    ) -> Answer<GetBucketInventoryConfigurationOutput> {
-        reports::get_inventory(&self.buckets, &request.input)
-    }
-
-    async fn delete_bucket_inventory_configuration(
-        &self,
-        request: S3Request<DeleteBucketInventoryConfigurationInput>,
-    ) -> Answer<DeleteBucketInventoryConfigurationOutput> {
-        reports::delete_inventory(&self.buckets, request.input).await
-    }
-
-    async fn list_bucket_inventory_configurations(
-        &self,
-        request: S3Request<ListBucketInventoryConfigurationsInput>,
-    ) -> Answer<ListBucketInventoryConfigurationsOutput> {
-        reports::list_inventory(&self.buckets, &request.input)
-    }
-
-    async fn put_bucket_analytics_configuration(
-        &self,
-        request: S3Request<PutBucketAnalyticsConfigurationInput>,
-    ) -> Answer<PutBucketAnalyticsConfigurationOutput> {
-        reports::put_analytics(&self.buckets, request.input).await
-    }
-
-    async fn get_bucket_analytics_configuration(
-        &self,
-        request: S3Request<GetBucketAnalyticsConfigurationInput>,
-    ) -> Answer<GetBucketAnalyticsConfigurationOutput> {
-        reports::get_analytics(&self.buckets, &request.input)
-    }
-
-    async fn delete_bucket_analytics_configuration(
-        &self,
-        request: S3Request<DeleteBucketAnalyticsConfigurationInput>,
-    ) -> Answer<DeleteBucketAnalyticsConfigurationOutput> {
-        reports::delete_analytics(&self.buckets, request.input).await
-    }
-
-    async fn list_bucket_analytics_configurations(
-        &self,
-        request: S3Request<ListBucketAnalyticsConfigurationsInput>,
-    ) -> Answer<ListBucketAnalyticsConfigurationsOutput> {
-        reports::list_analytics(&self.buckets, &request.input)
-    }
-
-    async fn put_bucket_intelligent_tiering_configuration(
-        &self,
-        request: S3Request<PutBucketIntelligentTieringConfigurationInput>,
-    ) -> Answer<PutBucketIntelligentTieringConfigurationOutput> {
-        reports::put_intelligent_tiering(&self.buckets, request.input).await
-    }
-
-    async fn get_bucket_intelligent_tiering_configuration(
-        &self,
-        request: S3Request<GetBucketIntelligentTieringConfigurationInput>,
-    ) -> Answer<GetBucketIntelligentTieringConfigurationOutput> {
-        reports::get_intelligent_tiering(&self.buckets, &request.input)
-    }
-
-    async fn delete_bucket_intelligent_tiering_configuration(
-        &self,
-        request: S3Request<DeleteBucketIntelligentTieringConfigurationInput>,
-    ) -> Answer<DeleteBucketIntelligentTieringConfigurationOutput> {
-        reports::delete_intelligent_tiering(&self.buckets, request.input).await
-    }
-
-    async fn list_bucket_intelligent_tiering_configurations(
-        &self,
-        request: S3Request<ListBucketIntelligentTieringConfigurationsInput>,
-    ) -> Answer<ListBucketIntelligentTieringConfigurationsOutput> {
-        reports::list_intelligent_tiering(&self.buckets, &request.input)
-    }
-
-    async fn get_bucket_replication(
-        &self,
-        request: S3Request<GetBucketReplicationInput>,
-    ) -> Answer<GetBucketReplicationOutput> {
-        configurations::get_replication(&self.buckets, &request)
-    }
-
-    async fn put_bucket_replication(
-        &self,
-        request: S3Request<PutBucketReplicationInput>,
-    ) -> Answer<PutBucketReplicationOutput> {
-        configurations::put_replication(&self.buckets, request).await
-    }
-
-    async fn delete_bucket_replication(
-        &self,
-        request: S3Request<DeleteBucketReplicationInput>,
-    ) -> Answer<DeleteBucketReplicationOutput> {
-        configurations::delete_replication(&self.buckets, request).await
-    }
+    };
+    get_bucket_acl(GetBucketAclInput) -> GetBucketAclOutput:
+        |buckets, request| acl::get_bucket(buckets, &request);
+    put_bucket_acl(PutBucketAclInput) -> PutBucketAclOutput:
+        |buckets, request| acl::put_bucket(buckets, request).await;
+    get_object_acl(GetObjectAclInput) -> GetObjectAclOutput:
+        |buckets, request| acl::get_object(buckets, request).await;
+    put_object_acl(PutObjectAclInput) -> PutObjectAclOutput:
+        |buckets, request| acl::put_object(buckets, request).await;
+    get_object_lock_configuration(GetObjectLockConfigurationInput) -> GetObjectLockConfigurationOutput:
+        |buckets, request| lock::get_configuration(buckets, &request);
+    put_object_lock_configuration(PutObjectLockConfigurationInput) -> PutObjectLockConfigurationOutput:
+        |buckets, request| lock::put_configuration(buckets, request).await;
+    get_object_retention(GetObjectRetentionInput) -> GetObjectRetentionOutput:
+        |buckets, request| lock::get_retention(buckets, request).await;
+    put_object_retention(PutObjectRetentionInput) -> PutObjectRetentionOutput:
+        |buckets, request| lock::put_retention(buckets, request).await;
+    get_object_legal_hold(GetObjectLegalHoldInput) -> GetObjectLegalHoldOutput:
+        |buckets, request| lock::get_legal_hold(buckets, request).await;
+    put_object_legal_hold(PutObjectLegalHoldInput) -> PutObjectLegalHoldOutput:
+        |buckets, request| lock::put_legal_hold(buckets, request).await;
+    get_bucket_policy_status(GetBucketPolicyStatusInput) -> GetBucketPolicyStatusOutput:
+        |buckets, request| configurations::policy_status(buckets, &request);
+    get_bucket_accelerate_configuration(GetBucketAccelerateConfigurationInput) -> GetBucketAccelerateConfigurationOutput:
+        |buckets, request| configurations::get_accelerate(buckets, &request);
+    put_bucket_accelerate_configuration(PutBucketAccelerateConfigurationInput) -> PutBucketAccelerateConfigurationOutput:
+        |buckets, request| configurations::put_accelerate(buckets, request).await;
+    get_bucket_logging(GetBucketLoggingInput) -> GetBucketLoggingOutput:
+        |buckets, request| configurations::get_logging(buckets, &request);
+    put_bucket_logging(PutBucketLoggingInput) -> PutBucketLoggingOutput:
+        |buckets, request| configurations::put_logging(buckets, request).await;
+    get_bucket_request_payment(GetBucketRequestPaymentInput) -> GetBucketRequestPaymentOutput:
+        |buckets, request| configurations::get_request_payment(buckets, &request);
+    put_bucket_request_payment(PutBucketRequestPaymentInput) -> PutBucketRequestPaymentOutput:
+        |buckets, request| configurations::put_request_payment(buckets, request).await;
+    put_bucket_metrics_configuration(PutBucketMetricsConfigurationInput) -> PutBucketMetricsConfigurationOutput:
+        |buckets, request| reports::put_metrics(buckets, request.input).await;
+    get_bucket_metrics_configuration(GetBucketMetricsConfigurationInput) -> GetBucketMetricsConfigurationOutput:
+        |buckets, request| reports::get_metrics(buckets, &request.input);
+    delete_bucket_metrics_configuration(DeleteBucketMetricsConfigurationInput) -> DeleteBucketMetricsConfigurationOutput:
+        |buckets, request| reports::delete_metrics(buckets, request.input).await;
+    list_bucket_metrics_configurations(ListBucketMetricsConfigurationsInput) -> ListBucketMetricsConfigurationsOutput:
+        |buckets, request| reports::list_metrics(buckets, &request.input);
+    put_bucket_inventory_configuration(PutBucketInventoryConfigurationInput) -> PutBucketInventoryConfigurationOutput:
+        |buckets, request| reports::put_inventory(buckets, request.input).await;
+    get_bucket_inventory_configuration(GetBucketInventoryConfigurationInput) -> GetBucketInventoryConfigurationOutput:
+        |buckets, request| reports::get_inventory(buckets, &request.input);
+    delete_bucket_inventory_configuration(DeleteBucketInventoryConfigurationInput) -> DeleteBucketInventoryConfigurationOutput:
+        |buckets, request| reports::delete_inventory(buckets, request.input).await;
+    list_bucket_inventory_configurations(ListBucketInventoryConfigurationsInput) -> ListBucketInventoryConfigurationsOutput:
+        |buckets, request| reports::list_inventory(buckets, &request.input);
+    put_bucket_analytics_configuration(PutBucketAnalyticsConfigurationInput) -> PutBucketAnalyticsConfigurationOutput:
+        |buckets, request| reports::put_analytics(buckets, request.input).await;
+    get_bucket_analytics_configuration(GetBucketAnalyticsConfigurationInput) -> GetBucketAnalyticsConfigurationOutput:
+        |buckets, request| reports::get_analytics(buckets, &request.input);
+    delete_bucket_analytics_configuration(DeleteBucketAnalyticsConfigurationInput) -> DeleteBucketAnalyticsConfigurationOutput:
+        |buckets, request| reports::delete_analytics(buckets, request.input).await;
+    list_bucket_analytics_configurations(ListBucketAnalyticsConfigurationsInput) -> ListBucketAnalyticsConfigurationsOutput:
+        |buckets, request| reports::list_analytics(buckets, &request.input);
+    put_bucket_intelligent_tiering_configuration(PutBucketIntelligentTieringConfigurationInput) -> PutBucketIntelligentTieringConfigurationOutput:
+        |buckets, request| reports::put_intelligent_tiering(buckets, request.input).await;
+    get_bucket_intelligent_tiering_configuration(GetBucketIntelligentTieringConfigurationInput) -> GetBucketIntelligentTieringConfigurationOutput:
+        |buckets, request| reports::get_intelligent_tiering(buckets, &request.input);
+    delete_bucket_intelligent_tiering_configuration(DeleteBucketIntelligentTieringConfigurationInput) -> DeleteBucketIntelligentTieringConfigurationOutput:
+        |buckets, request| reports::delete_intelligent_tiering(buckets, request.input).await;
+    list_bucket_intelligent_tiering_configurations(ListBucketIntelligentTieringConfigurationsInput) -> ListBucketIntelligentTieringConfigurationsOutput:
+        |buckets, request| reports::list_intelligent_tiering(buckets, &request.input);
+    get_bucket_replication(GetBucketReplicationInput) -> GetBucketReplicationOutput:
+        |buckets, request| configurations::get_replication(buckets, &request);
+    put_bucket_replication(PutBucketReplicationInput) -> PutBucketReplicationOutput:
+        |buckets, request| configurations::put_replication(buckets, request).await;
+    delete_bucket_replication(DeleteBucketReplicationInput) -> DeleteBucketReplicationOutput:
+        |buckets, request| configurations::delete_replication(buckets, request).await;
 }

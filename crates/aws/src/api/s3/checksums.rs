@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use crc_fast::CrcAlgorithm;
-use ebb_sources::bucket::{Part, Upload};
+use ebb_sources::bucket::{Object, Part, Upload};
 use s3s::checksum::ChecksumHasher;
 use s3s::crypto::Checksum as _;
 use s3s::dto::{ChecksumAlgorithm, ChecksumType, CompletedPart};
@@ -22,6 +22,12 @@ pub(super) const DEFAULT: &str = "crc64nvme";
 /// The settings of an upload that say which checksum it was begun with.
 const ALGORITHM: &str = "checksum-algorithm";
 const TYPE: &str = "checksum-type";
+
+/// Of what the checksum of an object is made: of its bytes, or of the checksums of its parts.
+pub(super) fn checksum_type(object: &Object) -> ChecksumType {
+    let composite = object.checksums.values().any(|value| value.contains('-'));
+    ChecksumType::from_static(if composite { ChecksumType::COMPOSITE } else { ChecksumType::FULL_OBJECT })
+}
 
 /// Which checksum an upload was begun with.
 #[derive(Debug, Clone, PartialEq, Eq)]

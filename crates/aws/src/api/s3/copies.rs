@@ -8,8 +8,9 @@ use s3s::dto::*;
 use s3s::{S3Error, S3ErrorCode, S3Request, S3Response, S3Result, s3_error};
 
 use super::body::{ALGORITHMS, Incoming, write};
+use super::conditions::Reading;
 use super::encryption::{self, Encryption};
-use super::objects::{Reading, versioned};
+use super::objects::versioned;
 use super::settings::ENCRYPTION;
 use super::{acl, checksums, convert, lock, restore};
 
@@ -114,7 +115,7 @@ pub(super) async fn copy(
     let grants = acl::grants_of_object!(input);
     let encryption = Encryption::asked(buckets, &bucket, &request.headers)?;
     encryption.keep(&mut given.settings)?;
-    let given = grants.onto(given, buckets.account())?;
+    let given = grants.onto(given, &bucket, buckets.account())?;
     // A checksum of the parts of an upload is none of the copy, which has no parts.
     let of_source = object.checksums.iter().next().filter(|(name, _)| ALGORITHMS.contains(&name.as_str()));
     let algorithm = match &input.checksum_algorithm {

@@ -6,7 +6,7 @@ use s3s::dto::*;
 use s3s::{S3ErrorCode, S3Request, S3Response, S3Result};
 
 use super::settings::{self, CORS, ENCRYPTION, OWNERSHIP, POLICY, PUBLIC_ACCESS_BLOCK, WEBSITE};
-use super::{convert, encryption, website};
+use super::{access, convert, encryption, website};
 
 pub(super) fn get_cors(
     buckets: &Buckets,
@@ -52,6 +52,11 @@ pub(super) async fn put_policy(
     })?;
     if !policy["Statement"].is_array() && !policy["Statement"].is_object() {
         return Err(s3s::s3_error!(MalformedPolicy, "Missing required field Statement"));
+    }
+    let block: Option<PublicAccessBlockConfiguration> =
+        settings::find(buckets, &request.input.bucket, PUBLIC_ACCESS_BLOCK)?;
+    if block.is_some_and(|block| block.block_public_policy == Some(true)) && access::is_public(&policy) {
+        return Err(s3s::s3_error!(AccessDenied, "Access Denied"));
     }
     settings::set(buckets, &request.input.bucket, POLICY, &request.input.policy).await?;
     Ok(S3Response::new(PutBucketPolicyOutput::default()))

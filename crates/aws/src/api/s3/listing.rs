@@ -4,9 +4,9 @@ use ebb_sources::bucket::{Buckets, Listing, ListingRequest, Object as Found, Ver
 use s3s::dto::*;
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 
+use super::checksums::checksum_type;
 use super::convert;
 use super::errors::with_details;
-use super::objects::checksum_type;
 
 /// The longest page.
 const PAGE: usize = 1000;

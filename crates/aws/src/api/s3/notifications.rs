@@ -43,6 +43,13 @@ pub(super) async fn put(
     }
     check_arns(&notifications)?;
     notifications.iter().try_for_each(Notification::check).map_err(convert::error)?;
+    let mut pairs = notifications.iter().enumerate();
+    if pairs.any(|(at, one)| notifications[at + 1..].iter().any(|other| one.overlaps(other))) {
+        return Err(s3_error!(
+            InvalidArgument,
+            "Configurations overlap. Configurations on the same bucket cannot share a common event type."
+        ));
+    }
     if !input.skip_destination_validation.unwrap_or_default() {
         check_destinations(buckets, &input.bucket, &notifications)?;
     }

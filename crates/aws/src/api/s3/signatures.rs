@@ -86,6 +86,13 @@ pub(super) fn refuse(parts: &Parts) -> Option<Response<Body>> {
              \"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request\".",
             None,
         )),
+        4 if !query.get("X-Amz-Signature").is_some_and(is_digest) => Some(refused(
+            StatusCode::FORBIDDEN,
+            "SignatureDoesNotMatch",
+            "The request signature we calculated does not match the signature you provided. Check your key and signing \
+             method.",
+            None,
+        )),
         4 => {
             let unsigned = unsigned_headers(&parts.headers, query.get("X-Amz-SignedHeaders")?);
             (!unsigned.is_empty()).then(|| {
@@ -104,8 +111,17 @@ pub(super) fn refuse(parts: &Parts) -> Option<Response<Body>> {
             "Query-string authentication requires the Signature, Expires and AWSAccessKeyId parameters",
             None,
         )),
-        _ => None,
+        _ => {
+            let expires = query.get("Expires").filter(|text| text.parse::<u64>().is_err())?;
+            let message = format!("Invalid date (should be seconds since epoch): {expires}");
+            Some(refused(StatusCode::FORBIDDEN, "AccessDenied", &message, None))
+        }
     }
+}
+
+/// Whether a text can be a signature: a digest in hexadecimal.
+fn is_digest(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// The headers of the service's own that a signature leaves out, sorted.
@@ -248,7 +264,7 @@ mod tests {
     use super::*;
 
     const WHOLE: &str = "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=K%2F20261126%2Fus-east-1%2Fs3%2Faws4_request\
-                         &X-Amz-Signature=ab&X-Amz-Date=20261126T100000Z&X-Amz-SignedHeaders=host&X-Amz-Expires=60";
+                         &X-Amz-Signature=abababababababababababababababababababababababababababababababab&X-Amz-Date=20261126T100000Z&X-Amz-SignedHeaders=host&X-Amz-Expires=60";
 
     fn parts(query: &str, headers: &[(&str, &str)]) -> Parts {
         let mut request = http::Request::get(format!("http://localhost/b/k?{query}"));
@@ -283,6 +299,8 @@ mod tests {
         check(WHOLE, &unsigned, Some((403, told))).await;
         check("AWSAccessKeyId=K&Signature=s", &[], Some((403, "requires the Signature, Expires and"))).await;
         check("AWSAccessKeyId=K&Signature=s&Expires=1", &[], None).await;
+        check("AWSAccessKeyId=K&Signature=s&Expires=1x", &[], Some((403, "seconds since epoch): 1x"))).await;
+        check(&WHOLE.replace("abab&", "abab0&"), &[], Some((403, "SignatureDoesNotMatch"))).await;
     }
 
     #[test]
@@ -296,7 +314,7 @@ mod tests {
         };
         check(
             WHOLE,
-            &["<SignatureProvided>ab<", "<CanonicalRequest>GET\n/b/k\n", "<StringToSignBytes>41 57 53 34 "],
+            &["<SignatureProvided>abab", "<CanonicalRequest>GET\n/b/k\n", "<StringToSignBytes>41 57 53 34 "],
         );
         let text = "<StringToSign>GET\n\n\n99\nx-amz-meta-b:1\n/b/k?acl&amp;versionId=v<";
         check("AWSAccessKeyId=K&Signature=s&Expires=99&acl&versionId=v", &["<AWSAccessKeyId>K<", text]);

@@ -8,11 +8,12 @@ use s3s::dto::*;
 use s3s::{S3Error, S3ErrorCode, S3Request, S3Response, S3Result, s3_error};
 
 use super::body::{ALGORITHMS, Incoming, announced, checksums, write};
-use super::checksums::{Completion, DEFAULT, Kind};
+use super::checksums::{Completion, DEFAULT, Kind, checksum_type};
+use super::conditions::Reading;
 use super::copies::{copy_with, source};
 use super::encryption::{self, Encryption};
 use super::errors::with_details;
-use super::objects::{Reading, checksum_type, versioned};
+use super::objects::versioned;
 use super::{acl, convert, lifecycle, lock};
 
 /// What stays as it is where a key is part of a location.
@@ -53,7 +54,7 @@ pub(super) async fn begin(
     encryption.keep(&mut new.settings)?;
     let lock = lock::of_input!(buckets, input)?;
     let grants = acl::grants_of_object!(input);
-    let new = NewObject { lock, ..grants.onto(new, buckets.account())? };
+    let new = NewObject { lock, ..grants.onto(new, &bucket, buckets.account())? };
     let upload = buckets.begin_upload(&input.bucket, new).await.map_err(convert::error)?;
     let (abort_date, abort_rule_id) = lifecycle::abortion(buckets, &input.bucket, &upload).unzip();
     let told = encryption.told();
