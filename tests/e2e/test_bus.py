@@ -131,3 +131,54 @@ def test_a_log_group_is_a_target(server, bus):
     found = lambda: [e for e in logs.filter_log_events(logGroupName=group)["events"] if e["message"].endswith(" came")]
     (event,) = eventually(found)
     assert (event["message"], event["timestamp"]) == (f"{source}2 came", now)
+
+
+def test_an_api_is_a_target(server, bus):
+    """A rule calls a method of a REST API: path, query and header come from the event, and it signs as its role."""
+    function = server.create("import json\ndef handler(event, context):\n    print('CALLED ' + json.dumps(event))\n"
+                             "    return {'statusCode': 200}\n")
+    arn = server.lam.get_function_configuration(FunctionName=function)["FunctionArn"]
+    server.lam.add_permission(FunctionName=function, StatementId="api", Action="lambda:InvokeFunction",
+                              Principal="apigateway.amazonaws.com")
+    apis = server.client("apigateway")
+    api = apis.create_rest_api(name=function)["id"]
+    (root,) = apis.get_resources(restApiId=api)["items"]
+    resource = apis.create_resource(restApiId=api, parentId=root["id"], pathPart="{order}")["id"]
+    apis.put_method(restApiId=api, resourceId=resource, httpMethod="POST", authorizationType="AWS_IAM")
+    apis.put_integration(restApiId=api, resourceId=resource, httpMethod="POST", type="AWS_PROXY",
+                         integrationHttpMethod="POST",
+                         uri=f"arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/{arn}/invocations")
+    apis.create_deployment(restApiId=api, stageName="prod")
+    source = uuid.uuid4().hex
+    rule(bus, {"source": [source]}, Arn=f"arn:aws:execute-api:us-east-1:000000000000:{api}/prod/POST/*",
+         RoleArn="arn:aws:iam::000000000000:role/any", HttpParameters={
+             "PathParameterValues": ["$.detail.order"], "QueryStringParameters": {"kind": "$.detail-type"},
+             "HeaderParameters": {"X-Note": "fixed"}})
+    put(bus, source, {"order": "o 1"})
+    logs = server.client("logs")
+
+    def called():
+        if not logs.describe_log_groups(logGroupNamePrefix=f"/aws/lambda/{function}")["logGroups"]:
+            return None
+        pages = logs.get_paginator("filter_log_events").paginate(logGroupName=f"/aws/lambda/{function}",
+                                                                 filterPattern="CALLED")
+        return [json.loads(e["message"].split("CALLED ", 1)[1]) for page in pages for e in page["events"]]
+    (event,) = eventually(called, within=30)
+    assert event["pathParameters"] == {"order": "o 1"} and event["queryStringParameters"] == {"kind": "t"}
+    headers = {name.lower(): value for name, value in event["headers"].items()}
+    assert headers["x-note"] == "fixed" and headers["x-amz-source-arn"].split(":")[2] == "events"
+    assert json.loads(event["body"])["detail"] == {"order": "o 1"}
+
+
+def test_all_that_is_wrong_with_a_request_is_said(bus):
+    bad = "no spaces " + "x" * 64
+    with pytest.raises(ClientError) as error:
+        bus.create_connection(Name=bad, AuthorizationType="NONE",
+                              AuthParameters={"BasicAuthParameters": {"Username": "u", "Password": "p"}})
+    said = error.value.response["Error"]
+    assert said["Code"] == "ValidationException" and said["Message"].startswith("3 validation errors detected: ")
+    with pytest.raises(ClientError) as error:
+        bus.put_targets(Rule="r", Targets=[{"Id": "1", "Arn": "arn:a:b:c:d:e", "RetryPolicy": {"MaximumRetryAttempts": 186}}])
+    assert error.value.response["Error"]["Message"] == (
+        "1 validation error detected: Value '186' at 'targets.1.member.retryPolicy.maximumRetryAttempts' failed to satisfy "
+        "constraint: Member must have value less than or equal to 185")

@@ -146,7 +146,7 @@ impl Platform {
             results: Arc::new(Results),
         });
         let edge_port = addresses.1.port();
-        let sources = Sources::open(config, &store, &invoker, &clock, addresses.0).await?;
+        let sources = Sources::open(config, &store, &invoker, &clock, &keys, addresses).await?;
         let stacks = wiring::stacks(config, &store, &invoker, &sources, &clock, addresses).await?;
         let apps =
             wiring::apps(config, &store, &invoker, &engine, &sources, stacks.clone(), edge_port).await?;

@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use ebb_app::ParameterStore;
+use ebb_aws::wire::credentials::KeyRing;
+use ebb_aws::wire::sigv4::{SigningScope, sign};
 use ebb_invoker::{CarriedResult, Invoker, ResultCarrier};
-use ebb_model::Clock;
+use ebb_model::{Clock, Region};
 use ebb_sources::bucket::{BucketParts, Buckets};
-use ebb_sources::bus::{BusParts, BusTarget, EventBuses};
+use ebb_sources::bus::{ApiTarget, ApiTargetParts, BusParts, BusTarget, EventBuses, RequestSigner};
 use ebb_sources::delivery::{
     Attribute, Deliveries, Delivery, DeliveryParts, FunctionTarget, LogGroupTarget, Message, Sender, Targets,
 };
@@ -22,6 +24,7 @@ use ebb_sources::registry::{Follow, Follower};
 use ebb_sources::schedule::{Scheduler, SchedulerParts};
 use ebb_sources::topic::{TopicParts, TopicTarget, Topics};
 use ebb_store::{NewWork, Store};
+use http::request::Parts;
 use serde_json::json;
 use tokio::sync::Mutex;
 
@@ -51,7 +54,8 @@ impl Sources {
         store: &Store,
         invoker: &Invoker,
         clock: &Arc<dyn Clock>,
-        api: SocketAddr,
+        keys: &KeyRing,
+        (api, edge): (SocketAddr, SocketAddr),
     ) -> Result<Self> {
         // Before anything is read, so that no change of another server is missed.
         let followed_from = store.records().last_change().await?;
@@ -119,7 +123,8 @@ impl Sources {
             .with("sqs", Arc::new(QueueTarget::new(queues.clone())))
             .with("events", Arc::new(BusTarget::new(buses.clone())))
             .with("sns", Arc::new(TopicTarget::new(topics.clone())))
-            .with("logs", Arc::new(LogGroupTarget::new(store.logs().clone(), clock.clone())));
+            .with("logs", Arc::new(LogGroupTarget::new(store.logs().clone(), clock.clone())))
+            .with("execute-api", Arc::new(api_target(config, keys, clock, edge)));
         topics.start_fifo(targets.clone());
         buckets.deliver_to(targets.clone());
         let log_subscriptions = LogSubscriptions::open(LogSubscriptionParts {
@@ -174,6 +179,31 @@ impl Sources {
         self.buckets.stop().await;
         self.log_subscriptions.stop();
         self.deliveries.stop().await;
+    }
+}
+
+/// APIs of this server as targets. Roles are evaluated nowhere, so requests are signed with the root key.
+fn api_target(config: &Config, keys: &KeyRing, clock: &Arc<dyn Clock>, edge: SocketAddr) -> ApiTarget {
+    let signer = RoleSigner { keys: keys.clone(), region: config.region.clone(), clock: clock.clone() };
+    ApiTarget::new(ApiTargetParts {
+        edge,
+        domain: config.domain.clone(),
+        signer: Box::new(signer),
+        clock: clock.clone(),
+    })
+}
+
+/// Signs what rules send to APIs.
+struct RoleSigner {
+    keys: KeyRing,
+    region: Region,
+    clock: Arc<dyn Clock>,
+}
+
+impl RequestSigner for RoleSigner {
+    fn sign(&self, request: &mut Parts, body: &[u8]) {
+        let scope = SigningScope { region: self.region.as_str(), service: "execute-api" };
+        sign(request, body, self.keys.root(), scope, self.clock.now());
     }
 }
 

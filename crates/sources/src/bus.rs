@@ -1,9 +1,11 @@
 //! The event bus: events are published to a bus, whose rules pass them on to targets.
 //!
 //! Source: Amazon EventBridge user guide and API reference (2026-11). `publish.rs` is the way of an event, `due.rs`
-//! that of a scheduled rule, `destination_call.rs` that to an HTTP endpoint; the rest is what is configured.
+//! that of a scheduled rule, `destination_call.rs` that to an HTTP endpoint, `api_target.rs` that to an API of this server;
+//! the rest is what is configured.
 
 mod api_destinations;
+mod api_target;
 mod archives;
 mod authorization;
 mod buses;
@@ -37,6 +39,7 @@ use crate::registry::{Follow, Registry};
 use crate::schedule::{InvalidExpression, Timers};
 
 pub use api_destinations::{ApiDestination, ApiDestinationChange, DESTINATION_METHODS};
+pub use api_target::{ApiTarget, ApiTargetParts, RequestSigner};
 pub use archives::{Archive, ArchiveChange, ArchiveStatistics};
 pub use authorization::{
     Authorization, AuthorizationChange, AuthorizationKind, CallParameter, CallParameters, OAuth, OAuthChange,

@@ -5,6 +5,7 @@ mod api_destinations;
 mod archives;
 mod buses;
 mod connections;
+mod constraints;
 mod publish;
 mod replays;
 mod rules;
@@ -32,43 +33,60 @@ const PAGE: usize = 100;
 pub fn api(buses: EventBuses) -> Api {
     Api::json("events", "application/x-amz-json-1.1", "AWSEvents", "InternalException", buses)
         .operation("CreateEventBus", buses::create)
+        .keeping(constraints::CREATE_BUS)
         .operation("UpdateEventBus", buses::update)
         .operation("DescribeEventBus", buses::describe)
         .operation("ListEventBuses", buses::list)
+        .keeping(constraints::LIST)
         .operation("DeleteEventBus", buses::delete)
         .operation("PutPermission", buses::put_permission)
         .operation("RemovePermission", buses::remove_permission)
         .operation("PutRule", rules::put)
+        .keeping(constraints::PUT_RULE)
         .operation("DescribeRule", rules::describe)
         .operation("ListRules", rules::list)
+        .keeping(constraints::LIST)
         .operation("ListRuleNamesByTarget", rules::list_by_target)
         .operation("EnableRule", rules::enable)
         .operation("DisableRule", rules::disable)
         .operation("DeleteRule", rules::delete)
         .operation("PutTargets", targets::put)
+        .keeping(constraints::PUT_TARGETS)
         .operation("RemoveTargets", targets::remove)
+        .keeping(constraints::REMOVE_TARGETS)
         .operation("ListTargetsByRule", targets::list)
         .operation("PutEvents", publish::put)
         .operation("TestEventPattern", publish::test_pattern)
         .operation("CreateArchive", archives::create)
+        .keeping(constraints::CREATE_ARCHIVE)
         .operation("UpdateArchive", archives::update)
+        .keeping(constraints::UPDATE_ARCHIVE)
         .operation("DescribeArchive", archives::describe)
         .operation("ListArchives", archives::list)
+        .keeping(constraints::LIST)
         .operation("DeleteArchive", archives::delete)
         .operation("StartReplay", replays::start)
+        .keeping(constraints::START_REPLAY)
         .operation("DescribeReplay", replays::describe)
         .operation("ListReplays", replays::list)
+        .keeping(constraints::LIST)
         .operation("CancelReplay", replays::cancel)
         .operation("CreateConnection", connections::create)
+        .keeping(constraints::CREATE_CONNECTION)
         .operation("UpdateConnection", connections::update)
+        .keeping(constraints::UPDATE_CONNECTION)
         .operation("DeauthorizeConnection", connections::deauthorize)
         .operation("DescribeConnection", connections::describe)
         .operation("ListConnections", connections::list)
+        .keeping(constraints::LIST)
         .operation("DeleteConnection", connections::delete)
         .operation("CreateApiDestination", api_destinations::create)
+        .keeping(constraints::CREATE_API_DESTINATION)
         .operation("UpdateApiDestination", api_destinations::update)
+        .keeping(constraints::UPDATE_API_DESTINATION)
         .operation("DescribeApiDestination", api_destinations::describe)
         .operation("ListApiDestinations", api_destinations::list)
+        .keeping(constraints::LIST)
         .operation("DeleteApiDestination", api_destinations::delete)
         .operation("TagResource", tags::tag)
         .operation("UntagResource", tags::untag)
@@ -143,23 +161,6 @@ fn check_filters(
         )])),
         None => Ok(()),
     }
-}
-
-/// A name of a connection or an API destination.
-fn checked_name(name: String) -> Result<String, AwsError> {
-    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
-    if !name.chars().all(legal) {
-        return Err(violations(&[format!(
-            "Value '{name}' at 'name' failed to satisfy constraint: Member must satisfy regular expression pattern: \
-             [\\.\\-_A-Za-z0-9]+"
-        )]));
-    }
-    if !(1..=64).contains(&name.len()) {
-        return Err(violations(&[format!(
-            "Value '{name}' at 'name' failed to satisfy constraint: Member must have length between 1 and 64"
-        )]));
-    }
-    Ok(name)
 }
 
 /// The answer of operations that say this.

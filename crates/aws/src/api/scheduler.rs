@@ -1,6 +1,7 @@
 //! EventBridge Scheduler: REST-JSON; shapes are those of the public model
 //! (`scheduler/2021-06-30/service-2.json`, 2026-11). What the operations do is in `ebb-sources`.
 
+mod constraints;
 mod groups;
 mod schedules;
 #[cfg(test)]
@@ -20,11 +21,14 @@ const PAGE: usize = 100;
 pub fn api(scheduler: Scheduler) -> Api {
     Api::rest_json("scheduler", "InternalServerException", scheduler)
         .route(Method::POST, "/schedules/{Name}", "CreateSchedule", schedules::create)
+        .keeping(constraints::SCHEDULE)
         .route(Method::PUT, "/schedules/{Name}", "UpdateSchedule", schedules::update)
+        .keeping(constraints::SCHEDULE)
         .route(Method::GET, "/schedules/{Name}", "GetSchedule", schedules::get)
         .route(Method::DELETE, "/schedules/{Name}", "DeleteSchedule", schedules::delete)
         .route(Method::GET, "/schedules", "ListSchedules", schedules::list)
         .route(Method::POST, "/schedule-groups/{Name}", "CreateScheduleGroup", groups::create)
+        .keeping(constraints::GROUP)
         .route(Method::GET, "/schedule-groups/{Name}", "GetScheduleGroup", groups::get)
         .route(Method::DELETE, "/schedule-groups/{Name}", "DeleteScheduleGroup", groups::delete)
         .route(Method::GET, "/schedule-groups", "ListScheduleGroups", groups::list)

@@ -10,6 +10,7 @@ use http::{Method, Response};
 
 use super::body::Body;
 use super::call::{Call, PathParameters};
+use super::constraints::{self, Member};
 use super::error::AwsError;
 use super::identify::Protocol;
 use super::paths::Route;
@@ -183,6 +184,22 @@ impl<S: Clone + Send + Sync + 'static> ApiBuilder<S> {
     pub fn body_limit(mut self, bytes: usize) -> Self {
         if let Some(operation) = self.api.operations.last_mut() {
             operation.body_limit = bytes;
+        }
+        self
+    }
+
+    /// Checks the requests of the operation added last before its handler gets them.
+    #[must_use]
+    pub(crate) fn keeping(mut self, members: &'static [Member]) -> Self {
+        if let Some(operation) = self.api.operations.last_mut()
+            && let Some(handler) = operation.handler.take()
+        {
+            operation.handler = Some(Arc::new(move |call: Call| -> Answer {
+                match constraints::check(&call, members) {
+                    Ok(()) => handler(call),
+                    Err(error) => Box::pin(std::future::ready(Err(error))),
+                }
+            }));
         }
         self
     }

@@ -39,10 +39,10 @@ pub(super) const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').
 
 /// What the target of a rule adds to a request.
 #[derive(Debug, Default)]
-struct TargetParameters {
-    path: Vec<String>,
-    headers: Vec<(String, String)>,
-    query: Vec<(String, String)>,
+pub(super) struct TargetParameters {
+    pub(super) path: Vec<String>,
+    pub(super) headers: Vec<(String, String)>,
+    pub(super) query: Vec<(String, String)>,
 }
 
 impl EventBuses {
@@ -92,7 +92,11 @@ impl EventBuses {
 }
 
 /// What follows from what an endpoint answered.
-fn outcome(endpoint: &str, answer: Result<HttpAnswer, NoAnswer>, now: i64) -> Result<(), Undelivered> {
+pub(super) fn outcome(
+    endpoint: &str,
+    answer: Result<HttpAnswer, NoAnswer>,
+    now: i64,
+) -> Result<(), Undelivered> {
     let answer = match answer {
         Ok(answer) => answer,
         Err(error) => {
@@ -132,8 +136,7 @@ fn request(
     token: Option<&str>,
     delivery: &Delivery,
 ) -> Result<Request<Full<Bytes>>, String> {
-    let given = delivery.message.extra.as_ref().map(|extra| &extra["HttpParameters"]);
-    let given = TargetParameters::read(given.unwrap_or(&Value::Null));
+    let given = TargetParameters::of(delivery);
     let none = CallParameters::default();
     let added = connection.parameters.as_ref().unwrap_or(&none);
     let url = url(&destination.endpoint, &given.path, &[&given.query, &pairs(&added.query)])?;
@@ -221,6 +224,12 @@ fn secret_value(text: &str) -> Result<HeaderValue, String> {
 }
 
 impl TargetParameters {
+    /// Those of the rule's target that a delivery is for.
+    pub(super) fn of(delivery: &Delivery) -> Self {
+        let given = delivery.message.extra.as_ref().map(|extra| &extra["HttpParameters"]);
+        Self::read(given.unwrap_or(&Value::Null))
+    }
+
     fn read(given: &Value) -> Self {
         let texts = |values: &Map<String, Value>| {
             values.iter().map(|(name, value)| (name.clone(), text(value))).collect::<Vec<_>>()

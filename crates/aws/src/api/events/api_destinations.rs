@@ -1,15 +1,12 @@
 //! API destinations.
 
-use ebb_sources::bus::{ApiDestination, ApiDestinationChange, DESTINATION_METHODS, EventBuses};
+use ebb_sources::bus::{ApiDestination, ApiDestinationChange, EventBuses};
 use http::{Response, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{done, done_with, listed, present, required, seconds, violations};
+use super::{done, done_with, listed, present, required, seconds};
 use crate::wire::{AwsError, Body, Call, json_response};
-
-/// What the ARNs of connections are like, as the service writes it in errors.
-const CONNECTION_PATTERN: &str = "^arn:aws([a-z]|\\-)*:events:([a-z]|\\d|\\-)*:([0-9]{12})?:connection\\/[\\.\\-_A-Za-z0-9]+\\/[\\-A-Za-z0-9]+$";
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -30,56 +27,27 @@ impl Request {
         required(self.name.clone(), "name")
     }
 
-    fn change(self) -> Result<ApiDestinationChange, AwsError> {
-        let mut wrong = Vec::new();
-        if let Some(arn) = self.connection_arn.as_deref().filter(|arn| !is_connection_arn(arn)) {
-            wrong.push(format!(
-                "Value '{arn}' at 'connectionArn' failed to satisfy constraint: Member must satisfy regular \
-                 expression pattern: {CONNECTION_PATTERN}"
-            ));
-        }
-        if let Some(method) =
-            self.http_method.as_deref().filter(|method| !DESTINATION_METHODS.contains(method))
-        {
-            wrong.push(format!(
-                "Value '{method}' at 'httpMethod' failed to satisfy constraint: Member must satisfy enum value set: \
-                 [{}]",
-                DESTINATION_METHODS.join(", ")
-            ));
-        }
-        if !wrong.is_empty() {
-            return Err(violations(&wrong));
-        }
-        Ok(ApiDestinationChange {
+    fn change(self) -> ApiDestinationChange {
+        ApiDestinationChange {
             description: self.description,
             connection: self.connection_arn,
             endpoint: self.invocation_endpoint,
             method: self.http_method,
             calls_per_second: self.invocation_rate_limit_per_second,
-        })
+        }
     }
-}
-
-fn is_connection_arn(arn: &str) -> bool {
-    let parts: Vec<&str> = arn.splitn(6, ':').collect();
-    matches!(parts.as_slice(), ["arn", _, "events", _, _, resource] if {
-        matches!(resource.split('/').collect::<Vec<_>>().as_slice(), ["connection", name, id] if !name.is_empty() && !id.is_empty())
-    })
 }
 
 pub(super) async fn create(buses: EventBuses, call: Call) -> Result<Response<Body>, AwsError> {
     let request: Request = call.json()?;
-    let name = super::checked_name(request.name()?)?;
-    required(request.connection_arn.as_ref(), "connectionArn")?;
-    required(request.invocation_endpoint.as_ref(), "invocationEndpoint")?;
-    required(request.http_method.as_ref(), "httpMethod")?;
-    done_with(&changed(&buses, &*buses.create_api_destination(&name, request.change()?).await?))
+    let name = request.name()?;
+    done_with(&changed(&buses, &*buses.create_api_destination(&name, request.change()).await?))
 }
 
 pub(super) async fn update(buses: EventBuses, call: Call) -> Result<Response<Body>, AwsError> {
     let request: Request = call.json()?;
     let name = request.name()?;
-    done_with(&changed(&buses, &*buses.update_api_destination(&name, request.change()?).await?))
+    done_with(&changed(&buses, &*buses.update_api_destination(&name, request.change()).await?))
 }
 
 pub(super) async fn describe(buses: EventBuses, call: Call) -> Result<Response<Body>, AwsError> {
