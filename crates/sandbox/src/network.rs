@@ -1,4 +1,7 @@
 //! Network namespaces, made ahead of need and owned by the launcher, so that nobody inside has rights over them.
+//!
+//! To make one and to take one down is the dearest part of a sandbox. Since nobody inside can change anything of it, one
+//! whose sandbox has ended is as good as new once the last socket that listens in it is closed: the next sandbox gets it.
 
 mod addresses;
 mod firewall;
@@ -7,8 +10,9 @@ mod netlink;
 mod outbound;
 pub(crate) mod pasta;
 
+use std::collections::VecDeque;
 use std::fs::{self, File};
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, TcpListener};
 use std::os::fd::{AsFd, OwnedFd};
 
 use nix::sched::{CloneFlags, setns, unshare};
@@ -21,6 +25,8 @@ use pasta::Pasta;
 
 /// How many of each kind are kept ready.
 const READY: usize = 16;
+/// How many of each kind are kept at most, those counted that were used before.
+const KEPT: usize = 2 * READY;
 
 /// The namespaces that wait for a sandbox.
 #[derive(Debug)]
@@ -39,14 +45,19 @@ pub(crate) struct Networks {
 struct Ready {
     wanted: bool,
     made: Vec<Namespace>,
+    /// Those whose sandboxes have ended, the oldest first.
+    used: VecDeque<Namespace>,
 }
 
-/// One namespace.
+/// One namespace; to be given back with [`Networks::give_back`].
 #[derive(Debug)]
 pub(crate) struct Namespace {
     descriptor: OwnedFd,
-    /// The number of its address, where it is connected; to be given back with [`Networks::give_back`].
-    pub(crate) address: Option<u32>,
+    network: Network,
+    /// The number of its address, where it is connected.
+    address: Option<u32>,
+    /// Where the server listens in it, for the sandbox that has it or had it last.
+    ports: Vec<u16>,
 }
 
 /// How the launcher's user may reach the world, found out before it enters namespaces of its own.
@@ -119,12 +130,12 @@ impl Networks {
         }
     }
 
-    /// Makes one more namespace; false when there are enough.
+    /// Readies one more namespace; false when there are enough.
     pub(crate) fn prepare(&mut self) -> Result<bool, Fault> {
         for network in [Network::Outbound, Network::Loopback] {
             let ready = self.ready(network);
             if ready.wanted && ready.made.len() < READY {
-                let namespace = self.make(network)?;
+                let namespace = self.again_or_new(network)?;
                 self.ready(network).made.push(namespace);
                 return Ok(true);
             }
@@ -132,19 +143,51 @@ impl Networks {
         Ok(false)
     }
 
-    /// A namespace for one sandbox.
-    pub(crate) fn take(&mut self, network: Network) -> Result<Namespace, Fault> {
+    /// A namespace for one sandbox, in which the server will listen on these ports.
+    pub(crate) fn take(&mut self, network: Network, ports: &[u16]) -> Result<Namespace, Fault> {
         let network = if self.reach_out() { network } else { Network::Loopback };
         let ready = self.ready(network);
         ready.wanted = true;
-        match ready.made.pop() {
-            Some(namespace) => Ok(namespace),
-            None => self.make(network),
+        let namespace = match ready.made.pop() {
+            Some(namespace) => namespace,
+            None => self.again_or_new(network)?,
+        };
+        Ok(Namespace { ports: ports.to_vec(), ..namespace })
+    }
+
+    /// The sandbox that had it has ended, and nothing runs in it any more.
+    pub(crate) fn give_back(&mut self, namespace: Namespace) {
+        let ready = self.ready(namespace.network);
+        ready.used.push_back(namespace);
+        if ready.made.len() + ready.used.len() > KEPT {
+            let oldest = ready.used.pop_front();
+            self.end(oldest);
         }
     }
 
-    /// The sandbox with this address has ended.
-    pub(crate) fn give_back(&mut self, address: Option<u32>) {
+    fn again_or_new(&mut self, network: Network) -> Result<Namespace, Fault> {
+        let used = self.ready(network).used.pop_front();
+        match used.map(|namespace| (self.is_quiet(&namespace), namespace)) {
+            Some((Ok(true), namespace)) => return Ok(namespace),
+            Some((_, namespace)) => self.end(Some(namespace)),
+            None => {}
+        }
+        self.make(network)
+    }
+
+    /// Whether nobody listens in it: the server holds the sockets on which it listened for an instance a moment longer
+    /// than that lives. What processes of the sandbox had went with them.
+    fn is_quiet(&self, namespace: &Namespace) -> Result<bool, Fault> {
+        enter(&namespace.descriptor)?;
+        // As long as one listens, none other can.
+        let quiet =
+            namespace.ports.iter().all(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok());
+        enter(&self.home)?;
+        Ok(quiet)
+    }
+
+    fn end(&mut self, namespace: Option<Namespace>) {
+        let address = namespace.and_then(|namespace| namespace.address);
         if let (Some(outbound), Some(address)) = (&mut self.outbound, address) {
             outbound.give_back(address);
         }
@@ -188,7 +231,7 @@ impl Networks {
             (Some(outbound), Network::Outbound) => Some(outbound.connect()?),
             _ => None,
         };
-        Ok(Namespace { descriptor, address })
+        Ok(Namespace { descriptor, network, address, ports: Vec::new() })
     }
 }
 

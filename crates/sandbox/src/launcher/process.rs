@@ -10,22 +10,24 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTime
 use nix::unistd::Pid;
 
 use super::LauncherOptions;
-use super::disk::{self, Disks};
-use super::identity::{self, Identities};
+use super::disk::Disks;
+use super::identity::Identities;
 use super::sources;
 use crate::cgroup::place::Surroundings;
-use crate::cgroup::{self, Entry, Group, Hierarchy};
+use crate::cgroup::{self, Group, Hierarchy};
 use crate::error::{Attempt, Fault};
-use crate::message::{Instruction, LeaseRequest, Placement, Report};
+use crate::message::{Instruction, LeaseRequest, Report};
 use crate::network::{self, Networks};
 use crate::seccomp::Filter;
-use crate::spec::{Mount, Network, SandboxSpec, Support};
-use crate::supervisor::Blueprint;
-use crate::sys::clone::{self, Side};
+use crate::spec::{Mount, SandboxSpec, Support};
+use crate::sys::clone;
 use crate::sys::packet;
 use crate::system;
 
+mod birth;
 mod machine;
+
+use birth::own_writable;
 
 /// How many cgroups are kept ready.
 const READY_GROUPS: usize = 16;
@@ -98,13 +100,12 @@ struct Live {
 }
 
 /// What a sandbox has of what there is only so much.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct Held {
     group: Group,
     /// Of its users.
     slot: Option<u32>,
-    /// Of its network.
-    address: Option<u32>,
+    network: network::Namespace,
     /// Bytes of the disk that it may fill.
     disk: u64,
 }
@@ -277,106 +278,6 @@ impl LauncherProcess {
         Ok(true)
     }
 
-    fn create(&mut self, spec: &SandboxSpec, control: OwnedFd, lease: OwnedFd) -> Result<(), Fault> {
-        let mut placements = sources::open_devices()?;
-        let own_etc = system::own_etc_files(&spec.name, &self.networks.resolvers(spec.network));
-        for mount in self.etc.iter().chain(&own_etc).chain(&spec.mounts) {
-            placements.push(sources::open(mount)?);
-        }
-        let (mut held, network) = self.hold(spec.network)?;
-        if let Err(fault) = own_writable(&spec.mounts, held.slot) {
-            self.clean_up(&held);
-            return Err(fault);
-        }
-        placements.extend(self.take_disk(spec, &mut held));
-        let born = self.give_birth(spec, control, &held, &network, placements);
-        match born {
-            Ok((pid, process, lifeline)) => {
-                let live = Live { pid, process, lease, lifeline, held, ended: false, released: false };
-                self.adopt(live)
-            }
-            Err(fault) => {
-                self.clean_up(&held);
-                Err(fault)
-            }
-        }
-    }
-
-    /// Takes what a sandbox needs of what there is only so much; all or nothing.
-    fn hold(&mut self, network: Network) -> Result<(Held, network::Namespace), Fault> {
-        let network = self.networks.take(network)?;
-        let mut held = Held { group: Group::None, slot: None, address: network.address, disk: 0 };
-        let rest = self.identities.take().and_then(|slot| {
-            held.slot = slot;
-            held.group = match self.ready_groups.pop() {
-                Some(group) => group,
-                None => self.new_group()?,
-            };
-            Ok(())
-        });
-        match rest {
-            Ok(()) => Ok((held, network)),
-            Err(fault) => {
-                self.clean_up(&held);
-                Err(fault)
-            }
-        }
-    }
-
-    /// `/tmp` on disk; none where it is memory, or the disk has no room.
-    fn take_disk(&mut self, spec: &SandboxSpec, held: &mut Held) -> Option<sources::Opened> {
-        let folder = self.disk_folder.clone()?;
-        // The tmpfs that is below it has the same size, so without a disk the sandbox is all the same but for memory.
-        let disk = self.disks.take(&disk::Kind { bytes: spec.tmp_bytes, folder }).ok()??;
-        held.disk = spec.tmp_bytes;
-        Some((Placement::Tree { target: "/tmp".into() }, Some(disk)))
-    }
-
-    fn give_birth(
-        &mut self,
-        spec: &SandboxSpec,
-        control: OwnedFd,
-        held: &Held,
-        network: &network::Namespace,
-        placements: Vec<sources::Opened>,
-    ) -> Result<(Pid, OwnedFd, OwnedFd), Fault> {
-        held.group.set_limits(&spec.limits)?;
-        let entry = held.group.entry()?;
-        let (lifeline, far) = packet::pair().attempt(|| "make a socket".into())?;
-        let side = self.networks.fork_within(network, || {
-            let folder = if let Entry::Clone(folder) = &entry { Some(folder.as_fd()) } else { None };
-            clone::fork_into(NAMESPACES, folder)
-        })?;
-        match side {
-            Side::Child => Blueprint {
-                name: spec.name.clone(),
-                control,
-                lifeline: far,
-                group: held.group.clone(),
-                entry,
-                separate_users: held.slot.is_some(),
-                placements,
-                tmp_bytes: spec.tmp_bytes,
-                limits: spec.limits,
-                listen: spec.listen.clone(),
-                filter: self.filter.clone(),
-            }
-            .live(),
-            Side::Parent { pid, pidfd } => {
-                let begun = identity::map(pid, held.slot).and_then(|()| {
-                    packet::send(lifeline.as_fd(), &Instruction::Begin, &[])
-                        .attempt(|| "begin the sandbox".into())
-                });
-                if let Err(fault) = begun {
-                    drop(clone::signal(pidfd.as_fd(), libc::SIGKILL));
-                    let _ = nix::sys::wait::waitpid(pid, None);
-                    return Err(fault);
-                }
-                Ok((pid, pidfd, lifeline))
-            }
-        }
-    }
-
     fn adopt(&mut self, live: Live) -> Result<(), Fault> {
         self.next += 1;
         let id = self.next;
@@ -440,22 +341,23 @@ impl LauncherProcess {
 
     /// Forgets a sandbox that is both ended and released; until then its group tells what it used.
     fn finish(&mut self, id: u64) {
-        let Some(live) = self.live.get(&id) else { return };
-        if live.ended && live.released {
-            let held = live.held.clone();
-            self.clean_up(&held);
-            // Closes the lease: the server takes that for the end.
-            self.live.remove(&id);
+        if !self.live.get(&id).is_some_and(|live| live.ended && live.released) {
+            return;
+        }
+        if let Some(Live { held, lease, .. }) = self.live.remove(&id) {
+            self.clean_up(held);
+            // The server takes that for the end.
+            drop(lease);
         }
     }
 
-    fn clean_up(&mut self, held: &Held) {
+    fn clean_up(&mut self, held: Held) {
         self.leftovers
             .extend(held.group.folders().into_iter().filter(|folder| !cgroup::remove_empty(folder)));
         if let Some(slot) = held.slot {
             self.identities.give_back(slot);
         }
-        self.networks.give_back(held.address);
+        self.networks.give_back(held.network);
         self.disks.give_back(held.disk);
     }
 
@@ -490,14 +392,6 @@ impl Live {
         drop(clone::signal(self.process.as_fd(), libc::SIGKILL));
         self.held.group.release();
     }
-}
-
-/// Gives the programs of a sandbox the folders that they may write to.
-fn own_writable(mounts: &[Mount], slot: Option<u32>) -> Result<(), Fault> {
-    mounts.iter().try_for_each(|mount| match mount {
-        Mount::Writable { source, .. } => identity::own(source, slot),
-        _ => Ok(()),
-    })
 }
 
 /// Sandboxes cost a few descriptors each.

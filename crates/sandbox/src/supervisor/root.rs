@@ -1,13 +1,14 @@
 //! The root of a sandbox: a small read-only memory file system with mounts in it.
 
-use std::fs;
-use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
 
+use nix::fcntl::{OFlag, openat};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
-use nix::sys::stat::{SFlag, fstat};
+use nix::sys::stat::{Mode, SFlag, fchmod, fstat, mkdirat};
+use nix::unistd::symlinkat;
 
 use crate::error::{Attempt, Fault};
 use crate::message::Placement;
@@ -59,12 +60,8 @@ impl Root {
         for (placement, tree) in placements {
             root.place(&placement, tree.as_ref())?;
         }
-        let top = nix::fcntl::open(
-            "/",
-            nix::fcntl::OFlag::O_PATH | nix::fcntl::OFlag::O_CLOEXEC,
-            nix::sys::stat::Mode::empty(),
-        )
-        .attempt(|| "open the root".into())?;
+        let top = nix::fcntl::open("/", OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty())
+            .attempt(|| "open the root".into())?;
         tree::make_read_only(&top).attempt(|| "make the root read-only".into())?;
         Ok(root)
     }
@@ -94,17 +91,12 @@ impl Root {
             }
             Placement::Symlink { points_to, target } => {
                 self.make_parent(target)?;
-                std::os::unix::fs::symlink(points_to, self.inside(target))
+                symlinkat(points_to.as_path(), &self.writable, below(target))
                     .attempt(|| format!("make the link {}", target.display()))
             }
             Placement::File { content, target } => {
                 self.make_parent(target)?;
-                let path = self.inside(target);
-                let write = || {
-                    fs::write(&path, content)?;
-                    fs::set_permissions(&path, fs::Permissions::from_mode(0o555))
-                };
-                write().attempt(|| format!("write {}", target.display()))
+                self.write(target, content).attempt(|| format!("write {}", target.display()))
             }
         }
     }
@@ -119,7 +111,17 @@ impl Root {
             return self.make_folders(target);
         }
         self.make_parent(target)?;
-        fs::write(self.inside(target), b"").attempt(|| format!("make {}", target.display()))
+        self.write(target, b"").attempt(|| format!("make {}", target.display()))
+    }
+
+    /// A file that everybody may read and execute.
+    fn write(&self, target: &Path, content: &[u8]) -> io::Result<()> {
+        let (flags, mode) = (OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_TRUNC | OFlag::O_CLOEXEC, 0o555);
+        let mode = Mode::from_bits_truncate(mode);
+        let mut file = File::from(openat(&self.writable, below(target), flags, mode)?);
+        file.write_all(content)?;
+        // Whatever the mask with which files are made.
+        Ok(fchmod(&file, mode)?)
     }
 
     fn make_parent(&self, target: &Path) -> Result<(), Fault> {
@@ -127,7 +129,7 @@ impl Root {
     }
 
     fn make_folders(&self, folder: &Path) -> Result<(), Fault> {
-        match fs::create_dir_all(self.inside(folder)) {
+        match self.make_all(below(folder)) {
             Err(error) if !folder.is_dir() => {
                 Err(error).attempt(|| format!("make the folder {}", folder.display()))
             }
@@ -135,12 +137,26 @@ impl Root {
         }
     }
 
-    /// The same path where it can be written. What is mounted over the root is not seen there, so a folder or file
-    /// below another mount cannot be made: mounts are read-only.
-    fn inside(&self, target: &Path) -> PathBuf {
-        let below = target.strip_prefix("/").unwrap_or(target);
-        PathBuf::from(format!("/proc/self/fd/{}", self.writable.as_raw_fd())).join(below)
+    /// The folder and those that it is in, where they are not there. What is mounted over the root is not seen here, so
+    /// a folder or file below another mount cannot be made: mounts are read-only.
+    fn make_all(&self, folder: &Path) -> nix::Result<()> {
+        let make = || match mkdirat(&self.writable, folder, Mode::from_bits_truncate(0o777)) {
+            Err(nix::Error::EEXIST) => Ok(()),
+            other => other,
+        };
+        match (make(), folder.parent()) {
+            (Err(nix::Error::ENOENT), Some(parent)) if !parent.as_os_str().is_empty() => {
+                self.make_all(parent)?;
+                make()
+            }
+            (made, _) => made,
+        }
     }
+}
+
+/// A path of the root as it is called from there. Paths through `/proc` would take the kernel much longer.
+fn below(target: &Path) -> &Path {
+    target.strip_prefix("/").unwrap_or(target)
 }
 
 fn set_host_name(name: &str) -> Result<(), Fault> {

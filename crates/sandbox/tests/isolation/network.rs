@@ -1,5 +1,6 @@
 //! What a sandbox reaches.
 
+use std::collections::HashSet;
 use std::net::{Ipv4Addr, TcpListener};
 use std::process::Command;
 
@@ -15,6 +16,7 @@ pub(crate) const CASES: &[Case] = &[
     ("the_hosts_own_services_are_out_of_reach", the_hosts_own_services_are_out_of_reach),
     ("sandboxes_do_not_reach_each_other", sandboxes_do_not_reach_each_other),
     ("abstract_sockets_of_the_host_are_out_of_reach", abstract_sockets_of_the_host_are_out_of_reach),
+    ("a_network_serves_again_once_nobody_listens_in_it", a_network_serves_again_once_nobody_listens_in_it),
 ];
 
 /// Where the machine gives no outbound network there is nothing to try, and it says why.
@@ -137,6 +139,34 @@ fn abstract_sockets_of_the_host_are_out_of_reach(machine: &Machine) {
     for network in [Network::Loopback, Network::Outbound] {
         assert_eq!(machine.probe(network, &[&attempt]), ["ECONNREFUSED"]);
     }
+}
+
+/// The server may hold the sockets that listen in a sandbox for longer than that lives.
+fn a_network_serves_again_once_nobody_listens_in_it(machine: &Machine) {
+    const SANDBOXES: usize = 20;
+    const HELD: usize = 4;
+    let look = "import os\n\
+        listening = [line for line in open('/proc/net/tcp') if line.split()[3] == '0A']\n\
+        print(os.readlink('/proc/self/ns/net'), len(listening), len(open('/proc/net/unix').readlines()) - 1)\n";
+    let networks = |sandboxes: usize, hold: bool| {
+        machine.run(async {
+            let mut held = Vec::new();
+            let mut seen = HashSet::new();
+            for _ in 0..sandboxes {
+                let mut sandbox = machine.sandbox(SandboxSpec { listen: vec![9001], ..spec() }).await;
+                let listeners = sandbox.take_listeners();
+                let printed = python(&sandbox, look).await.printed;
+                let (network, others) = printed.trim().split_once(' ').unwrap();
+                assert_eq!(others, "1 0", "of those before it, nothing is left");
+                seen.insert(network.to_owned());
+                sandbox.destroy().await;
+                held.extend(listeners.into_iter().filter(|_| hold));
+            }
+            seen.len()
+        })
+    };
+    assert_eq!(networks(HELD, true), HELD);
+    assert!(networks(SANDBOXES, false) < SANDBOXES);
 }
 
 /// A public address next to the host, with a web server of sorts.
