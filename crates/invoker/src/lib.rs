@@ -20,6 +20,7 @@
 mod acquire;
 mod admit;
 mod asynchronous;
+mod attended;
 pub mod catalog;
 mod config;
 mod delivery;

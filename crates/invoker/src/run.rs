@@ -20,6 +20,7 @@ use crate::acquire::reclaim::Reclaim;
 use crate::admit::{self, Admission, Admitted};
 use crate::asynchronous;
 use crate::asynchronous::ResultCarrier;
+use crate::attended::Attended;
 use crate::catalog::Catalog;
 use crate::config::InvokerConfig;
 use crate::delivery::Delivery;
@@ -150,9 +151,17 @@ impl Invoker {
         let resolved = resolve::resolve(shared, invocation).instrument(span).await?;
         let admitted = admit::admit(shared, resolved).await?;
         let (reply, answer) = oneshot::channel();
-        shared.running.spawn(run(shared.clone(), admitted, delivery, reply));
-        answer.await.unwrap_or_else(|_| {
-            // The task panicked, and said so itself.
+        let whole = matches!(delivery, Delivery::Whole);
+        let work = shared.running.track_future(run(shared.clone(), admitted, delivery, reply));
+        let answer = if whole {
+            Attended::new(work).answer(answer).await
+        } else {
+            // What reads a stream may stop for long, and time goes on.
+            drop(tokio::spawn(work));
+            answer.await.ok()
+        };
+        // It panicked, and said so itself.
+        answer.unwrap_or_else(|| {
             Err(InvokeError::Internal("the invocation ended without an answer".to_owned()))
         })
     }
@@ -245,7 +254,7 @@ impl Shared {
     }
 }
 
-/// The rest of the way, in a task of its own.
+/// The rest of the way, which goes on without the caller.
 async fn run(shared: Arc<Shared>, admitted: Admitted, delivery: Delivery, mut reply: Reply) {
     let resolved = &admitted.resolved;
     let span = debug_span!(
