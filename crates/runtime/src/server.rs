@@ -25,7 +25,7 @@ use http::header::{CONNECTION, TE, UPGRADE};
 use http::{HeaderValue, StatusCode};
 use serde_json::json;
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::core::{Core, Ended};
 use crate::instance::{mebibytes, page_out};
@@ -44,7 +44,9 @@ const END_KNOWN_TIME: Duration = Duration::from_secs(2);
 /// here nothing runs in it any more.
 const TERM_TIME: Duration = Duration::from_secs(2);
 
-/// The longest pause between two looks at whether the server listens.
+/// The pauses between two looks at whether the server listens: this share of the time that it has had.
+const PAUSE_SHARE: u32 = 16;
+const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
 const LONGEST_PAUSE: Duration = Duration::from_millis(20);
 
 const SIGTERM: i32 = 15;
@@ -68,11 +70,11 @@ pub(crate) struct ServerInstance {
 
 /// Waits until the server listens, or has ended instead.
 pub(crate) async fn listening(connections: &Connections, core: &Core) -> Result<(), Ended> {
-    let mut pause = Duration::from_millis(1);
+    let started = Instant::now();
     let looking = async {
         while connections.open().await.is_err() {
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            let pause = started.elapsed() / PAUSE_SHARE;
+            tokio::time::sleep(pause.clamp(SHORTEST_PAUSE, LONGEST_PAUSE)).await;
         }
     };
     tokio::select! {
