@@ -177,6 +177,7 @@ impl Project {
             worker.queues.consumers.iter().map(|it| (it.queue.clone(), consumer_settings(it))).collect();
         let configured = Worker {
             modules: modules.as_ref().map(|modules| modules.list.as_slice()).unwrap_or_default(),
+            caches: modules.as_ref().is_some_and(|modules| modules.caches),
             date: &date,
             flags: &flags,
             bindings: bindings::of(self, app).map_err(|message| self.wrong(message))?,

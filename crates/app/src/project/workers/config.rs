@@ -67,6 +67,8 @@ pub(super) enum Service {
 pub(super) struct Worker<'a> {
     /// Its modules, the entry point first; none where it has only static files.
     pub(super) modules: &'a [Module],
+    /// Whether it uses the Cache API.
+    pub(super) caches: bool,
     pub(super) date: &'a str,
     pub(super) flags: &'a [String],
     pub(super) bindings: Vec<(String, Binding)>,
@@ -100,7 +102,9 @@ impl Worker<'_> {
         if !self.classes.is_empty() {
             let _ = writeln!(text, "    (name = \"state\", disk = (path = \"{STATE}\", writable = true)),");
         }
-        own(&mut text, "cache", &["cache.js"], &[]);
+        if self.caches {
+            own(&mut text, "cache", &["cache.js"], &[]);
+        }
         text.push_str(
             "    (name = \"control\", external = (address = \"127.0.0.1:9002\", http = ())),\n\
              \x20   (name = \"internet\", network = (allow = [\"public\"], tlsOptions = (trustBrowserCas = true))),\n\
@@ -151,7 +155,10 @@ impl Worker<'_> {
         let flags: Vec<_> = self.flags.iter().map(|flag| quoted(flag)).collect();
         let _ = writeln!(text, "      ],\n      compatibilityDate = {},", quoted(self.date));
         let _ = writeln!(text, "      compatibilityFlags = [{}],", flags.join(", "));
-        text.push_str("      cacheApiOutbound = \"cache\",\n      bindings = [\n");
+        if self.caches {
+            text.push_str("      cacheApiOutbound = \"cache\",\n");
+        }
+        text.push_str("      bindings = [\n");
         for (name, binding) in &self.bindings {
             let _ = writeln!(text, "        (name = {}, {}),", quoted(name), binding.field());
         }

@@ -61,7 +61,12 @@ pub(super) struct Module {
 pub(super) struct Modules {
     /// The entry point first.
     pub(super) list: Vec<Module>,
+    /// Whether one of them names `caches`: the Cache API takes an isolate more, which is made whenever an instance starts.
+    pub(super) caches: bool,
 }
+
+/// The global of the Cache API.
+const CACHES: &[u8] = b"caches";
 
 /// What files are without rules. Source: as above, "Module rules", default rules.
 const KINDS: &[(&str, Kind)] = &[
@@ -145,10 +150,12 @@ impl Modules {
         list(root, &mut found)?;
         found.sort();
         let mut modules = Vec::new();
+        let mut caches = false;
         for path in found {
             let name = path.strip_prefix(root).unwrap_or(&path).display().to_string();
             let Some(kind) = kind_of(&name, &worker.rules) else { continue };
             let content = fs::read(&path).map_err(|source| ProjectError::io("read", &path, source))?;
+            caches |= content.windows(CACHES.len()).any(|part| part == CACHES);
             let packed = format!("{FOLDER}/{name}");
             files.add(packed.clone(), content);
             let module = Module { name, path: packed, kind };
@@ -179,7 +186,7 @@ impl Modules {
         files.add(".ebb/main.js", source);
         modules.insert(0, own_part("ebb-track.js", ".ebb/track.js"));
         modules.insert(0, own_part("ebb-main.js", ".ebb/main.js"));
-        Ok(Self { list: modules })
+        Ok(Self { list: modules, caches })
     }
 }
 
