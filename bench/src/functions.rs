@@ -18,6 +18,8 @@ pub(crate) struct Kind {
     pub(crate) handler: &'static str,
     /// Events that an instance takes at a time.
     pub(crate) concurrency: usize,
+    /// How many cores an instance may use: as many as what it is held against.
+    cores: u32,
 }
 
 impl Kind {
@@ -27,7 +29,7 @@ impl Kind {
     }
 
     const fn new(name: &'static str, runtime: &'static str, handler: &'static str) -> Self {
-        Self { name, source: name, runtime, handler, concurrency: 1 }
+        Self { name, source: name, runtime, handler, concurrency: 1, cores: 1 }
     }
 }
 
@@ -48,10 +50,10 @@ pub(crate) const EVENTS: Kind = Kind::new("events", "nodejs20.x", "index.handler
 pub(crate) const WORKER: Kind = Kind::new("worker", "workerd", "index.js");
 
 /// A component of wasi:http: one instance runs many requests at a time, each in a fresh store.
-pub(crate) const WASM: Kind = Kind { concurrency: 64, ..Kind::new("wasm", "wasm", "app.wasm") };
+pub(crate) const WASM: Kind = Kind { concurrency: 64, cores: 2, ..Kind::new("wasm", "wasm", "app.wasm") };
 
-/// Memory of the functions, which gives each instance a whole core, as the servers that they are held against have.
-const MEMORY_MIB: u32 = 1769;
+/// Memory that gives an instance a whole core.
+const MEMORY_OF_A_CORE_MIB: u32 = 1769;
 
 /// An app with many functions of each kind.
 #[derive(Debug)]
@@ -82,6 +84,7 @@ impl App {
         let mut text = format!("name = \"{}\"\n", self.name);
         for (kind, count) in &self.kinds {
             let Kind { name, runtime, handler, concurrency, .. } = kind;
+            let memory = kind.cores * MEMORY_OF_A_CORE_MIB;
             let source = kind.project();
             let copied = Command::new("cp").arg("-r").arg(&source).arg(folder.join(name)).status().await?;
             if !copied.success() {
@@ -92,7 +95,7 @@ impl App {
                 // Writing to a String cannot fail.
                 let _ = write!(
                     text,
-                    "\n[[function]]\nname = \"{name}-{number}\"\ndir = \"{name}\"\nruntime = \"{runtime}\"\nhandler = \"{handler}\"\nroute = \"/{name}-{number}\"\nmemory = {MEMORY_MIB}\nconcurrency = {concurrency}\n"
+                    "\n[[function]]\nname = \"{name}-{number}\"\ndir = \"{name}\"\nruntime = \"{runtime}\"\nhandler = \"{handler}\"\nroute = \"/{name}-{number}\"\nmemory = {memory}\nconcurrency = {concurrency}\n"
                 );
             }
         }
@@ -109,7 +112,7 @@ async fn prepare(name: &str, folder: &Path) -> Result<()> {
         let binary = packages::build_rust_function().await?;
         std::fs::copy(binary, folder.join("bootstrap"))?;
     } else if name == WASM.name {
-        std::fs::copy(packages::build_component().await?, folder.join("app.wasm"))?;
+        std::fs::write(folder.join("app.wasm"), packages::build_component()?)?;
     } else if name == BOTO3.name {
         packages::copy_boto3(folder).await?;
     }

@@ -8,14 +8,14 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use tokio::net::TcpStream;
 use tokio::process::Command;
+use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
+use wit_parser::Resolve;
 
 use crate::peers::{self, Peer};
 
 /// From npm. Serverless Framework 3 is the last that runs without an account; workerd is the version that ebb runs.
 const NPM: &[&str] =
     &["@google-cloud/functions-framework@5", "serverless@3", "serverless-offline@13", "workerd@1.20261117.1"];
-/// From npm, in a folder of its own: it does not find what it needs beside others.
-const COMPONENTIZE: &str = "@bytecodealliance/componentize-js@0.23";
 /// From crates.io, compiled: the version of wasmtime that ebb runs components on.
 const WASMTIME: &str = "48.0.8";
 /// What `wasmtime serve` needs of it.
@@ -114,9 +114,11 @@ impl Packages {
             run(&mut install).await?;
             std::fs::remove_dir_all(root.join("target"))?;
         }
+        let component = root.join("app.wasm");
+        std::fs::write(&component, build_component()?)?;
         let port = free_port()?;
         let mut command = peers::clean(&program.to_string_lossy());
-        command.args(["serve", "-Scli", &format!("--addr=127.0.0.1:{port}")]).arg(component(&self.folder));
+        command.args(["serve", "-Scli", &format!("--addr=127.0.0.1:{port}")]).arg(component);
         start(command, port, "/").await
     }
 
@@ -161,36 +163,24 @@ pub(crate) async fn build_rust_function() -> Result<PathBuf> {
     Ok(target.join("release/rust"))
 }
 
-/// Builds the component from JavaScript; its file.
-pub(crate) async fn build_component() -> Result<PathBuf> {
-    let folder = Packages::install().await?.folder;
-    let built = component(&folder);
-    let project = folder.join("component");
-    std::fs::create_dir_all(project.join("wit"))?;
+/// Builds the component.
+pub(crate) fn build_component() -> Result<Vec<u8>> {
     let interfaces = wasi_http()?;
     let http = std::fs::read_to_string(interfaces.join("http.wit"))?;
     let version = http.split_once("package wasi:http@").and_then(|(_, rest)| rest.split(';').next());
     let version = version.context("wasi:http has no version")?;
-    run(Command::new("cp").arg("-rT").arg(&interfaces).arg(project.join("wit/deps"))).await?;
-    let world = format!(
-        "package bench:app;\nworld app {{\nimport wasi:http/types@{version};\n\
-         export wasi:http/incoming-handler@{version};\n}}\n"
-    );
-    std::fs::write(project.join("wit/world.wit"), world)?;
-    let main = std::fs::read_to_string(source("functions/wasm/main.js"))?;
-    std::fs::write(project.join("main.js"), main.replace("VERSION", version))?;
-    std::fs::copy(source("functions/wasm/build.mjs"), project.join("build.mjs"))?;
-    if !project.join("package.json").is_file() {
-        let install =
-            ["install", "--prefix", ".", "--no-audit", "--no-fund", "--loglevel=error", COMPONENTIZE];
-        run(Command::new("npm").args(install).current_dir(&project)).await?;
-    }
-    run(Command::new("node").arg("build.mjs").current_dir(&project)).await?;
-    Ok(built)
-}
-
-fn component(folder: &Path) -> PathBuf {
-    folder.join("component/app.wasm")
+    let folder = tempfile::tempdir()?;
+    std::os::unix::fs::symlink(&interfaces, folder.path().join("deps"))?;
+    let world = "package bench:app; world app { import wasi:http/types@VERSION; import wasi:io/streams@VERSION; \
+        export wasi:http/incoming-handler@VERSION; }";
+    std::fs::write(folder.path().join("world.wit"), world.replace("VERSION", version))?;
+    let mut resolve = Resolve::default();
+    let (package, _) = resolve.push_dir(folder.path())?;
+    let world = resolve.select_world(&[package], Some("app"))?;
+    let text = std::fs::read_to_string(source("functions/wasm/hello.wat"))?;
+    let mut module = wat::parse_str(text.replace("VERSION", version))?;
+    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8)?;
+    ComponentEncoder::default().validate(true).module(&module)?.encode()
 }
 
 /// The interfaces of wasi:http that this build of ebb has fetched.
