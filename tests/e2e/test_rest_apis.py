@@ -3,6 +3,7 @@ import json
 import time
 
 import pytest
+import requests
 
 from conftest import ACCOUNT, REGION
 from test_apigateway import ECHO, function
@@ -75,6 +76,14 @@ def test_methods_are_deployed_and_answered(server, client, proxy):
     context = event["requestContext"]
     assert (context["apiId"], context["stage"], context["resourcePath"]) == (api.id, "dev", "/items/{id}")
     assert context["path"] == "/dev/items/7" and context["deploymentId"] == deployed["id"]
+    with requests.Session() as session:
+        # One connection: each request has its own cases.
+        for name in ("X-My-Own", "x-my-own", "X-MY-OWN"):
+            url = f"{server.edge}/dev/items/7"
+            sent = {"Host": f"{api.id}.execute-api.{REGION}.localhost", name: "v", "accept": "*/*"}
+            event = session.get(url, headers=sent, data=b"body", timeout=30).json()
+            assert event["headers"][name] == "v" and event["multiValueHeaders"][name] == ["v"]
+            assert event["headers"]["Host"] and "X-Forwarded-For" in event["headers"]
     assert api.http("/other", "POST", data=b"\x00", headers={"Content-Type": "image/png"}).json()["isBase64Encoded"] is True
     api.method("GET", "/late", proxy)
     assert api.http("/late").json()["resource"] == "/{proxy+}", "a deployment stands still"

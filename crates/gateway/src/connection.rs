@@ -6,6 +6,8 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::{Request, Version};
+use hyper::body::Incoming;
 use hyper::rt::Executor;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -18,6 +20,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::Limits;
 use crate::edge::{Connection, Edge};
+use crate::sent_head::KeepingHeads;
 use crate::write_deadline::WriteDeadline;
 
 /// How every HTTP/2 connection with prior knowledge begins (RFC 9113, section 3.4).
@@ -111,9 +114,16 @@ pub(crate) async fn serve(
     if !matches!(stopping.run_until_cancelled(begun).await, Some(Ok(()))) {
         return;
     }
+    let (stream, heads) = KeepingHeads::new(stream, edge.config.limits.header_bytes);
     let io = WriteDeadline::new(TokioIo::new(stream), edge.config.limits.write_timeout);
-    let service = service_fn(move |request| {
+    let service = service_fn(move |mut request: Request<Incoming>| {
         let edge = edge.clone();
+        // Streams of HTTP/2 share a connection, and have no cases.
+        if request.version() < Version::HTTP_2
+            && let Some(head) = heads.take()
+        {
+            request.extensions_mut().insert(head);
+        }
         async move { Ok::<_, Infallible>(edge.handle(request, ends).await) }
     });
     let connection = builder.serve_connection_with_upgrades(io, service).into_owned();

@@ -24,6 +24,7 @@ mod ports;
 mod proxy;
 mod refusal;
 mod request_body;
+mod sent_head;
 mod server;
 mod sockets;
 mod stream;

@@ -12,6 +12,6 @@ mod prelude;
 
 pub(crate) use answer_v1::{Decoding, is_binary, proxy_answer};
 pub(crate) use event::{EventSource, RouteFields, decode as decode_query, encode, forwarded_for, protocol};
-pub(crate) use event_v1::{RestFields, encode_v1};
+pub(crate) use event_v1::{RestFields, encode_v1, shown};
 pub(crate) use inference::{Answer, infer, infer_as, is_ours as is_hop};
 pub(crate) use prelude::{PRELUDE_CONTENT_TYPE, Prelude, PreludeReader};

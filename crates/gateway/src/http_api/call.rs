@@ -108,6 +108,7 @@ impl<'a> ApiCall<'a> {
             query: self.parts.uri.query().unwrap_or_default(),
             version: self.parts.version,
             headers: &self.parts.headers,
+            head: self.parts.extensions.get(),
             body: &self.body,
             source_ip: self.connection.peer.ip().to_canonical(),
             port: host::port(&self.parts.uri, &self.parts.headers).unwrap_or(self.connection.local.port()),
@@ -117,6 +118,7 @@ impl<'a> ApiCall<'a> {
             trace: &self.trace,
             now: self.now,
             caller: routed.caller,
+            of_url: false,
             route: RouteFields {
                 key: routed.key,
                 stage: routed.stage,

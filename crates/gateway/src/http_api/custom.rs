@@ -17,7 +17,7 @@ use super::refusal::ApiRefusal;
 use super::template::{self, Overrides, World};
 use super::variables;
 use crate::edge::Edge;
-use crate::payload::{Answer, decode_query};
+use crate::payload::{Answer, decode_query, shown};
 
 /// The content type of a request that names none, and of an answer.
 const JSON: &str = "application/json";
@@ -51,9 +51,9 @@ impl World for Mapped<'_> {
             .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
             .map(|(name, value)| text((decode_query(name), decode_query(value))))
             .collect();
-        let headers = &self.call.parts.headers;
+        let (headers, head) = (&self.call.parts.headers, self.call.parts.extensions.get());
         let header =
-            |name: &HeaderName| Some(text((name.to_string(), variables::header(headers, name.as_str())?)));
+            |name: &HeaderName| Some(text((shown(name, head), variables::header(headers, name.as_str())?)));
         let header: Map<String, Value> = headers.keys().filter_map(header).collect();
         serde_json::json!({ "path": path, "querystring": query, "header": header })
     }

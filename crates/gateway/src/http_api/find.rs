@@ -3,6 +3,8 @@
 use ebb_sources::http_api::{Api, DEFAULT_STAGE, HttpApis, Protocol};
 use http::request::Parts;
 
+use super::websocket::is_upgrade;
+
 /// An API, and how it was asked for.
 #[derive(Debug, Clone)]
 pub(crate) struct Found {
@@ -42,6 +44,25 @@ pub(crate) fn at_own_host(apis: &HttpApis, id: &str, parts: &Parts, domain: &str
     })
 }
 
+/// A WebSocket API at the host of its app: at `/`, or at `/STAGE` as at its own host.
+fn socket_of(api: &Api, path: &str, domain: &str) -> Option<Found> {
+    let Api::Http(http) = api else { return None };
+    if http.protocol_type != Protocol::WebSocket {
+        return None;
+    }
+    let stage = match path.trim_matches('/') {
+        "" => http.stages.first(),
+        name => http.stage(name),
+    };
+    Some(Found {
+        api: api.clone(),
+        stage: Some(stage?.stage_name.clone()),
+        path: "/".to_owned(),
+        stage_in_path: true,
+        domain: domain.to_owned(),
+    })
+}
+
 /// The API of an app that takes this request, without a stage in the path; nothing where none does. Routes for
 /// everything else (`$default`) are asked last, and preflights go to the first API that answers them by itself.
 pub(crate) fn of_app(apis: &HttpApis, app: &str, parts: &Parts, domain: &str) -> Option<Found> {
@@ -54,6 +75,11 @@ pub(crate) fn of_app(apis: &HttpApis, app: &str, parts: &Parts, domain: &str) ->
         stage_in_path: false,
         domain: domain.to_owned(),
     };
+    if is_upgrade(parts)
+        && let Some(socket) = own.iter().find_map(|api| socket_of(api, path, domain))
+    {
+        return Some(socket);
+    }
     let mut default = None;
     let mut preflight = None;
     for api in &own {

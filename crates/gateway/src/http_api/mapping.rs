@@ -13,6 +13,7 @@ use super::find::Found;
 use super::refusal::ApiRefusal;
 use super::variables;
 use crate::payload::{Answer, decode_query};
+use crate::sent_head::SentHead;
 
 const QUERY: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'/').remove(b':');
@@ -57,6 +58,9 @@ pub(crate) fn copied(parts: &Parts) -> Parts {
     copy.version = parts.version;
     copy.headers = parts.headers.clone();
     copy.uri = parts.uri.clone();
+    if let Some(head) = parts.extensions.get::<SentHead>() {
+        copy.extensions.insert(head.clone());
+    }
     copy
 }
 

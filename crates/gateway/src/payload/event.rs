@@ -16,6 +16,7 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use crate::ports::Caller;
+use crate::sent_head::SentHead;
 
 /// Everything that an event is made of.
 pub(crate) struct EventSource<'a> {
@@ -28,6 +29,8 @@ pub(crate) struct EventSource<'a> {
     pub(crate) query: &'a str,
     pub(crate) version: Version,
     pub(crate) headers: &'a HeaderMap,
+    /// The head as it was sent, where that is known.
+    pub(crate) head: Option<&'a SentHead>,
     pub(crate) body: &'a [u8],
     pub(crate) source_ip: IpAddr,
     /// The port that the client connected to.
@@ -41,6 +44,8 @@ pub(crate) struct EventSource<'a> {
     pub(crate) now: Timestamp,
     /// Who signed it, where the URL asks for signatures.
     pub(crate) caller: Option<&'a Caller>,
+    /// Whether it came to a function URL.
+    pub(crate) of_url: bool,
     /// The route that took it.
     pub(crate) route: RouteFields<'a>,
 }
@@ -210,7 +215,7 @@ fn context<'a>(source: &EventSource<'a>) -> Context<'a> {
 /// The path as it was sent; function URLs decode it, and make one slash of several in front (recorded 2025).
 fn http_path<'a>(source: &EventSource<'a>) -> Cow<'a, str> {
     let sent = source.sent_path;
-    if source.route.account.is_some() {
+    if !source.of_url {
         return sent.into();
     }
     let slashes = sent.len() - sent.trim_start_matches('/').len();

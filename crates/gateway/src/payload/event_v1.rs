@@ -3,18 +3,20 @@
 //! Source: API Gateway developer guide, "Lambda proxy integrations in API Gateway", section "Input format", and "Create
 //! AWS Lambda proxy integrations for HTTP APIs" (2026-11).
 //!
-//! Names of headers: AWS hands them on as they were sent, and writes those that it adds with capitals. Case is lost
-//! before a request gets here, so that the common ones are written as browsers and tools send them over HTTP/1.1
-//! (`Content-Type`), and all others in lower case.
+//! Names of headers: AWS hands them on as they were sent, and writes those that it adds with capitals. Where there is no
+//! case to know of (HTTP/2), the common ones are written as browsers and tools send them over HTTP/1.1 (`Content-Type`), and
+//! all others in lower case.
 
 use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::header::USER_AGENT;
+use http::header::{HOST, HeaderName, USER_AGENT};
 use serde::Serialize;
 use serde_json::Value;
+
+use crate::sent_head::SentHead;
 
 use super::event::{
     EventSource, decode, forwarded_for, is_left_out, is_text, protocol, text_of, trace_header,
@@ -197,7 +199,8 @@ fn headers(source: &EventSource<'_>) -> Multi {
         if name != http::header::COOKIE && is_left_out(name, source.caller.is_some()) {
             continue;
         }
-        found.entry(as_sent(name.as_str())).or_default().push(text_of(value));
+        let shown = shown(name, source.head);
+        found.entry(shown).or_default().push(text_of(value));
     }
     for (name, value) in [
         ("X-Amzn-Trace-Id", trace_header(source)),
@@ -207,11 +210,23 @@ fn headers(source: &EventSource<'_>) -> Multi {
     ] {
         found.insert(name.to_owned(), vec![value]);
     }
-    found.entry("Host".to_owned()).or_insert_with(|| vec![source.domain.to_owned()]);
+    if !source.headers.contains_key(HOST) {
+        found.insert("Host".to_owned(), vec![source.domain.to_owned()]);
+    }
     found
 }
 
-fn as_sent(name: &str) -> String {
+/// A header's name as events show it.
+pub(crate) fn shown(name: &HeaderName, head: Option<&SentHead>) -> String {
+    match head.and_then(|head| head.name(name)) {
+        // The service writes this one by itself.
+        Some(_) if name == HOST => "Host".to_owned(),
+        Some(sent) => sent.to_owned(),
+        None => with_capitals(name.as_str()),
+    }
+}
+
+fn with_capitals(name: &str) -> String {
     let common = [
         "accept",
         "accept-charset",

@@ -29,6 +29,7 @@ fn event(case: &Case<'_>) -> Value {
         query: case.query,
         version: Version::HTTP_11,
         headers: &headers,
+        head: None,
         body: case.body,
         source_ip: Ipv4Addr::LOCALHOST.into(),
         port: 8440,
@@ -38,6 +39,7 @@ fn event(case: &Case<'_>) -> Value {
         trace: &TraceHeader("Root=1-0-0;Parent=0;Sampled=0".into()),
         now: Timestamp(1_795_579_506_789),
         caller: case.caller.as_ref(),
+        of_url: true,
         route: super::RouteFields::default(),
     })
     .unwrap();
