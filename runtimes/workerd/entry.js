@@ -90,6 +90,10 @@ async function deliver(event, env) {
     if (result.outcome !== 'ok') throw new Error(`the scheduled handler ended with ${result.outcome}`);
     return null;
   }
+  if (event?.ebb === 'tail') {
+    await env.CALL.call('default', 'tail', [event.events]);
+    return null;
+  }
   if (event?.ebb === 'fetch' || event?.ebb === 'call') return serve(event, env);
   if (event?.ebb === 'object-fetch' || event?.ebb === 'object-call') return serveObject(event, env);
   const records = event?.Records;

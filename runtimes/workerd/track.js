@@ -19,19 +19,30 @@ function track(ctx) {
   return ctx;
 }
 
+// What is thrown is in the log with its stack: outside of the worker only its text is known.
+async function logged(work) {
+  try {
+    return await work();
+  } catch (error) {
+    console.error(error);
+    throw error;
+  }
+}
+
 export function tracked(worker) {
   if (worker === undefined || worker === null) return worker;
   if (typeof worker === 'function') {
     // A class of the platform's own: it gets its context when it is made.
     return class extends worker {
       constructor(ctx, env) { super(track(ctx), env); }
+      fetch(request) { return logged(() => super.fetch(request)); }
     };
   }
   const handlers = {};
   for (const [name, handler] of Object.entries(worker)) {
     handlers[name] = typeof handler !== 'function'
       ? handler
-      : (argument, env, ctx) => handler.call(worker, argument, env, track(ctx));
+      : (argument, env, ctx) => logged(() => handler.call(worker, argument, env, track(ctx)));
   }
   return handlers;
 }

@@ -51,6 +51,30 @@ def test_commands_become_events_and_events_views(server, tmp_path):
         assert request("/orders/none").status_code == 404
 
 
+def test_an_order_is_carried_through(server, tmp_path):
+    with running(server, tmp_path, "orders-workflow") as request:
+        assert request("/stock/pen", "PUT", data="2").json() == {"left": 2}
+
+        def place():
+            made = request("/orders", "POST", json={"item": "pen"})
+            assert made.status_code == 202
+            return f"/orders/{made.json()['id']}"
+
+        def output(order):
+            def look():
+                status = request(order).json()
+                return status.get("output") if status["status"] == "complete" else None
+            return eventually(look)
+        paid, unpaid = place(), place()
+        eventually(lambda: request("/stock/pen").json() == {"left": 0})
+        assert output(place()) == {"item": "pen", "state": "sold out"}
+        assert request(paid + "/payment", "POST", json={"amount": 5}).status_code == 202
+        assert output(paid) == {"item": "pen", "state": "sent", "parcel": "parcel for 5"}
+        request(unpaid + "/payment", "POST", json={"amount": 0})
+        assert output(unpaid) == {"item": "pen", "state": "cancelled", "why": "nothing was paid"}
+        assert request("/stock/pen").json() == {"left": 1} and request("/orders/none").status_code == 404
+
+
 def test_an_api_with_a_table(server, tmp_path):
     with running(server, tmp_path, "notes-table") as request:
         assert request("/notes", "POST", json={}).status_code == 400

@@ -664,3 +664,50 @@ def test_a_minified_worker_is_still_modules(worker):
         export default { fetch: async (request, env) => new Response('n' + await env.COUNTS.get(env.COUNTS.idFromName('a')).add()) };
         """})
     assert get("/").text == "n1"
+
+
+def test_a_tail_worker_is_told_what_happens(worker, server):
+    told = worker({"wrangler.toml": wrangler('kv_namespaces = [{ binding = "SEEN" }]'), "index.js": """
+        export default {
+          async tail(events, env) {
+            for (const { scriptName, outcome, event, logs, exceptions } of events) {
+              const path = new URL(event.request.url).pathname;
+              await env.SEEN.put(path, JSON.stringify([scriptName, outcome, logs.map((line) => line.message), exceptions.map((it) => it.message)]));
+            }
+          },
+          async fetch(request, env) { return new Response(await env.SEEN.get(new URL(request.url).searchParams.get('of'))); },
+        };"""})
+    get = worker({"wrangler.toml": wrangler(f'tail_consumers = [{{ service = "{told.name}" }}]'), "index.js": """
+        export default { fetch(request) {
+          console.log('saw', { path: new URL(request.url).pathname });
+          if (request.url.endsWith('/bad')) throw new Error('not today');
+          return new Response('ok');
+        } };"""})
+    assert get("/good").text == "ok" and get("/bad").status_code == 500
+    saw = lambda path: json.loads(told(f"/?of={path}").text or "null")
+    assert eventually(lambda: saw("/good")) == ["w", "ok", [["saw", {"path": "/good"}]], []]
+    assert eventually(lambda: saw("/bad")) == ["w", "exception", [["saw", {"path": "/bad"}]], ["not today"]]
+
+
+def test_stacks_show_the_workers_own_sources(worker, server):
+    get = worker({"wrangler.toml": wrangler(main='main = "src/index.ts"'), "src/index.ts": """
+        import { fail } from './fail';
+        interface Env { NAME?: string }
+        export default { async fetch(request: Request, _env: Env): Promise<Response> {
+          if (new URL(request.url).pathname === '/shown') {
+            try { fail('caught'); } catch (error) { return new Response((error as Error).stack); }
+          }
+          return fail('not caught');
+        } };""", "src/fail.ts": """\
+        type Reason = { text: string };
+        // Where it is.
+        export function fail(text: string): never {
+          const reason: Reason = { text };
+          throw new TypeError(reason.text);
+        }"""})
+    first, second, *_ = get("/shown").text.splitlines()
+    assert first == "TypeError: caught" and "src/fail.ts:5:9" in second
+    refused = get("/")
+    assert refused.status_code == 500 and "not caught" not in refused.text
+    logged = lambda: "\n".join(server.log_of(get.name))
+    assert eventually(lambda: "not caught" in logged() and "src/fail.ts:5:9" in logged() and "src/index.ts:" in logged())

@@ -11,6 +11,7 @@ mod database;
 mod keys;
 mod modules;
 mod objects;
+mod source_map;
 mod wrangler;
 
 use std::collections::BTreeMap;
@@ -59,7 +60,12 @@ const PARTS: &[(&str, &str)] = &[
     ("service_worker.js", include_str!("../../../../runtimes/workerd/service_worker.js")),
     ("service.js", include_str!("../../../../runtimes/workerd/service.js")),
     ("small_bindings.js", include_str!("../../../../runtimes/workerd/small_bindings.js")),
+    ("stack.js", include_str!("../../../../runtimes/workerd/stack.js")),
+    ("tail.js", include_str!("../../../../runtimes/workerd/tail.js")),
     ("track.js", include_str!("../../../../runtimes/workerd/track.js")),
+    ("workflow_binding.js", include_str!("../../../../runtimes/workerd/workflow_binding.js")),
+    ("workflow_run.js", include_str!("../../../../runtimes/workerd/workflow_run.js")),
+    ("workflows.js", include_str!("../../../../runtimes/workerd/workflows.js")),
 ];
 
 /// A worker before it is built.
@@ -120,7 +126,8 @@ impl Project {
     /// has objects one process has all of them, and they have alarms.
     fn server(&self) -> Result<ServerSettings, ProjectError> {
         let classes = objects::classes(&self.described.worker).map_err(|message| self.wrong(message))?;
-        let has_objects = !classes.is_empty();
+        // Instances of workflows are objects, too.
+        let has_objects = !classes.is_empty() || !self.described.worker.workflows.is_empty();
         Ok(ServerSettings {
             concurrency: if has_objects { CONCURRENCY_OF_OBJECTS } else { CONCURRENCY },
             settles: true,
@@ -183,6 +190,7 @@ impl Project {
             bindings: bindings::of(self, app).map_err(|message| self.wrong(message))?,
             services: bindings::services(self, app),
             classes: &classes,
+            workflows: !worker.workflows.is_empty(),
             assets: assets.as_ref(),
             settings: json!({
                 "main": worker.main.is_some(),

@@ -41,6 +41,17 @@ pub(super) fn of(project: &Project, app: &str) -> Result<Vec<(String, Binding)>,
         };
         (it.name.clone(), binding)
     }));
+    for workflow in &worker.workflows {
+        let own = |script: &String| Some(script) == worker.name.as_ref() || script == app;
+        if !workflow.script_name.as_ref().is_none_or(own) {
+            return Err(format!(
+                "workflows: {} is one of another worker, which ebb does not bind to yet",
+                workflow.name
+            ));
+        }
+        let binding = Binding::Workflow(workflow.name.clone(), workflow.class_name.clone());
+        bindings.push((workflow.binding.clone(), binding));
+    }
     let limits = worker.ratelimits.iter();
     bindings
         .extend(limits.map(|it| (it.name.clone(), Binding::RateLimit(it.simple.limit, it.simple.period))));
@@ -83,8 +94,10 @@ pub(super) fn services(project: &Project, app: &str) -> Vec<Service> {
     let objects = worker.durable_objects.bindings.iter();
     let objects = objects
         .filter_map(|it| Some(Service::Objects(foreign(project, it, app)?.clone(), it.class_name.clone())));
+    let own = worker.name.clone().unwrap_or_else(|| app.to_owned());
+    let tails = worker.tail_consumers.iter().map(|it| Service::Tail(it.service.clone(), own.clone()));
     let all: BTreeSet<_> =
-        objects.chain(kv).chain(queues).chain(buckets).chain(databases).chain(workers).collect();
+        objects.chain(tails).chain(kv).chain(queues).chain(buckets).chain(databases).chain(workers).collect();
     all.into_iter().collect()
 }
 

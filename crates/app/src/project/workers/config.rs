@@ -36,6 +36,8 @@ pub(super) enum Binding {
     ForeignObjects(String, String),
     /// Another worker, by its function, and one of its entry points.
     Worker(String, Option<String>),
+    /// A workflow of the worker's own, by its name and its class.
+    Workflow(String, String),
     /// So many calls of a key in so many seconds.
     RateLimit(u32, u32),
     /// Where data points go, by its name.
@@ -61,6 +63,8 @@ pub(super) enum Service {
     Worker(String, Option<String>),
     /// The objects of another worker, by its function and their class.
     Objects(String, String),
+    /// Another worker that is told what happens in this one, by its function; and the name of this one.
+    Tail(String, String),
 }
 
 /// A worker, ready to be described.
@@ -75,6 +79,8 @@ pub(super) struct Worker<'a> {
     pub(super) services: Vec<Service>,
     /// The classes of its objects.
     pub(super) classes: &'a [Class],
+    /// Whether it has workflows.
+    pub(super) workflows: bool,
     pub(super) assets: Option<&'a Value>,
     /// What the part in front of it is told.
     pub(super) settings: Value,
@@ -99,7 +105,10 @@ impl Worker<'_> {
                 "    (name = \"files\", disk = (path = \"/var/task/assets\", allowDotfiles = true)),\n",
             );
         }
-        if !self.classes.is_empty() {
+        if self.workflows {
+            self.instances(&mut text);
+        }
+        if self.workflows || !self.classes.is_empty() {
             let _ = writeln!(text, "    (name = \"state\", disk = (path = \"{STATE}\", writable = true)),");
         }
         if self.caches {
@@ -117,6 +126,7 @@ impl Worker<'_> {
              \x20   (name = \"ebb:small\", esModule = embed \"small_bindings.js\", internal = true),\n\
              \x20   (name = \"ebb:rpc\", esModule = embed \"rpc.js\", internal = true),\n\
              \x20   (name = \"ebb:objects\", esModule = embed \"objects_binding.js\", internal = true),\n\
+             \x20   (name = \"ebb:workflows\", esModule = embed \"workflow_binding.js\", internal = true),\n\
              \x20 ])],\n);\n",
         );
         text
@@ -145,6 +155,18 @@ impl Worker<'_> {
         own(text, "entry", &["entry.js", "assets.js", "aws.js", "rpc.js"], &bindings);
     }
 
+    /// The instances of its workflows: objects of a worker of ebb's own, which has the worker run them.
+    fn instances(&self, text: &mut String) {
+        let _ = writeln!(
+            text,
+            "    (name = \"workflows\", worker = (\n      modules = [(name = \"workflows.js\", esModule = embed \"workflows.js\")],\n      \
+             compatibilityDate = \"{OWN_DATE}\",\n      \
+             bindings = [(name = \"RUN\", service = (name = \"main\", entrypoint = \"ebbRun\"))],\n      \
+             durableObjectNamespaces = [(className = \"Instance\", uniqueKey = \"ebb-workflows\", enableSql = true)],\n      \
+             durableObjectStorage = (localDisk = \"state\"),\n    )),",
+        );
+    }
+
     fn main(&self, text: &mut String) {
         text.push_str("    (name = \"main\", worker = (\n      modules = [\n");
         for module in self.modules {
@@ -163,6 +185,11 @@ impl Worker<'_> {
             let _ = writeln!(text, "        (name = {}, {}),", quoted(name), binding.field());
         }
         text.push_str("      ],\n");
+        let tails = self.services.iter().filter(|service| matches!(service, Service::Tail(..)));
+        let tails: Vec<_> = tails.map(|service| quoted(&name_of(service))).collect();
+        if !tails.is_empty() {
+            let _ = writeln!(text, "      tails = [{}],", tails.join(", "));
+        }
         if !self.classes.is_empty() {
             text.push_str("      durableObjectNamespaces = [\n");
             for Class { name, key, sql } in self.classes {
@@ -199,6 +226,11 @@ impl Binding {
             Self::Worker(function, entrypoint) => {
                 format!("service = {}", quoted(&worker_service(function, entrypoint.as_deref())))
             }
+            Self::Workflow(name, class) => format!(
+                "wrapped = (moduleName = \"ebb:workflows\", innerBindings = [(name = \"engine\", durableObjectNamespace = (className = \"Instance\", serviceName = \"workflows\")), (name = \"workflow\", text = {}), (name = \"class\", text = {})])",
+                quoted(name),
+                quoted(class)
+            ),
             Self::RateLimit(limit, period) => format!(
                 "wrapped = (moduleName = \"ebb:small\", innerBindings = [(name = \"limit\", text = \"{limit}\"), (name = \"period\", text = \"{period}\")])"
             ),
@@ -217,20 +249,19 @@ impl Binding {
 
 /// A part of ebb's that calls the platform's services.
 fn platform_service(text: &mut String, service: &Service) {
-    let (name, parts, values): (String, &[&str], Vec<(&str, &str)>) = match service {
-        Service::Kv(bucket) => (format!("kv:{bucket}"), &["kv.js"], vec![("BUCKET", bucket)]),
-        Service::R2(bucket) => (format!("r2:{bucket}"), &["s3.js"], vec![("BUCKET", bucket)]),
-        Service::Queue(queue) => (format!("queue:{queue}"), &["queue.js"], vec![("QUEUE", queue)]),
-        Service::D1(function) => (format!("d1:{function}"), &["d1.js"], vec![("FUNCTION", function)]),
-        Service::Objects(function, class) => (
-            format!("objects:{function}:{class}"),
-            &["objects.js"],
-            vec![("FUNCTION", function), ("CLASS", class)],
-        ),
+    let (parts, values): (&[&str], Vec<(&str, &str)>) = match service {
+        Service::Kv(bucket) => (&["kv.js"], vec![("BUCKET", bucket)]),
+        Service::R2(bucket) => (&["s3.js"], vec![("BUCKET", bucket)]),
+        Service::Queue(queue) => (&["queue.js"], vec![("QUEUE", queue)]),
+        Service::D1(function) => (&["d1.js"], vec![("FUNCTION", function)]),
+        Service::Objects(function, class) => {
+            (&["objects.js"], vec![("FUNCTION", function), ("CLASS", class)])
+        }
+        Service::Tail(function, script) => (&["tail.js"], vec![("FUNCTION", function), ("SCRIPT", script)]),
         Service::Worker(function, entrypoint) => {
             let mut values = vec![("FUNCTION", function.as_str())];
             values.extend(entrypoint.as_deref().map(|entrypoint| ("ENTRYPOINT", entrypoint)));
-            (worker_service(function, entrypoint.as_deref()), &["service.js", "rpc.js"], values)
+            (&["service.js", "rpc.js"], values)
         }
     };
     let mut bindings = platform();
@@ -238,7 +269,20 @@ fn platform_service(text: &mut String, service: &Service) {
         values.iter().map(|(name, value)| format!("(name = {}, text = {})", quoted(name), quoted(value))),
     );
     let parts: Vec<_> = parts.iter().copied().chain(["aws.js"]).collect();
-    own(text, &name, &parts, &bindings);
+    own(text, &name_of(service), &parts, &bindings);
+}
+
+/// What a service is called in the configuration.
+fn name_of(service: &Service) -> String {
+    match service {
+        Service::Kv(bucket) => format!("kv:{bucket}"),
+        Service::R2(bucket) => format!("r2:{bucket}"),
+        Service::Queue(queue) => format!("queue:{queue}"),
+        Service::D1(function) => format!("d1:{function}"),
+        Service::Objects(function, class) => format!("objects:{function}:{class}"),
+        Service::Tail(function, _) => format!("tail:{function}"),
+        Service::Worker(function, entrypoint) => worker_service(function, entrypoint.as_deref()),
+    }
 }
 
 fn worker_service(function: &str, entrypoint: Option<&str>) -> String {

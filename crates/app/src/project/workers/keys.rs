@@ -33,9 +33,11 @@ const KNOWN: &[(&str, &[&str])] = &[
             "ratelimits",
             "rules",
             "services",
+            "tail_consumers",
             "triggers",
             "vars",
             "version_metadata",
+            "workflows",
         ],
     ),
     ("analytics_engine_datasets", &["binding", "dataset"]),
@@ -88,7 +90,9 @@ const KNOWN: &[(&str, &[&str])] = &[
     ("rules", &["type", "globs", "fallthrough"]),
     ("services", &["binding", "service", "entrypoint"]),
     ("triggers", &["crons"]),
+    ("tail_consumers", &["environment", "service"]),
     ("version_metadata", &["binding"]),
+    ("workflows", &["binding", "class_name", "name", "script_name"]),
 ];
 
 /// The keys of a document that are not known and say something, as paths; `others` are known at the top, too.

@@ -10,6 +10,7 @@ use super::super::error::ProjectError;
 use super::super::esbuild;
 use super::super::pack::Files;
 use super::super::scratch::Scratch;
+use super::source_map::SourceMap;
 use super::wrangler::{Rule, Wrangler};
 
 /// What a module is to workerd.
@@ -105,6 +106,9 @@ const NODE_MODULES: &[&str] = &[
     "zlib",
 ];
 
+/// The module that holds the source map.
+const MAP: &str = "ebb-source-map.json";
+
 impl Modules {
     /// Bundles the entry point, or lists the modules as they are, and adds them to the package. Packages that are missing
     /// are installed where `install` is.
@@ -124,7 +128,7 @@ impl Modules {
         }
         if worker.no_bundle {
             let root = entry.parent().unwrap_or(folder).to_owned();
-            return Self::collect(&root, &entry, worker, files);
+            return Self::collect(&root, &entry, worker, None, files);
         }
         progress("bundling");
         let out = Scratch::new()?;
@@ -134,9 +138,10 @@ impl Modules {
         bundle::with_packages(folder, install, progress, |packages, progress| {
             esbuild::run(folder, &arguments, packages, progress)
         })?;
+        let map = SourceMap::of_bundle(folder, out.path());
         let stem = entry.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let bundled = out.path().join(format!("{stem}.js"));
-        Self::collect(out.path(), &bundled, worker, files)
+        Self::collect(out.path(), &bundled, worker, map, files)
     }
 
     /// All modules below `root`; the content is read now, since the folder may be gone when the package is written.
@@ -144,6 +149,7 @@ impl Modules {
         root: &Path,
         entry: &Path,
         worker: &Wrangler,
+        map: Option<SourceMap>,
         files: &mut Files,
     ) -> Result<Self, ProjectError> {
         let mut found = Vec::new();
@@ -178,11 +184,24 @@ impl Modules {
         }
         let own = modules.first().map(|module| module.name.clone()).unwrap_or(own);
         // In front: what counts the worker's work, and hands its exports on.
-        let source = format!(
+        let mut source = format!(
             "import * as worker from {0};\nexport * from {0};\nimport {{ tracked, caller, ebbTrack }} from \"./ebb-track.js\";\n\
              export {{ ebbTrack }};\nexport const ebbCall = caller(worker);\nexport default tracked(worker.default);\n",
             serde_json::Value::from(format!("./{own}")),
         );
+        if !worker.workflows.is_empty() {
+            source +=
+                "import { runner } from \"./ebb-workflow-run.js\";\nexport const ebbRun = runner(worker);\n";
+            modules.insert(0, own_part("ebb-workflow-run.js", ".ebb/workflow_run.js"));
+        }
+        if let Some(map) = map {
+            // Before the worker: what it throws while it is loaded shows its places, too.
+            source = format!("import \"./ebb-stack.js\";\n{source}");
+            files.add(".ebb/source_map.json", map.text());
+            let module = Module { name: MAP.into(), path: ".ebb/source_map.json".into(), kind: Kind::Text };
+            modules.insert(0, module);
+            modules.insert(0, own_part("ebb-stack.js", ".ebb/stack.js"));
+        }
         files.add(".ebb/main.js", source);
         modules.insert(0, own_part("ebb-track.js", ".ebb/track.js"));
         modules.insert(0, own_part("ebb-main.js", ".ebb/main.js"));
@@ -220,6 +239,8 @@ fn arguments(worker: &Wrangler) -> Vec<String> {
         "--external:node:*",
         "--external:workerd:*",
         "--define:navigator.userAgent=\"Cloudflare-Workers\"",
+        "--sourcemap=external",
+        "--sources-content=false",
         "--define:process.env.NODE_ENV=\"production\"",
         "--keep-names",
     ]

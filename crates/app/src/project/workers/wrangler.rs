@@ -31,6 +31,7 @@ const NOT_INHERITED: &[&str] = &[
     "ai",
     "browser",
     "workflows",
+    "tail_consumers",
     "analytics_engine_datasets",
     "ratelimits",
     "send_email",
@@ -52,7 +53,6 @@ const LEFT_OUT: &[(&str, &str)] = &[
     ("placement", "there is one place"),
     ("observability", "logs and metrics are always kept"),
     ("logpush", "logs are always kept"),
-    ("tail_consumers", "logs are always kept"),
     ("dev", "it is for wrangler dev"),
     ("send_metrics", "nothing is sent"),
     ("keep_vars", "the file is the truth"),
@@ -81,7 +81,6 @@ const NOT_BUILT: &[&str] = &[
     "vectorize",
     "vpc_services",
     "wasm_modules",
-    "workflows",
 ];
 
 /// What a worker is, as far as ebb makes it.
@@ -113,6 +112,22 @@ pub(super) struct Wrangler {
     pub(super) version_metadata: Option<VersionMetadata>,
     pub(super) ratelimits: Vec<RateLimit>,
     pub(super) analytics_engine_datasets: Vec<Dataset>,
+    pub(super) workflows: Vec<Workflow>,
+    pub(super) tail_consumers: Vec<TailConsumer>,
+}
+
+/// A worker that is told what happens in this one.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub(super) struct TailConsumer {
+    pub(super) service: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub(super) struct Workflow {
+    pub(super) binding: String,
+    pub(super) name: String,
+    pub(super) class_name: String,
+    pub(super) script_name: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
