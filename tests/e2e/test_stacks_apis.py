@@ -85,11 +85,14 @@ SERVERLESS = """
     provider:
       name: aws
       runtime: python3.11
+      stage: test
+      websocketsApiRouteSelectionExpression: $request.body.verb
       httpApi:
         authorizers:
           byHeader: {type: request, functionName: simple, enableSimpleResponses: true}
     functions:
       simple: {handler: app.simple}
+      connects: {handler: app.connects}
       token: {handler: app.token}
       api:
         handler: app.api
@@ -104,12 +107,17 @@ SERVERLESS = """
               request:
                 schemas: {application/json: '${file(schema.json)}'}
           - http: {path: asks, method: get, request: {parameters: {querystrings: {q: true}}}}
+          - http:
+              path: shared
+              method: post
+              cors: {origins: [https://a.example, https://b.example], headers: [X-H], allowCredentials: true, maxAge: 60}
           - sns: access-topic
       chat:
         handler: app.chat
         events:
-          - websocket: $connect
-          - websocket: {route: $default}
+          - websocket: {route: $connect, authorizer: {name: connects, identitySource: [route.request.querystring.key]}}
+          - websocket: {route: $default, routeResponseSelectionExpression: $default}
+          - websocket: join
     """
 
 CODE = """
@@ -122,8 +130,13 @@ CODE = """
             {'Action': 'execute-api:Invoke', 'Effect': effect, 'Resource': event['methodArn']}]}}
     def api(event, context):
         return {'statusCode': 200, 'body': json.dumps(event['requestContext'].get('authorizer'))}
+    def connects(event, context):
+        effect = 'Allow' if event['queryStringParameters']['key'] == 'ok' else 'Deny'
+        return {'principalId': 'u', 'policyDocument': {'Version': '2012-10-17', 'Statement': [
+            {'Action': 'execute-api:Invoke', 'Effect': effect, 'Resource': event['methodArn']}]}}
     def chat(event, context):
-        return {'statusCode': 200}
+        about = event['requestContext']
+        return {'statusCode': 200, 'body': about['routeKey'] + ' ' + about['stage']}
     """
 
 
@@ -138,13 +151,30 @@ def test_what_a_service_says_of_its_routes(server, stack):
     assert get("/key").status_code == 403
     assert get("/checked", "POST", json={}).status_code == 400 and get("/checked", "POST", json={"name": 1}).status_code == 200
     assert get("/asks").status_code == 400 and get("/asks?q=1").status_code == 200
+    for origin, named in (("https://b.example", "https://b.example"), ("https://no.example", "https://a.example")):
+        asked = get("/shared", "OPTIONS", headers={"Origin": origin, "Access-Control-Request-Method": "POST"})
+        said = {name.lower()[21:]: value for name, value in asked.headers.items() if name.lower().startswith("access-control-allow-")}
+        assert said == {"origin": named, "credentials": "true", "headers": "X-H", "methods": "POST,OPTIONS"}
+        assert asked.headers["access-control-max-age"] == "60"
+    assert get("/asks", "OPTIONS").status_code in (403, 404), "a path without cors has no preflight"
     assert any(topic["TopicArn"].endswith(":access-topic") for topic in server.client("sns").list_topics()["Topics"])
     [api] = [api for api in server.client("apigatewayv2").get_apis()["Items"] if api["ProtocolType"] == "WEBSOCKET"]
-    port = server.edge.rsplit(":", 1)[1]
-    socket = websocket.create_connection(f"ws://127.0.0.1:{port}/dev", timeout=20,
-                                         host=f"{api['ApiId']}.execute-api.us-east-1.localhost")
-    socket.send(json.dumps({"action": "x"}))
-    socket.close()
+
+    def connect(host, path):
+        port = server.edge.rsplit(":", 1)[1]
+        return websocket.create_connection(f"ws://127.0.0.1:{port}{path}", timeout=20, host=host)
+    for host, path in ((f"{api['ApiId']}.execute-api.us-east-1.localhost", "/test"), ("access.localhost", "/"),
+                       ("access.localhost", "/test")):
+        socket = connect(host, path + "?key=ok")
+        socket.send(json.dumps({"verb": "join"}))
+        socket.send(json.dumps({"verb": "other"}))
+        # The route `join` answers nothing.
+        assert socket.recv() == "$default test"
+        socket.close()
+        for query, status in (("?key=no", 403), ("", 401)):
+            with pytest.raises(websocket.WebSocketBadStatusException) as refused:
+                connect(host, path + query)
+            assert refused.value.status_code == status
 
 
 def test_nested_stacks_are_part_of_the_app(server, stack):

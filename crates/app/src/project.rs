@@ -76,8 +76,6 @@ pub struct FunctionFolder<'a> {
     pub name: &'a str,
     /// Its folder: what changes in it changes the function.
     pub folder: &'a Path,
-    /// Whether it has a build command, which may write into the folder.
-    pub builds: bool,
 }
 
 /// A function's zip.
@@ -140,12 +138,15 @@ impl Project {
     #[must_use]
     pub fn functions(&self) -> Vec<FunctionFolder<'_>> {
         let of = self.description.functions.iter();
-        of.map(|SourceFunction { name, folder, build, .. }| FunctionFolder {
-            name,
-            folder,
-            builds: build.is_some(),
-        })
-        .collect()
+        of.map(|SourceFunction { name, folder, .. }| FunctionFolder { name, folder }).collect()
+    }
+
+    /// The folders that build commands may write into.
+    #[must_use]
+    pub fn built_folders(&self) -> Vec<PathBuf> {
+        let built = self.description.functions.iter().filter(|function| function.build.is_some());
+        let own = self.description.build.iter().map(|build| build.folder.clone());
+        own.chain(built.map(|function| function.folder.clone())).collect()
     }
 
     /// Runs the build commands and packs every function. `progress` gets a line for each step. `known` gives packages
@@ -154,6 +155,17 @@ impl Project {
     /// # Errors
     /// [`ProjectError`] where a build fails, a function has no handler, or files cannot be read.
     pub fn pack(
+        &self,
+        known: &BTreeMap<String, Packed>,
+        progress: &mut dyn FnMut(&str),
+    ) -> Result<Packed, ProjectError> {
+        let Some(build) = &self.description.build else { return self.pack_described(known, progress) };
+        build.run(self.install, progress)?;
+        let built = Self { description: platform::describe(&self.folder)?, ..self.clone() };
+        built.pack_described(known, progress)
+    }
+
+    fn pack_described(
         &self,
         known: &BTreeMap<String, Packed>,
         progress: &mut dyn FnMut(&str),

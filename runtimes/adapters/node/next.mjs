@@ -51,6 +51,8 @@ async function appRoute(module, params, request) {
     const headers = { allow: [...allowed].sort().join(', ') };
     return new Response(null, { status: request.method === 'OPTIONS' ? 204 : 405, headers });
   }
+  // What tells modules that they run in the edge runtime; one that has any of it runs all of its app there.
+  if (module.runtime === 'edge' || module.runtime === 'experimental-edge') globalThis.EdgeRuntime ??= 'edge-runtime';
   try {
     // Up to version 14 the parameters are an object, from 15 on a promise of it: this is both.
     const promised = Object.assign(Promise.resolve(params), params);

@@ -46,7 +46,8 @@ def _kind(module, file):
         raise ImportError(f"{file} defines neither a class `handler` nor an application `app`")
     call = app if inspect.isfunction(app) else type(app).__call__
     if inspect.iscoroutinefunction(call) or len(_positional(app)) == 3:
-        return lambda request: asyncio.run(_by_asgi(app, request))
+        asgi = _Asgi(app)
+        return asgi.answer
     return lambda request: _by_wsgi(app, request)
 
 
@@ -161,7 +162,49 @@ def _by_wsgi(app, request):
     return _response(status, pairs, b"".join(written))
 
 
-async def _by_asgi(app, request):
+class _Asgi:
+    """An application with one loop for all of its requests, which is told of its start as servers tell it.
+
+    Source: the ASGI specification, "HTTP" and "Lifespan".
+    """
+
+    def __init__(self, app):
+        self.app, self.loop, self.state = app, asyncio.new_event_loop(), {}
+        self.begun = False
+
+    def answer(self, request):
+        if not self.begun:
+            self.loop.run_until_complete(self._begin())
+            self.begun = True
+        return self.loop.run_until_complete(_by_asgi(self.app, request, self.state))
+
+    async def _begin(self):
+        """Has the application start; one that knows nothing of that just goes on."""
+        started, failure = asyncio.Event(), []
+        told = [{"type": "lifespan.startup"}]
+
+        async def receive():
+            return told.pop() if told else await asyncio.Event().wait()
+
+        async def send(message):
+            if message["type"] == "lifespan.startup.failed":
+                failure.append(message.get("message", ""))
+            started.set()
+
+        scope = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": self.state}
+        # Kept, or the loop might forget it.
+        self.life = asyncio.ensure_future(self.app(scope, receive, send))
+        waiting = asyncio.ensure_future(started.wait())
+        await asyncio.wait([self.life, waiting], return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+        if self.life.done():
+            # Read, or it would be complained about.
+            self.life.exception()
+        if failure:
+            raise RuntimeError(f"the application did not start: {failure[0]}")
+
+
+async def _by_asgi(app, request, state):
     scope = {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.3"},
@@ -175,6 +218,7 @@ async def _by_asgi(app, request):
         "headers": [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in request.headers.items()],
         "client": (request.address, 0),
         "server": (request.headers.get("host", "localhost").split(":")[0], 80),
+        "state": dict(state),
     }
     sent, begun, received = [], [500, []], []
 

@@ -1,12 +1,31 @@
-//! Running a function's build command.
+//! Running the build command of a function, or of a whole project.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::error::ProjectError;
+use super::install;
 
 /// Lines of a failed build that are shown.
 const SHOWN_LINES: usize = 40;
+
+/// A command that makes of a whole project what is deployed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ProjectBuild {
+    /// What the shell runs.
+    pub(super) command: String,
+    /// Where it runs.
+    pub(super) folder: PathBuf,
+}
+
+impl ProjectBuild {
+    /// Runs it, with the packages that the project names where `install` is.
+    pub(super) fn run(&self, install: bool, progress: &mut dyn FnMut(&str)) -> Result<(), ProjectError> {
+        progress(&format!("building: {}", self.command));
+        let _linked = if install { install::for_build(&self.folder, progress)? } else { None };
+        run("the project", &self.command, &self.folder)
+    }
+}
 
 /// Runs `command` by the shell in `folder`.
 pub(super) fn run(function: &str, command: &str, folder: &Path) -> Result<(), ProjectError> {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use ebb_model::{RateLimit, ServerSettings};
 
+use super::build::ProjectBuild;
 use super::error::ProjectError;
 use super::{MEMORY, Packed, Project, TIMEOUT, bundle, deno, wasm, workers};
 use crate::edge::{Pattern, Rule};
@@ -32,6 +33,8 @@ pub(super) struct Description {
     /// The name that the project gives itself.
     pub(super) name: Option<String>,
     pub(super) functions: Vec<SourceFunction>,
+    /// What is run before, and may make some of what is described here: it is described anew then.
+    pub(super) build: Option<ProjectBuild>,
     /// Where a template says what it is made of: how that is packed, and the template.
     pub(super) template: Option<(PackTemplate, PathBuf)>,
     /// What only the packed functions know.

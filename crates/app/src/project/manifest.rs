@@ -108,6 +108,7 @@ fn parse(path: &Path, text: &str) -> Result<Description, ProjectError> {
     let files = manifest.files.iter().map(|files| inside(root, files, "files"));
     Ok(Description {
         template: None,
+        build: None,
         completion: None,
         name: manifest.name,
         functions,

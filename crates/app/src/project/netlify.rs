@@ -13,6 +13,7 @@ use ebb_model::RateLimit;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::build::ProjectBuild;
 use super::bundle::quoted;
 use super::description::{Description, SourceFunction, name_of};
 use super::error::ProjectError;
@@ -135,7 +136,9 @@ pub(super) fn describe(folder: &Path, _marker: &Path) -> Result<Description, Pro
     for function in &mut description.functions {
         function.environment.extend(file.build.environment.clone());
     }
-    if description.functions.is_empty() && description.files.is_empty() {
+    description.build = file.build.command.clone().map(|command| ProjectBuild { command, folder: base });
+    let empty = description.functions.is_empty() && description.files.is_empty();
+    if empty && description.build.is_none() {
         return Err(ProjectError::NothingFound(functions));
     }
     Ok(description)
@@ -262,9 +265,6 @@ fn publish(folder: &Path, base: &Path, file: &File, description: &mut Descriptio
         None => ["public", "dist", "build"].iter().map(|name| base.join(name)).find(|path| path.is_dir()),
     };
     let published = said.filter(|path| path.is_dir());
-    if let Some(command) = &file.build.command {
-        description.ignore("netlify.toml build.command", format!("run `{command}` before the deploy"));
-    }
     let root = published.clone().unwrap_or_else(|| base.to_owned());
     let mut lists = vec![root.clone()];
     if root != folder {

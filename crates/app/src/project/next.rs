@@ -56,6 +56,8 @@ pub(super) fn describe(folder: &Path, _marker: &Path) -> Result<Description, Pro
         description.files.push(public);
     }
     vercel::read_file(folder, &mut description)?;
+    // A build makes pages, which nobody renders here.
+    description.build = None;
     config::describe(folder, &mut description);
     for function in &mut description.functions {
         for (name, value) in environment(folder)? {

@@ -4,6 +4,7 @@
 
 mod access;
 mod bundle;
+mod cors;
 mod events;
 mod variables;
 mod websocket;
@@ -204,8 +205,8 @@ impl Service<'_> {
         let mut template = json!({ "Transform": "AWS::Serverless-2016-10-31" });
         let mut globals = Map::new();
         let (mut http, mut rest) = (Map::new(), Map::new());
-        http.extend(self.http_cors().map(|cors| ("CorsConfiguration".to_owned(), cors)));
-        rest.extend(self.rest_cors().map(|cors| ("Cors".to_owned(), cors)));
+        http.extend(cors::of_http(self).map(|cors| ("CorsConfiguration".to_owned(), cors)));
+        rest.extend(cors::of_rest(self).map(|cors| ("Cors".to_owned(), cors)));
         let access::Authorizers { http: of_http, rest: of_rest } = access::authorizers(self)?;
         if !of_http.is_empty() {
             http.insert("Auth".to_owned(), json!({ "Authorizers": of_http }));
@@ -363,41 +364,6 @@ impl Service<'_> {
 
     fn payload(&self) -> Option<String> {
         self.provider.get("httpApi").and_then(|api| api.get("payload")).and_then(Node::scalar)
-    }
-
-    /// `provider.httpApi.cors`, as SAM has it.
-    fn http_cors(&self) -> Option<Json> {
-        let cors = self.provider.get("httpApi")?.get("cors")?;
-        if cors.as_map().is_none() {
-            return (cors.scalar().as_deref() == Some("true")).then(|| true.into());
-        }
-        let names = [
-            ("allowedOrigins", "AllowOrigins"),
-            ("allowedHeaders", "AllowHeaders"),
-            ("allowedMethods", "AllowMethods"),
-            ("allowCredentials", "AllowCredentials"),
-            ("exposedResponseHeaders", "ExposeHeaders"),
-            ("maxAge", "MaxAge"),
-        ];
-        let given = names.iter().filter_map(|(from, to)| Some(((*to).to_owned(), cors.get(from)?.to_json())));
-        Some(Json::Object(given.collect()))
-    }
-
-    /// What the `cors` of the first `http` event that has it says.
-    fn rest_cors(&self) -> Option<Json> {
-        let cors = self
-            .events()
-            .filter_map(|(_, event)| event.get("http")?.get("cors"))
-            .find(|cors| cors.scalar().as_deref() != Some("false"))?;
-        let headers = "Content-Type,X-Amz-Date,Authorization,X-Api-Key,X-Amz-Security-Token,X-Amz-User-Agent";
-        let listed = |name: &str| {
-            let node = cors.get(name)?;
-            let items = node.as_list().map(|items| items.iter().filter_map(Node::scalar).collect::<Vec<_>>());
-            items.map(|items| items.join(",")).or_else(|| node.scalar())
-        };
-        let origin = listed("origin").or_else(|| listed("origins")).unwrap_or_else(|| "*".to_owned());
-        let headers = listed("headers").unwrap_or_else(|| headers.to_owned());
-        Some(json!({ "AllowOrigin": format!("'{origin}'"), "AllowHeaders": format!("'{headers}'") }))
     }
 
     /// The zip of a function: the project's folder, without what patterns exclude; or the artifact that it names.

@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::build::ProjectBuild;
 use super::bundle::quoted;
 use super::description::{Description, Source, SourceFunction, name_of};
 use super::error::ProjectError;
@@ -41,6 +42,7 @@ struct File {
     clean_urls: bool,
     trailing_slash: Option<bool>,
     output_directory: Option<PathBuf>,
+    build_command: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -88,7 +90,8 @@ pub(super) fn describe(folder: &Path, _marker: &Path) -> Result<Description, Pro
         description.functions.push(in_front(folder, &file));
     }
     read_file(folder, &mut description)?;
-    if description.functions.is_empty() && description.files.is_empty() && !description.own_files {
+    let empty = description.functions.is_empty() && description.files.is_empty() && !description.own_files;
+    if empty && description.build.is_none() {
         return Err(ProjectError::NothingFound(folder.to_owned()));
     }
     Ok(description)
@@ -242,6 +245,7 @@ pub(super) fn read_file(folder: &Path, description: &mut Description) -> Result<
         build.add(folder, description)?;
     }
     description.name = description.name.take().or(file.name.clone());
+    description.build = build(folder, &file);
     if let Some(output) = &file.output_directory {
         let output = folder.join(output);
         if output.is_dir() && !description.files.contains(&output) {
@@ -270,6 +274,17 @@ pub(super) fn read_file(folder: &Path, description: &mut Description) -> Result<
         cron::add(cron, description).map_err(wrong)?;
     }
     Ok(())
+}
+
+/// What makes the files of the site: what `vercel.json` says, else the script of the package that is for this platform. An
+/// empty command is none.
+fn build(folder: &Path, file: &File) -> Option<ProjectBuild> {
+    let script = || {
+        let package: Value = serde_json::from_slice(&fs::read(folder.join("package.json")).ok()?).ok()?;
+        package["scripts"]["vercel-build"].is_string().then(|| "npm run vercel-build".to_owned())
+    };
+    let command = file.build_command.clone().or_else(script).filter(|command| !command.trim().is_empty())?;
+    Some(ProjectBuild { command, folder: folder.to_owned() })
 }
 
 fn apply_limits(function: &mut SourceFunction, limits: &BTreeMap<String, Limits>, folder: &Path) {

@@ -17,6 +17,7 @@ mod nested;
 mod parameters;
 mod properties;
 mod queues;
+mod rest_cors;
 mod storage;
 mod topics;
 

@@ -35,6 +35,9 @@ pub(crate) struct DevArgs {
     /// Environment variables for every function, as NAME=value lines
     #[arg(long, value_name = "FILE")]
     env_file: Option<PathBuf>,
+    /// Answer every question with yes
+    #[arg(long)]
+    yes: bool,
     /// Let debuggers attach: to the first function at this port of 127.0.0.1, to the others at those after it [default
     /// port: 9229]
     #[arg(long, value_name = "PORT", num_args = 0..=1, default_missing_value = "9229", require_equals = true)]
@@ -73,6 +76,7 @@ async fn develop(
     let mut session = Session {
         env_file: args.env_file.as_deref(),
         inspect: args.inspect,
+        yes: args.yes,
         folder: &args.folder,
         name: args.name.as_deref(),
         client: client.clone(),
@@ -84,6 +88,7 @@ async fn develop(
     let mut tail = Tail::new(client, Some(session.project.name.clone()), None);
     let mut lines = LogOutput { output, json: false };
     let first = session.deploy().await;
+    watch.forget(&session.project.built_folders());
     session.report(first, true);
     let saving = async {
         loop {
@@ -92,7 +97,7 @@ async fn develop(
                 continue;
             }
             let deployed = session.deploy().await;
-            watch.forget(&session.built_folders());
+            watch.forget(&session.project.built_folders());
             session.report(deployed, false);
         }
     };
@@ -143,6 +148,7 @@ async fn server(
 struct Session<'a> {
     env_file: Option<&'a Path>,
     inspect: Option<u16>,
+    yes: bool,
     folder: &'a Path,
     name: Option<&'a str>,
     client: Client,
@@ -160,7 +166,7 @@ impl Session<'_> {
         let first = self.packed.is_empty();
         if first {
             progress.end();
-            sdk::offer(self.output, &packed, &self.client, false).await?;
+            sdk::offer(self.output, &packed, &self.client, self.yes).await?;
         }
         self.packed = packed.by_function();
         deploy::add_environment(&mut packed, self.env_file)?;
@@ -201,16 +207,6 @@ impl Session<'_> {
             }
         }
         true
-    }
-
-    /// Folders that build commands write into.
-    fn built_folders(&self) -> Vec<PathBuf> {
-        let functions = self.project.functions();
-        functions
-            .iter()
-            .filter(|function| function.builds)
-            .map(|function| function.folder.to_owned())
-            .collect()
     }
 
     fn report(&self, deployed: Result<(Deployment, Instant), Failure>, first: bool) {

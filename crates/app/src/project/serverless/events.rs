@@ -23,7 +23,7 @@ pub(super) fn translate(
         "http" => one.http("Api", None),
         "sqs" => one.sqs(),
         "sns" => one.sns(resources),
-        "websocket" => one.websocket(resources),
+        "websocket" => one.websocket(service, resources),
         "s3" => one.s3(resources),
         "schedule" => one.schedule(),
         // The older name of rules of the default bus, whose pattern is its `event`.
@@ -31,6 +31,24 @@ pub(super) fn translate(
         "cloudwatchLog" => one.log(service, resources),
         _ => Err(Fault::new(line, format!("{function}: events of type {kind} are not built yet in ebb"))),
     }
+}
+
+/// The method and the path of an `http` or `httpApi` event.
+pub(super) fn place(given: &Node) -> Option<(String, String)> {
+    let (method, path) = match given.as_str() {
+        Some("*") => ("any".to_owned(), "$default".to_owned()),
+        Some(text) => {
+            let (method, path) = text.trim().split_once(char::is_whitespace)?;
+            (method.to_lowercase(), path.trim().to_owned())
+        }
+        None => {
+            let text = |name: &str| given.get(name).and_then(Node::scalar);
+            (text("method").unwrap_or_else(|| "any".to_owned()).to_lowercase(), text("path")?)
+        }
+    };
+    let method = if method == "*" { "any".to_owned() } else { method };
+    let path = if path.starts_with('/') || path == "$default" { path } else { format!("/{path}") };
+    Some((method, path))
 }
 
 struct Event<'a> {
@@ -58,21 +76,8 @@ impl Event<'_> {
             let message = format!("{}: integration of http events is not built yet in ebb", self.function);
             return Err(Fault::new(node.line, message));
         }
-        let (method, path) = match self.given.as_str() {
-            Some("*") => ("any".to_owned(), "$default".to_owned()),
-            Some(text) => {
-                let pair = text.trim().split_once(char::is_whitespace);
-                let (method, path) = pair.ok_or_else(|| self.wrong("write it like \"GET /path\""))?;
-                (method.to_lowercase(), path.trim().to_owned())
-            }
-            None => {
-                let text = |name: &str| self.given.get(name).and_then(Node::scalar);
-                let path = text("path").ok_or_else(|| self.wrong("an http event needs a path"))?;
-                (text("method").unwrap_or_else(|| "any".to_owned()).to_lowercase(), path)
-            }
-        };
-        let method = if method == "*" { "any".to_owned() } else { method };
-        let path = if path.starts_with('/') || path == "$default" { path } else { format!("/{path}") };
+        let (method, path) = place(self.given)
+            .ok_or_else(|| self.wrong("an http event needs a path, or is written like \"GET /path\""))?;
         let mut properties = json!({ "Path": path, "Method": method });
         if let Some(payload) = payload {
             properties["PayloadFormatVersion"] = payload.into();
@@ -99,14 +104,28 @@ impl Event<'_> {
     }
 
     /// A route of the service's WebSocket API, which the first one makes.
-    fn websocket(&self, resources: &mut Map<String, Json>) -> Result<Vec<Json>, Fault> {
+    fn websocket(
+        &self,
+        service: &Service<'_>,
+        resources: &mut Map<String, Json>,
+    ) -> Result<Vec<Json>, Fault> {
         let text = |name: &str| self.given.get(name).and_then(Node::scalar);
         let key = self.given.scalar().or_else(|| text("route"));
         let key = key.ok_or_else(|| self.wrong("a websocket event needs a route"))?;
-        if self.given.get("authorizer").is_some() {
-            return Err(self.wrong("authorizers of websocket events are not built yet in ebb"));
-        }
-        websocket::add(self.function, &key, resources);
+        let authorizer = self.given.get("authorizer").map(websocket::Authorizer::of);
+        let authorizer = authorizer.transpose().map_err(|what| self.wrong(&what))?;
+        let selection = service.provider.get("websocketsApiRouteSelectionExpression").and_then(Node::scalar);
+        websocket::add(
+            &websocket::Route {
+                function: self.function,
+                key: &key,
+                stage: &service.stage,
+                selection: selection.as_deref(),
+                answers: text("routeResponseSelectionExpression"),
+                authorizer,
+            },
+            resources,
+        );
         Ok(Vec::new())
     }
 

@@ -199,7 +199,7 @@ fn rest_document(wanted: &Wanted<'_>) -> Result<RestApi, Message> {
     api.disable_execute_api_endpoint = own.boolean("DisableExecuteApiEndpoint")?.unwrap_or(false);
     api.tags = own.tags();
     api.app = place(wanted, 1);
-    add_cors(&mut api.definition, own.get("EbbCors"))?;
+    super::rest_cors::add(&mut api.definition, own.get("EbbCors"))?;
     Ok(api)
 }
 
@@ -212,54 +212,6 @@ fn numbers(mut settings: Json) -> Json {
         }
     }
     settings
-}
-
-/// The `OPTIONS` method that a serverless API with `Cors` has on every path.
-fn add_cors(definition: &mut RestDefinition, cors: Option<&Json>) -> Result<(), Message> {
-    let Some(cors) = cors else { return Ok(()) };
-    let quoted = |text: &str| if text.starts_with('\'') { text.to_owned() } else { format!("'{text}'") };
-    let (origin, headers, methods) = match cors {
-        Json::String(origin) => (quoted(origin), None, None),
-        other => {
-            let own = Properties::of(other);
-            let origin = own.text("AllowOrigin").unwrap_or_else(|| "'*'".to_owned());
-            (origin, own.text("AllowHeaders"), own.text("AllowMethods"))
-        }
-    };
-    for resource in &mut definition.resources {
-        if resource.resource_methods.is_empty() || resource.resource_methods.contains_key("OPTIONS") {
-            continue;
-        }
-        let listed: Vec<&str> = match resource.resource_methods.contains_key("ANY") {
-            true => vec!["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"],
-            false => resource.resource_methods.keys().map(String::as_str).chain(["OPTIONS"]).collect(),
-        };
-        let mut parameters = json!({
-            "method.response.header.Access-Control-Allow-Origin": origin,
-            "method.response.header.Access-Control-Allow-Methods":
-                methods.clone().unwrap_or_else(|| format!("'{}'", listed.join(","))),
-        });
-        if let Some(headers) = &headers {
-            parameters["method.response.header.Access-Control-Allow-Headers"] = headers.as_str().into();
-        }
-        let method = json!({
-            "httpMethod": "OPTIONS",
-            "methodResponses": { "200": { "statusCode": "200" } },
-            "methodIntegration": {
-                "type": "MOCK",
-                "requestTemplates": { "application/json": "{\n  \"statusCode\" : 200\n}\n" },
-                "integrationResponses": {
-                    "200": {
-                        "statusCode": "200",
-                        "responseParameters": parameters,
-                        "responseTemplates": { "application/json": "{}\n" },
-                    },
-                },
-            },
-        });
-        resource.resource_methods.insert("OPTIONS".to_owned(), serde_json::from_value(method).map_err(said)?);
-    }
-    Ok(())
 }
 
 pub(super) async fn create_rest(inner: &Inner, wanted: &Wanted<'_>) -> Result<Made, Message> {
