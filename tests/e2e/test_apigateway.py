@@ -1,5 +1,6 @@
 """API Gateway: HTTP APIs made by boto3's apigatewayv2 and answered at their own hosts."""
 import json
+import textwrap
 
 import pytest
 
@@ -142,3 +143,43 @@ def test_deployments_stand_still_and_parts_are_edited_one_by_one(server, client,
     assert client.get_tags(ResourceArn=arn)["Tags"] == {"b": "2"}
     assert client.update_api(ApiId=api["ApiId"], Name="edited")["Name"] == "edited"
     assert [one["RouteKey"] for one in client.get_routes(ApiId=api["ApiId"])["Items"]] == ["GET /b"]
+
+
+def test_an_api_is_exported_and_imported_again_also_from_yaml(server, client, echo):
+    document = """
+        openapi: 3.0.1
+        info: {title: from-yaml, version: '3'}
+        paths:
+          /items/{id}:
+            get:
+              x-amazon-apigateway-integration: {type: aws_proxy, httpMethod: POST, payloadFormatVersion: '2.0', uri: ARN}
+        """.replace("ARN", echo)
+    made = client.import_api(Body=textwrap.dedent(document))
+    client.create_stage(ApiId=made["ApiId"], StageName="$default", AutoDeploy=True)
+    host = f"{made['ApiId']}.execute-api.us-east-1.localhost"
+    assert made["Name"] == "from-yaml" and server.http(host, "/items/7").json()["routeKey"] == "GET /items/{id}"
+    written = client.export_api(ApiId=made["ApiId"], OutputType="JSON", Specification="OAS30", StageName="$default")["body"].read()
+    again = client.import_api(Body=written.decode())
+    routes = [client.get_routes(ApiId=one["ApiId"])["Items"] for one in (made, again)]
+    assert [[route["RouteKey"] for route in of] for of in routes] == [["GET /items/{id}"]] * 2
+    for one in (made, again):
+        client.delete_api(ApiId=one["ApiId"])
+
+
+def test_answers_of_routes_and_integrations_are_kept(client):
+    api = client.create_api(Name="sockets", ProtocolType="WEBSOCKET", RouteSelectionExpression="$request.body.action")["ApiId"]
+    integration = client.create_integration(ApiId=api, IntegrationType="MOCK")["IntegrationId"]
+    route = client.create_route(ApiId=api, RouteKey="$default", Target=f"integrations/{integration}")["RouteId"]
+    made = client.create_route_response(ApiId=api, RouteId=route, RouteResponseKey="$default")
+    assert made["RouteResponseKey"] == "$default"
+    where = dict(ApiId=api, RouteId=route, RouteResponseId=made["RouteResponseId"])
+    assert client.update_route_response(**where, ModelSelectionExpression="x")["ModelSelectionExpression"] == "x"
+    assert [one["RouteResponseId"] for one in client.get_route_responses(ApiId=api, RouteId=route)["Items"]] == [made["RouteResponseId"]]
+    of = client.create_integration_response(ApiId=api, IntegrationId=integration, IntegrationResponseKey="/200/")
+    where = dict(ApiId=api, IntegrationId=integration, IntegrationResponseId=of["IntegrationResponseId"])
+    assert client.get_integration_response(**where)["IntegrationResponseKey"] == "/200/"
+    client.delete_integration_response(**where)
+    assert client.get_integration_responses(ApiId=api, IntegrationId=integration)["Items"] == []
+    with pytest.raises(client.exceptions.NotFoundException):
+        client.create_route_response(ApiId=api, RouteId="none", RouteResponseKey="$default")
+    client.delete_api(ApiId=api)

@@ -15,7 +15,6 @@
 
 mod apps;
 mod edge;
-mod parameters;
 mod plan;
 mod project;
 mod routes;
@@ -26,7 +25,6 @@ pub use apps::{App, AppError, Apps, AppsConfig, Deployment, ShownKey, Step, Step
 pub use edge::{
     Action, Condition, Destination, EdgeRequest, InvalidPattern, Part, Pattern, Rule, ToFile, ToFunction,
 };
-pub use parameters::ParameterStore;
 pub use plan::{
     Ignored, InvalidPlan, InvalidTrigger, KeyValue, Plan, PlannedFunction, PlannedKey, PlannedSchedule,
     PlannedTrigger, TriggerSource,
@@ -38,4 +36,4 @@ pub use stack::{
     StackEvent, StackInput, StackOptions, StackOutput, StackRecord, StackServices, Stacks, StacksConfig,
     TemplateSummary,
 };
-pub use template::Fault;
+pub use template::{Fault, read_yaml};

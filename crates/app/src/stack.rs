@@ -38,6 +38,7 @@ use ebb_sources::http_api::HttpApis;
 use ebb_sources::iam::Iam;
 use ebb_sources::log_subscriptions::LogSubscriptions;
 use ebb_sources::mapping::Mappings;
+use ebb_sources::parameters::ParameterStore;
 use ebb_sources::queue::Queues;
 use ebb_sources::schedule::Scheduler;
 use ebb_sources::topic::Topics;
@@ -46,7 +47,6 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 use tokio_util::task::TaskTracker;
 
-use crate::parameters::ParameterStore;
 use crate::template::{Entry, Fault, Node, parse};
 pub use manage::{Given, Parameters};
 pub(crate) use provide::not_a_runtime;

@@ -32,6 +32,14 @@ pub(crate) use sam::merge_globals;
 use std::collections::BTreeMap;
 
 /// Applies the transforms that a template names. `given` are parameters; `code` tells packages apart, by logical id.
+/// A document in YAML, or in the JSON that YAML has in it.
+///
+/// # Errors
+/// For people, where it is neither.
+pub fn read_yaml(text: &str) -> Result<serde_json::Value, String> {
+    parse(text).map(|document| document.to_json()).map_err(|fault| fault.to_string())
+}
+
 pub(crate) fn transformed(
     root: &Node,
     given: &BTreeMap<String, String>,

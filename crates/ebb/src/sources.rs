@@ -4,7 +4,6 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use anyhow::Result;
-use ebb_app::ParameterStore;
 use ebb_aws::wire::credentials::KeyRing;
 use ebb_aws::wire::sigv4::{SigningScope, sign};
 use ebb_invoker::{CarriedResult, Invoker, ResultCarrier};
@@ -19,6 +18,7 @@ use ebb_sources::iam::{Iam, IamParts};
 use ebb_sources::log_settings::LogSettings;
 use ebb_sources::log_subscriptions::{LogSubscriptionParts, LogSubscriptions};
 use ebb_sources::mapping::{MappingParts, Mappings};
+use ebb_sources::parameters::ParameterStore;
 use ebb_sources::queue::{QueueParts, QueueTarget, Queues};
 use ebb_sources::registry::{Follow, Follower};
 use ebb_sources::schedule::{Scheduler, SchedulerParts};

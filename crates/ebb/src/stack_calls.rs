@@ -1,16 +1,11 @@
-//! Lets the calls of CloudFormation manage stacks, and those of Systems Manager the parameters beside them.
+//! Lets the calls of CloudFormation manage stacks.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
-use ebb_app::{Given, OnFailure, ParameterStore, StackError, StackOptions, Stacks};
+use ebb_app::{Given, OnFailure, StackError, StackOptions, Stacks};
 use ebb_aws::api::cloudformation::{
     ChangeSet, ChangeSetRequest, DeclaredParameter, OnFailure as AskedOnFailure, Stack, StackPort,
     StackPortError, StackRequest, TemplateSummary,
 };
-use ebb_aws::api::ssm::ParameterPort;
 use ebb_invoker::Boxed;
-use ebb_model::{NewParameter, Parameter, ParameterError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -158,41 +153,5 @@ impl StackPort for StackCalls {
     fn processed(&self, stack: &str) -> Result<Value, StackPortError> {
         let stack = self.0.get(stack).map_err(refused)?;
         self.0.processed(&stack).map_err(refused)
-    }
-}
-
-/// The parameters behind the calls.
-pub(crate) struct ParameterCalls(pub(crate) ParameterStore);
-
-impl ParameterPort for ParameterCalls {
-    fn all(&self) -> Vec<Arc<Parameter>> {
-        self.0.all().values().cloned().collect()
-    }
-
-    fn get(&self, name: &str) -> Result<Arc<Parameter>, ParameterError> {
-        self.0.get(name)
-    }
-
-    fn put(&self, new: NewParameter) -> Boxed<'_, Result<u64, ParameterError>> {
-        Box::pin(self.0.put(new))
-    }
-
-    fn delete<'a>(&'a self, name: &'a str) -> Boxed<'a, Result<bool, ParameterError>> {
-        Box::pin(self.0.delete(name))
-    }
-
-    fn tag<'a>(
-        &'a self,
-        name: &'a str,
-        added: BTreeMap<String, String>,
-        removed: Vec<String>,
-    ) -> Boxed<'a, Result<(), ParameterError>> {
-        Box::pin(async move {
-            let change = |tags: &mut BTreeMap<String, String>| {
-                tags.retain(|key, _| !removed.contains(key));
-                tags.extend(added.clone());
-            };
-            self.0.tag(name, change).await
-        })
     }
 }

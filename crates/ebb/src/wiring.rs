@@ -40,7 +40,7 @@ use tokio_util::task::TaskTracker;
 use crate::api_port::ApiPort;
 use crate::config::Config;
 use crate::sources::Sources;
-use crate::stack_calls::{ParameterCalls, StackCalls};
+use crate::stack_calls::StackCalls;
 
 /// The control API of instances. The engine needs it before the services that it leads to exist, which need the
 /// engine: it is set once, when they do.
@@ -87,7 +87,8 @@ pub(crate) fn aws(
     let edge = EdgeAddress { scheme: "http", domain: config.domain.clone(), port: edge_port };
     let mappings = sources.mappings.clone();
     let state = Lambda { invoker: invoker.clone(), keys: keys.clone(), edge: edge.clone(), mappings };
-    let apis = HttpApiState { apis: sources.http_apis.clone(), edge: edge.clone() };
+    let (http_apis, read_document) = (sources.http_apis.clone(), ebb_app::read_yaml);
+    let apis = HttpApiState { apis: http_apis, edge: edge.clone(), read_document };
     AwsService::new(
         aws,
         keys.clone(),
@@ -109,7 +110,7 @@ pub(crate) fn aws(
             execute_api::api(sources.http_apis.clone()),
             apigatewayv2::api(apis),
             cloudformation::api(CloudFormation { stacks: Arc::new(StackCalls(stacks.clone())) }),
-            ssm::api(Arc::new(ParameterCalls(sources.parameters.clone()))),
+            ssm::api(sources.parameters.clone()),
         ],
     )
 }

@@ -21,11 +21,11 @@ use ebb_store::StoreError;
 
 pub use connections::{ApiConnection, Connections, NewConnection, SendError, ToClient};
 pub use document::{
-    AppPlace, Authorizer, Cors, Definition, Deployment, HttpApi, Integration, JwtConfiguration, Model,
-    Protocol, Route, RouteSettings, Stage,
+    Answer, AnswerOf, AppPlace, Authorizer, Cors, Definition, Deployment, HttpApi, Integration,
+    JwtConfiguration, Model, Protocol, Route, RouteSettings, Stage,
 };
 pub use matching::{Matched, RouteTable};
-pub use openapi::{ExportExtensions, ExportForm, exported, http_api, rest_api};
+pub use openapi::{ExportExtensions, ExportForm, exported, exported_http, http_api, rest_api};
 pub use rest::{
     GatewayResponse, Method, RequestValidator, Resource, RestApi, RestAuthorizer, RestDefinition,
     RestDeployment, RestIntegration, RestIntegrationResponse, RestMatch, RestStage,

@@ -16,6 +16,7 @@ pub mod iam;
 pub mod log_settings;
 pub mod log_subscriptions;
 pub mod mapping;
+pub mod parameters;
 pub mod pattern;
 pub mod queue;
 pub mod registry;

@@ -13,13 +13,13 @@ use ebb_sources::http_api::{HttpApis, HttpApisParts};
 use ebb_sources::iam::{Iam, IamParts};
 use ebb_sources::log_subscriptions::{LogSubscriptionParts, LogSubscriptions};
 use ebb_sources::mapping::{MappingParts, Mappings};
+use ebb_sources::parameters::ParameterStore;
 use ebb_sources::queue::{QueueParts, Queues};
 use ebb_sources::schedule::Scheduler;
 use ebb_sources::topic::{TopicParts, Topics};
 use ebb_store::Store;
 
 use super::{StackServices, Stacks, StacksConfig};
-use crate::parameters::ParameterStore;
 
 /// Opens the services and the stacks of a store.
 pub(crate) async fn stacks(store: &Store, catalog: &Catalog, scheduler: Scheduler) -> Stacks {

@@ -3,6 +3,7 @@
 
 mod apis;
 mod parts;
+mod responses;
 mod stages;
 mod tags;
 
@@ -10,8 +11,9 @@ use ebb_sources::http_api::{Authorizer, HttpApiError, HttpApis, Integration, Mod
 use http::{Method, Response, StatusCode};
 use serde_json::{Map, Value};
 
+use self::responses::{OfIntegration, OfRoute};
 use super::lambda::EdgeAddress;
-use crate::wire::{Api, AwsError, Body, Call, PageRequest, json_response};
+use crate::wire::{Api, ApiBuilder, AwsError, Body, Call, PageRequest, json_response};
 
 /// The longest page, and the one where none is asked.
 const PAGE: usize = 500;
@@ -23,13 +25,23 @@ pub struct HttpApiState {
     pub apis: HttpApis,
     /// Where they answer.
     pub edge: EdgeAddress,
+    /// Reads a document that is in YAML, or in JSON; says for people why it cannot.
+    pub read_document: fn(&str) -> Result<Value, String>,
+}
+
+impl HttpApiState {
+    /// The OpenAPI document in a text.
+    pub(super) fn document(&self, text: &[u8]) -> Result<Value, AwsError> {
+        let text = std::str::from_utf8(text).map_err(|error| bad_request(error.to_string()))?;
+        (self.read_document)(text).map_err(|why| bad_request(format!("Unable to parse the body: {why}")))
+    }
 }
 
 /// The operations of both versions of API Gateway, which share a signing name.
 #[must_use]
 pub fn api(state: HttpApiState) -> Api {
     let builder = Api::rest_json("apigateway", "InternalServerErrorException", state);
-    super::apigateway::operations(builder)
+    let builder = super::apigateway::operations(builder)
         .route(Method::POST, "/v2/apis", "CreateApi", apis::create)
         .route(Method::GET, "/v2/apis", "GetApis", apis::list)
         .route(Method::GET, "/v2/apis/{apiId}", "GetApi", apis::get)
@@ -100,13 +112,42 @@ pub fn api(state: HttpApiState) -> Api {
         .route(Method::DELETE, "/v2/tags/{arn+}", "UntagResource", tags::untag)
         .route(Method::PUT, "/v2/apis", "ImportApi", apis::import)
         .route(Method::PUT, "/v2/apis/{apiId}", "ReimportApi", apis::reimport)
-        .unbuilt(Method::GET, "/v2/apis/{apiId}/exports/{specification}", "ExportApi")
+        .route(Method::GET, "/v2/apis/{apiId}/exports/{specification}", "ExportApi", apis::export)
         .unbuilt(Method::POST, "/v2/domainnames", "CreateDomainName")
         .unbuilt(Method::GET, "/v2/domainnames", "GetDomainNames")
         .unbuilt(Method::POST, "/v2/domainnames/{domainName}/apimappings", "CreateApiMapping")
         .unbuilt(Method::POST, "/v2/vpclinks", "CreateVpcLink")
-        .unbuilt(Method::GET, "/v2/vpclinks", "GetVpcLinks")
-        .build()
+        .unbuilt(Method::GET, "/v2/vpclinks", "GetVpcLinks");
+    answers(builder).build()
+}
+
+/// The operations on answers of routes and integrations.
+fn answers(builder: ApiBuilder<HttpApiState>) -> ApiBuilder<HttpApiState> {
+    const ROUTE: &str = "/v2/apis/{apiId}/routes/{parent}/routeresponses";
+    const ROUTE_ONE: &str = "/v2/apis/{apiId}/routes/{parent}/routeresponses/{id}";
+    const INTEGRATION: &str = "/v2/apis/{apiId}/integrations/{parent}/integrationresponses";
+    const INTEGRATION_ONE: &str = "/v2/apis/{apiId}/integrations/{parent}/integrationresponses/{id}";
+    builder
+        .route(Method::POST, ROUTE, "CreateRouteResponse", responses::create::<OfRoute>)
+        .route(Method::GET, ROUTE, "GetRouteResponses", responses::list::<OfRoute>)
+        .route(Method::GET, ROUTE_ONE, "GetRouteResponse", responses::get::<OfRoute>)
+        .route(Method::PATCH, ROUTE_ONE, "UpdateRouteResponse", responses::update::<OfRoute>)
+        .route(Method::DELETE, ROUTE_ONE, "DeleteRouteResponse", responses::delete::<OfRoute>)
+        .route(Method::POST, INTEGRATION, "CreateIntegrationResponse", responses::create::<OfIntegration>)
+        .route(Method::GET, INTEGRATION, "GetIntegrationResponses", responses::list::<OfIntegration>)
+        .route(Method::GET, INTEGRATION_ONE, "GetIntegrationResponse", responses::get::<OfIntegration>)
+        .route(
+            Method::PATCH,
+            INTEGRATION_ONE,
+            "UpdateIntegrationResponse",
+            responses::update::<OfIntegration>,
+        )
+        .route(
+            Method::DELETE,
+            INTEGRATION_ONE,
+            "DeleteIntegrationResponse",
+            responses::delete::<OfIntegration>,
+        )
 }
 
 impl From<HttpApiError> for AwsError {

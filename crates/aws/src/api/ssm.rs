@@ -1,14 +1,11 @@
 //! Systems Manager, as far as its parameter store goes. The JSON protocol; shapes are those of the public model
-//! (`ssm/2014-11-06/service-2.json`, 2026-11). Who has the parameters is behind a [`ParameterPort`].
+//! (`ssm/2014-11-06/service-2.json`, 2026-11).
 
 mod parameters;
 mod paths;
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
-use ebb_invoker::Boxed;
-use ebb_model::{NewParameter, Parameter, ParameterError};
+use ebb_model::{Parameter, ParameterError};
+use ebb_sources::parameters::ParameterStore;
 use http::{Response, StatusCode};
 use serde_json::{Value, json};
 
@@ -18,34 +15,9 @@ use crate::wire::{Api, AwsError, Body, Call, epoch_seconds, json_response};
 const PAGE: usize = 10;
 const LONGEST_PAGE: usize = 50;
 
-/// Has the parameters. The binary wires it.
-pub trait ParameterPort: Send + Sync + 'static {
-    /// All parameters, by name.
-    fn all(&self) -> Vec<Arc<Parameter>>;
-
-    /// A parameter.
-    fn get(&self, name: &str) -> Result<Arc<Parameter>, ParameterError>;
-
-    /// Gives a parameter a value; gives the number of the version.
-    fn put(&self, new: NewParameter) -> Boxed<'_, Result<u64, ParameterError>>;
-
-    /// Deletes a parameter; gives whether it was there.
-    fn delete<'a>(&'a self, name: &'a str) -> Boxed<'a, Result<bool, ParameterError>>;
-
-    /// Adds tags to a parameter and takes others away.
-    fn tag<'a>(
-        &'a self,
-        name: &'a str,
-        added: BTreeMap<String, String>,
-        removed: Vec<String>,
-    ) -> Boxed<'a, Result<(), ParameterError>>;
-}
-
-type Parameters = Arc<dyn ParameterPort>;
-
 /// The service. Operations that are not built answer with an error that names them.
 #[must_use]
-pub fn api(state: Parameters) -> Api {
+pub fn api(state: ParameterStore) -> Api {
     Api::json("ssm", "application/x-amz-json-1.1", "AmazonSSM", "InternalServerError", state)
         .operation("PutParameter", parameters::put)
         .operation("GetParameter", parameters::get)

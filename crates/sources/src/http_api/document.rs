@@ -123,6 +123,9 @@ pub struct Definition {
     /// Schemas of bodies.
     #[serde(default)]
     pub models: Vec<Model>,
+    /// What routes and integrations of WebSocket APIs are said to answer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub answers: Vec<Answer>,
     #[serde(skip)]
     table: Compiled,
 }
@@ -141,6 +144,31 @@ impl PartialEq for Compiled {
     fn eq(&self, _: &Self) -> bool {
         true
     }
+}
+
+/// What is said of the answers of a route or an integration; kept as it was given.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Answer {
+    /// Its id.
+    pub id: String,
+    /// Whether it is of a route or of an integration.
+    pub of: AnswerOf,
+    /// The id of that.
+    pub parent: String,
+    /// Members that are kept as they were given.
+    #[serde(flatten)]
+    pub others: Map<String, Value>,
+}
+
+/// Whose answers are told of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum AnswerOf {
+    /// A route's.
+    Route,
+    /// An integration's.
+    Integration,
 }
 
 /// A route: which requests, who may make them, and where they go.

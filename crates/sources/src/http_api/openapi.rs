@@ -3,6 +3,7 @@
 //! Source: API Gateway developer guide, "OpenAPI extensions for API Gateway" (2026-11).
 
 mod export;
+mod export_http;
 mod http;
 mod rest;
 mod security;
@@ -14,6 +15,7 @@ use serde_json::{Map, Value};
 use super::HttpApiError;
 
 pub use export::{Extensions as ExportExtensions, Form as ExportForm, exported};
+pub use export_http::exported_http;
 pub use http::http_api;
 pub use rest::rest_api;
 

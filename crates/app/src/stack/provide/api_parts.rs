@@ -4,7 +4,7 @@ mod http;
 mod plans;
 mod rest;
 
-use ebb_sources::http_api::{Authorizer, Integration, Model, RestApi, Route, fresh_id};
+use ebb_sources::http_api::{Answer, Authorizer, Integration, Model, RestApi, Route, fresh_id};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value as Json};
 
@@ -67,6 +67,12 @@ async fn put(
             http::put_http::<Authorizer>(inner, wanted, before, "AuthorizerId").await
         }
         ("AWS::ApiGatewayV2::Model", _) => http::put_http::<Model>(inner, wanted, before, "ModelId").await,
+        ("AWS::ApiGatewayV2::RouteResponse", _) => {
+            http::put_http::<Answer>(inner, wanted, before, "RouteResponseId").await
+        }
+        ("AWS::ApiGatewayV2::IntegrationResponse", _) => {
+            http::put_http::<Answer>(inner, wanted, before, "IntegrationResponseId").await
+        }
         ("AWS::ApiGatewayV2::Deployment", _) => http::create_http_deployment(inner, wanted).await,
         ("AWS::ApiGateway::Resource", _) => rest::create_resource(inner, wanted).await,
         ("AWS::ApiGateway::Method", _) => rest::put_method(inner, wanted).await,
@@ -92,6 +98,9 @@ pub(super) async fn delete(inner: &Inner, made: &MadeResource) -> Option<Result<
         "AWS::ApiGatewayV2::Integration" => http::delete_http::<Integration>(inner, made).await,
         "AWS::ApiGatewayV2::Authorizer" => http::delete_http::<Authorizer>(inner, made).await,
         "AWS::ApiGatewayV2::Model" => http::delete_http::<Model>(inner, made).await,
+        "AWS::ApiGatewayV2::RouteResponse" | "AWS::ApiGatewayV2::IntegrationResponse" => {
+            http::delete_http::<Answer>(inner, made).await
+        }
         "AWS::ApiGatewayV2::Deployment" => http::delete_http_deployment(inner, made).await,
         "AWS::ApiGateway::Resource" => {
             rest::delete_rest(inner, made, |api| api.definition.resources.retain(|own| own.id != id)).await

@@ -40,20 +40,17 @@ pub(super) async fn create(state: HttpApiState, call: Call) -> Result<Response<B
 }
 
 /// The OpenAPI document in a body.
-fn imported(call: &Call) -> Result<RestApi, AwsError> {
-    let body: Value = serde_json::from_slice(&call.body).map_err(|error| {
-        bad_request(format!("Unable to parse the body: ebb reads OpenAPI documents in JSON here ({error})"))
-    })?;
-    Ok(rest_api(&body)?)
+fn imported(state: &HttpApiState, call: &Call) -> Result<RestApi, AwsError> {
+    Ok(rest_api(&state.document(&call.body)?)?)
 }
 
 pub(super) async fn import(state: HttpApiState, call: Call) -> Result<Response<Body>, AwsError> {
-    let api = state.apis.create_rest(imported(&call)?).await?;
+    let api = state.apis.create_rest(imported(&state, &call)?).await?;
     json_response(StatusCode::CREATED, &show(&api)?)
 }
 
 pub(super) async fn put(state: HttpApiState, call: Call) -> Result<Response<Body>, AwsError> {
-    let new = imported(&call)?;
+    let new = imported(&state, &call)?;
     let merge = call.context.query.get("mode") != Some("overwrite");
     let put = |api: &mut RestApi| {
         if !merge {

@@ -1,10 +1,12 @@
 //! APIs themselves.
 
-use ebb_sources::http_api::{DEFAULT_STAGE, HttpApi, Integration, Protocol, Route, Stage, http_api};
+use ebb_sources::http_api::{
+    DEFAULT_STAGE, HttpApi, Integration, Protocol, Route, Stage, exported_http, http_api,
+};
 use http::{Response, StatusCode};
 use serde_json::{Map, Value, json};
 
-use super::{HttpApiState, bad_request, listed, object, read, shown, with_times};
+use super::{HttpApiState, bad_request, listed, not_found, object, read, shown, with_times};
 use crate::wire::{AwsError, Body, Call, empty_response, json_response};
 
 /// Members that stand in the document as they were given.
@@ -76,22 +78,19 @@ fn document(mut given: Map<String, Value>) -> Result<HttpApi, AwsError> {
 }
 
 /// The OpenAPI document in a request.
-fn imported(call: &Call) -> Result<HttpApi, AwsError> {
+fn imported(state: &HttpApiState, call: &Call) -> Result<HttpApi, AwsError> {
     let given = object(call)?;
     let text = given.get("body").and_then(Value::as_str).unwrap_or_default();
-    let document: Value = serde_json::from_str(text).map_err(|error| {
-        bad_request(format!("Unable to parse the body: ebb reads OpenAPI documents in JSON here ({error})"))
-    })?;
-    Ok(http_api(&document)?)
+    Ok(http_api(&state.document(text.as_bytes())?)?)
 }
 
 pub(super) async fn import(state: HttpApiState, call: Call) -> Result<Response<Body>, AwsError> {
-    let api = state.apis.create(imported(&call)?).await?;
+    let api = state.apis.create(imported(&state, &call)?).await?;
     json_response(StatusCode::CREATED, &show(&state, &api)?)
 }
 
 pub(super) async fn reimport(state: HttpApiState, call: Call) -> Result<Response<Body>, AwsError> {
-    let new = imported(&call)?;
+    let new = imported(&state, &call)?;
     let put = |api: &mut HttpApi| {
         api.definition.clone_from(&new.definition);
         api.name.clone_from(&new.name);
@@ -102,6 +101,25 @@ pub(super) async fn reimport(state: HttpApiState, call: Call) -> Result<Response
     };
     let api = state.apis.edit(call.path.get("apiId"), put).await?;
     json_response(StatusCode::CREATED, &show(&state, &api)?)
+}
+
+/// The document of a stage, or of the API as it is edited; in JSON, which is YAML too.
+pub(super) async fn export(state: HttpApiState, call: Call) -> Result<Response<Body>, AwsError> {
+    let (api, query) = (state.apis.http(call.path.get("apiId"))?, &call.context.query);
+    if call.path.get("specification") != "OAS30" {
+        return Err(bad_request("Only the specification OAS30 is supported"));
+    }
+    let definition = match query.get("stageName") {
+        None => &api.definition,
+        Some(name) => {
+            let stage =
+                api.stage(name).ok_or_else(|| not_found(format!("Invalid stage name specified {name}")))?;
+            api.served(stage).ok_or_else(|| not_found("The stage has no deployment"))?
+        }
+    };
+    let host = format!("{}.execute-api.{}.{}", api.api_id, state.apis.region(), state.edge.domain);
+    let extensions = query.get("includeExtensions") != Some("false");
+    json_response(StatusCode::OK, &exported_http(&api, definition, &host, extensions))
 }
 
 pub(super) async fn list(state: HttpApiState, call: Call) -> Result<Response<Body>, AwsError> {

@@ -165,6 +165,7 @@ pub(super) async fn delete<T: Part>(state: HttpApiState, call: Call) -> Result<R
             if all.len() == before {
                 return Err(HttpApiError::NotFound(missing::<T>(id)));
             }
+            api.definition.answers.retain(|answer| answer.parent != id);
             Ok(())
         })
         .await?;

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use ebb_model::{NewParameter, ParameterError, ParameterKind};
+use ebb_sources::parameters::ParameterStore;
 use http::Response;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Parameters, done, shown};
+use super::{done, shown};
 use crate::wire::{AwsError, Body, Call, Tag, epoch_seconds, show_tags, tags_of};
 
 #[derive(Debug, Deserialize)]
@@ -27,7 +28,7 @@ struct Given {
     tags: Option<Vec<Tag>>,
 }
 
-pub(super) async fn put(state: Parameters, call: Call) -> Result<Response<Body>, AwsError> {
+pub(super) async fn put(state: ParameterStore, call: Call) -> Result<Response<Body>, AwsError> {
     let given: Given = call.json()?;
     let kind = match given.kind.as_deref() {
         None => None,
@@ -76,7 +77,7 @@ fn reference(text: &str) -> Result<(String, Option<u64>), AwsError> {
     Ok((name.to_owned(), Some(version)))
 }
 
-pub(super) async fn get(state: Parameters, call: Call) -> Result<Response<Body>, AwsError> {
+pub(super) async fn get(state: ParameterStore, call: Call) -> Result<Response<Body>, AwsError> {
     let given: Value = call.json()?;
     let (name, number) = reference(given["Name"].as_str().unwrap_or_default())?;
     let parameter = state.get(&name)?;
@@ -91,7 +92,7 @@ struct Named {
     names: Vec<String>,
 }
 
-pub(super) async fn get_several(state: Parameters, call: Call) -> Result<Response<Body>, AwsError> {
+pub(super) async fn get_several(state: ParameterStore, call: Call) -> Result<Response<Body>, AwsError> {
     let given: Named = call.json()?;
     let (mut found, mut invalid) = (Vec::new(), Vec::new());
     for text in given.names {
@@ -105,7 +106,7 @@ pub(super) async fn get_several(state: Parameters, call: Call) -> Result<Respons
     done(&json!({ "Parameters": found, "InvalidParameters": invalid }))
 }
 
-pub(super) async fn history(state: Parameters, call: Call) -> Result<Response<Body>, AwsError> {
+pub(super) async fn history(state: ParameterStore, call: Call) -> Result<Response<Body>, AwsError> {
     let given: Value = call.json()?;
     let parameter = state.get(given["Name"].as_str().unwrap_or_default())?;
     let versions = parameter.versions.iter().map(|version| {
@@ -118,7 +119,7 @@ pub(super) async fn history(state: Parameters, call: Call) -> Result<Response<Bo
     done(&json!({ "Parameters": versions.collect::<Vec<_>>() }))
 }
 
-pub(super) async fn delete(state: Parameters, call: Call) -> Result<Response<Body>, AwsError> {
+pub(super) async fn delete(state: ParameterStore, call: Call) -> Result<Response<Body>, AwsError> {
     let given: Value = call.json()?;
     let name = given["Name"].as_str().unwrap_or_default();
     match state.delete(name).await? {
@@ -127,7 +128,7 @@ pub(super) async fn delete(state: Parameters, call: Call) -> Result<Response<Bod
     }
 }
 
-pub(super) async fn delete_several(state: Parameters, call: Call) -> Result<Response<Body>, AwsError> {
+pub(super) async fn delete_several(state: ParameterStore, call: Call) -> Result<Response<Body>, AwsError> {
     let given: Named = call.json()?;
     let (mut deleted, mut invalid) = (Vec::new(), Vec::new());
     for name in given.names {
@@ -175,19 +176,19 @@ fn of_resource(error: ParameterError) -> AwsError {
     }
 }
 
-pub(super) async fn add_tags(state: Parameters, call: Call) -> Result<Response<Body>, AwsError> {
+pub(super) async fn add_tags(state: ParameterStore, call: Call) -> Result<Response<Body>, AwsError> {
     let given = Tagged::read(&call)?;
-    state.tag(&given.resource_id, tags_of(given.tags), Vec::new()).await.map_err(of_resource)?;
+    state.tag(&given.resource_id, tags_of(given.tags), &[]).await.map_err(of_resource)?;
     done(&json!({}))
 }
 
-pub(super) async fn remove_tags(state: Parameters, call: Call) -> Result<Response<Body>, AwsError> {
+pub(super) async fn remove_tags(state: ParameterStore, call: Call) -> Result<Response<Body>, AwsError> {
     let given = Tagged::read(&call)?;
-    state.tag(&given.resource_id, BTreeMap::new(), given.tag_keys).await.map_err(of_resource)?;
+    state.tag(&given.resource_id, BTreeMap::new(), &given.tag_keys).await.map_err(of_resource)?;
     done(&json!({}))
 }
 
-pub(super) async fn list_tags(state: Parameters, call: Call) -> Result<Response<Body>, AwsError> {
+pub(super) async fn list_tags(state: ParameterStore, call: Call) -> Result<Response<Body>, AwsError> {
     let given = Tagged::read(&call)?;
     let parameter = state.get(&given.resource_id).map_err(of_resource)?;
     done(&json!({ "TagList": show_tags(&parameter.tags) }))

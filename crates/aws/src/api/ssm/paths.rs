@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use ebb_model::Parameter;
+use ebb_sources::parameters::ParameterStore;
 use http::Response;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{LONGEST_PAGE, PAGE, Parameters, arn, done, shown};
+use super::{LONGEST_PAGE, PAGE, arn, done, shown};
 use crate::wire::{AwsError, Body, Call, PageRequest, epoch_seconds};
 
 #[derive(Debug, Deserialize)]
@@ -80,16 +81,16 @@ fn below(name: &str, path: &str, recursive: bool) -> bool {
 
 /// A page of parameters.
 fn page(
-    state: &Parameters,
+    state: &ParameterStore,
     asked: &Asked,
     within: impl Fn(&Parameter) -> bool,
     show: impl Fn(&Parameter) -> Value,
 ) -> Result<Response<Body>, AwsError> {
     let mut found: Vec<Arc<Parameter>> = Vec::new();
-    for parameter in state.all().into_iter().filter(|parameter| within(parameter)) {
-        let passes = asked.parameter_filters.iter().map(|filter| filter.passes(&parameter));
+    for parameter in state.all().values().filter(|parameter| within(parameter)) {
+        let passes = asked.parameter_filters.iter().map(|filter| filter.passes(parameter));
         if passes.collect::<Result<Vec<_>, _>>()?.into_iter().all(|passes| passes) {
-            found.push(parameter);
+            found.push(Arc::clone(parameter));
         }
     }
     let size = asked.max_results.unwrap_or(PAGE).clamp(1, LONGEST_PAGE);
@@ -102,7 +103,7 @@ fn page(
     done(&Value::Object(answer))
 }
 
-pub(super) async fn by_path(state: Parameters, call: Call) -> Result<Response<Body>, AwsError> {
+pub(super) async fn by_path(state: ParameterStore, call: Call) -> Result<Response<Body>, AwsError> {
     let asked: Asked = call.json()?;
     if !asked.path.starts_with('/') {
         let message = format!(
@@ -115,7 +116,7 @@ pub(super) async fn by_path(state: Parameters, call: Call) -> Result<Response<Bo
     page(&state, &asked, within, |parameter| shown(&call, parameter, None).unwrap_or_default())
 }
 
-pub(super) async fn describe(state: Parameters, call: Call) -> Result<Response<Body>, AwsError> {
+pub(super) async fn describe(state: ParameterStore, call: Call) -> Result<Response<Body>, AwsError> {
     let asked: Asked = call.json()?;
     page(
         &state,

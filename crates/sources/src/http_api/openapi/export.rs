@@ -320,7 +320,7 @@ fn integration_of(integration: &Map<String, Value>) -> Value {
 }
 
 /// What something is in JSON.
-fn json_of(value: &impl Serialize) -> Map<String, Value> {
+pub(super) fn json_of(value: &impl Serialize) -> Map<String, Value> {
     serde_json::to_value(value).ok().and_then(|value| value.as_object().cloned()).unwrap_or_default()
 }
 

@@ -1,6 +1,8 @@
 //! Parts of HTTP APIs.
 
-use ebb_sources::http_api::{Authorizer, Definition, Deployment, Integration, Model, Route, fresh_id};
+use ebb_sources::http_api::{
+    Answer, Authorizer, Definition, Deployment, Integration, Model, Route, fresh_id,
+};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value as Json, json};
 
@@ -91,6 +93,26 @@ impl HttpPart for Model {
     }
     fn id(&mut self) -> &mut String {
         &mut self.model_id
+    }
+}
+
+impl HttpPart for Answer {
+    fn of(own: &Properties<'_>) -> Result<Self, Message> {
+        let mut given = members(own, &[]);
+        given.remove("apiId");
+        let (of, parent) = match given.remove("routeId") {
+            Some(route) => ("route", Some(route)),
+            None => ("integration", given.remove("integrationId")),
+        };
+        given.extend([("id".to_owned(), "".into()), ("of".to_owned(), of.into())]);
+        given.insert("parent".to_owned(), parent.unwrap_or_default());
+        read(given)
+    }
+    fn all(definition: &mut Definition) -> &mut Vec<Self> {
+        &mut definition.answers
+    }
+    fn id(&mut self) -> &mut String {
+        &mut self.id
     }
 }
 

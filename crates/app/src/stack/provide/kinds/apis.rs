@@ -151,6 +151,25 @@ pub(super) const APIS: &[Kind] = &[
         named: None,
     },
     Kind {
+        name: "AWS::ApiGatewayV2::RouteResponse",
+        required: &["ApiId", "RouteId", "RouteResponseKey"],
+        optional: &["ModelSelectionExpression", "ResponseModels", "ResponseParameters"],
+        replacing: &["ApiId", "RouteId"],
+        named: None,
+    },
+    Kind {
+        name: "AWS::ApiGatewayV2::IntegrationResponse",
+        required: &["ApiId", "IntegrationId", "IntegrationResponseKey"],
+        optional: &[
+            "ContentHandlingStrategy",
+            "ResponseParameters",
+            "ResponseTemplates",
+            "TemplateSelectionExpression",
+        ],
+        replacing: &["ApiId", "IntegrationId"],
+        named: None,
+    },
+    Kind {
         name: "AWS::ApiGatewayV2::Deployment",
         required: &["ApiId"],
         optional: &["Description", "StageName"],

@@ -3,13 +3,15 @@
 //! Source: Systems Manager user guide, "Parameter Store", and the API reference of `PutParameter` (2026-11). Values of
 //! the kind `SecureString` are kept as the others are: with whatever protects the store.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ebb_invoker::Boxed;
 use ebb_model::{Clock, NewParameter, Parameter, ParameterError, ParameterKind, ParameterVersion};
-use ebb_sources::registry::{Documents, Follow, Registry};
 use ebb_store::{Change, Store, StoreError};
 use regex_lite::Regex;
+
+use crate::registry::{Documents, Follow, Registry};
 
 /// The most versions of a parameter that are kept.
 const VERSIONS: usize = 100;
@@ -103,19 +105,21 @@ impl ParameterStore {
         Ok(made.map_or(1, |made| made.current().number))
     }
 
-    /// Gives a parameter other tags.
+    /// Adds tags to a parameter and takes others away.
     ///
     /// # Errors
     /// [`ParameterError::NotFound`], [`ParameterError::Internal`].
     pub async fn tag(
         &self,
         name: &str,
-        change: impl Fn(&mut std::collections::BTreeMap<String, String>),
+        added: BTreeMap<String, String>,
+        removed: &[String],
     ) -> Result<(), ParameterError> {
         let changed = self.inner.parameters.edit(name, |before| -> Result<_, Failed> {
             let mut parameter =
                 before.cloned().ok_or_else(|| Failed(ParameterError::NotFound(name.to_owned())))?;
-            change(&mut parameter.tags);
+            parameter.tags.retain(|key, _| !removed.contains(key));
+            parameter.tags.extend(added.clone());
             Ok(Some(parameter))
         });
         changed.await.map(drop).map_err(|Failed(error)| error)
