@@ -184,7 +184,7 @@ DECIDER = """
 calls = []
 def handler(e, c):
     calls.append(1)
-    word = e['authorizationToken'] if e['type'] == 'TOKEN' else e['headers']['x-word']
+    word = e['authorizationToken'] if e['type'] == 'TOKEN' else e['headers']['X-Word']
     if word == 'unauthorized': raise Exception('Unauthorized')
     if word == 'broken': return 'Allow'
     effect = 'Deny' if word == 'deny' else 'Allow'
