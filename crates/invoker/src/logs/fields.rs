@@ -66,12 +66,16 @@ fn holds(expression: &Expression<Named>, value: &str) -> bool {
 }
 
 impl Named {
-    /// `name`, or `name = value`; the name may be missing.
+    /// `name`, or `name = value`; the name may be missing, and both, but not in parentheses.
     fn read(cursor: &mut Cursor<'_>) -> Result<Self, InvalidPattern> {
         cursor.skip_spaces();
         let name = cursor.word(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '$')).to_owned();
         let test = Test::read(cursor)?;
-        Ok(Self { name, test })
+        cursor.skip_spaces();
+        match cursor.peek() {
+            Some(')') if name.is_empty() && test.is_none() => Err(cursor.unexpected()),
+            _ => Ok(Self { name, test }),
+        }
     }
 }
 

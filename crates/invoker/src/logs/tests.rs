@@ -90,6 +90,8 @@ fn what_is_no_pattern_is_refused() {
         "{ $.a IS MAYBE }",
         "[a = ]",
         "[a b]",
+        "[()]",
+        "[a, ( )]",
         "{ $.a > x }",
         "{ $.a = }",
     ] {
