@@ -17,8 +17,9 @@ function eventOf(event) {
   return plain(known);
 }
 
-// What ebb asks a worker by itself.
-const OWN = new Set(['ebbTrack', 'ebbRun']);
+// What ebb asks a worker by itself, unless the worker has something to say in it, as workflows have.
+const isOwn = ({ entrypoint, logs, exceptions }) =>
+  entrypoint === 'ebbTrack' || (entrypoint === 'ebbRun' && logs.length === 0 && exceptions.length === 0);
 
 // The lines of the worker's own: what it throws is logged by ebb, too.
 function linesOf({ logs, exceptions }) {
@@ -42,7 +43,7 @@ function described(item) {
 
 export default {
   async tail(items, env) {
-    const told = items.filter((item) => !OWN.has(item.entrypoint));
+    const told = items.filter((item) => !isOwn(item));
     const events = told.map((item) => ({ ...described(item), scriptName: env.SCRIPT }));
     if (events.length === 0) return;
     const response = await call(env, 'lambda', {

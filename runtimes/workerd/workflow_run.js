@@ -150,10 +150,12 @@ class Step {
 export const runner = (worker) => class extends WorkerEntrypoint {
   // Gives the workflow's output, its error, or when it goes on.
   async run(name, event, journal) {
-    if (typeof worker[name] !== 'function') throw new TypeError(`the worker exports no class ${name}`);
     const step = new Step(journal);
-    const workflow = new worker[name](this.ctx, this.env);
-    const ended = (async () => workflow.run(event, step))().then((output) => ({ output }), (error) => {
+    const work = async () => {
+      if (typeof worker[name] !== 'function') throw new TypeError(`the worker exports no class ${name}`);
+      return new worker[name](this.ctx, this.env).run(event, step);
+    };
+    const ended = work().then((output) => ({ output }), (error) => {
       console.error(error);
       return { error: described(error) };
     });

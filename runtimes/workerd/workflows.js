@@ -10,23 +10,30 @@ const ENDED = new Set(['complete', 'errored', 'terminated']);
 const STEP = 'step:';
 const EVENT = 'event:';
 
+// How often in a row runs may break off, as they do where the worker's process ends.
+const BREAKS = 5;
+
 // What one run reads and writes. Once another run has the instance, or nobody wants this one to go on, it is told to stop.
 class Journal extends RpcTarget {
   #storage;
-  #goesOn;
-  constructor(storage, goesOn) {
+  #status;
+  constructor(storage, status) {
     super();
     this.#storage = storage;
-    this.#goesOn = goesOn;
+    // Of the instance, while this run has it.
+    this.#status = status;
   }
+
+  async #goesOn() { return (await this.#status()) === 'running'; }
 
   // What is kept of a step; nothing where the run is to stop.
   async read(step) {
     return (await this.#goesOn()) ? { kept: await this.#storage.get(STEP + step) } : undefined;
   }
 
+  // What a step gave is kept also where the instance is to pause: it was done.
   async write(step, record) {
-    if (await this.#goesOn()) await this.#storage.put(STEP + step, record);
+    if (['running', 'waitingForPause'].includes(await this.#status())) await this.#storage.put(STEP + step, record);
   }
 
   // Gives the oldest event of a type to a step that waits for it.
@@ -107,22 +114,32 @@ export class Instance extends DurableObject {
     this.#running = true;
     this.#again = false;
     const run = ++this.#run;
-    const goesOn = async () => run === this.#run && (await this.#instance()).status === 'running';
+    const status = async () => (run === this.#run ? (await this.#instance()).status : undefined);
     try {
       const { class: name, id, payload, timestamp } = instance;
       const event = { payload, timestamp, instanceId: id, workflowName: instance.workflow };
-      await this.#ended(run, await this.env.RUN.run(name, event, new Journal(this.ctx.storage, goesOn)));
+      await this.#ended(run, await this.env.RUN.run(name, event, new Journal(this.ctx.storage, status)));
     } catch (error) {
-      // The worker itself failed, not its workflow: its class is not there, or its process is about to end.
-      await this.#ended(run, { error: { name: error.name, message: error.message } });
+      // The run broke off, not the workflow: the worker's process ended, or is about to.
+      await this.#broke(run, { name: error.name, message: error.message });
     } finally {
       this.#running = false;
     }
   }
 
+  // Has it run again, after a while that doubles.
+  async #broke(run, error) {
+    const { breaks = 0 } = await this.#found();
+    if (breaks === BREAKS) return this.#ended(run, { error });
+    if (run !== this.#run) return;
+    await this.#update({ breaks: breaks + 1 });
+    await this.ctx.storage.setAlarm(Date.now() + 1000 * 2 ** breaks);
+  }
+
   async #ended(run, { output, error, until }) {
     const { status } = await this.#instance();
     if (run !== this.#run || ENDED.has(status)) return;
+    await this.#update({ breaks: 0 });
     if (error !== undefined) return this.#update({ status: 'errored', error });
     if (until === undefined && status === 'running') return this.#update({ status: 'complete', output });
     if (status === 'waitingForPause') return this.#update({ status: 'paused' });

@@ -62,10 +62,11 @@ def api(server, name, base):
     assert made.status_code == 201 and made.json() == {"code": "home", "url": "https://example.com/"}
     assert request("/none").status_code == 404
     assert request("/home/clicks").json() == {"clicks": 0}
-    for _ in range(2):
+    # Some count after their answer, with a file that two at a time would both read and write.
+    for clicks in (1, 2):
         followed = request("/home")
         assert (followed.status_code, followed.headers["location"]) == (302, "https://example.com/")
-    eventually(lambda: request("/home/clicks").json() == {"clicks": 2})
+        eventually(lambda: request("/home/clicks").json() == {"clicks": clicks})
 
 
 def told(server, name, example):

@@ -58,6 +58,13 @@ export class Orders extends WorkflowEntrypoint {
         return { attempt };
       });
     }
+    if (kind === 'slow') {
+      return step.do('slow', async () => {
+        const seen = await count('slow');
+        await new Promise((resolve) => setTimeout(resolve, 1500));
+        return seen;
+      });
+    }
     if (kind === 'fatal') {
       return step.do('fatal', async () => { await count('fatal'); throw new NonRetryableError('no use'); });
     }
@@ -158,6 +165,16 @@ def test_instances_are_paused_terminated_and_restarted(orders):
     assert orders.get("/count/p?name=prepare").text == "2"
     assert orders("terminate", "p")["status"] == "terminated"
     assert "error" in orders("terminate", "p") and "error" in orders("resume", "p")
+
+
+def test_a_step_under_way_at_a_pause_is_not_done_again(orders):
+    orders("create", "s", {"kind": "slow"})
+    assert eventually(lambda: orders.get("/count/s?name=slow").text == "1")
+    assert orders("pause", "s")["status"] == "waitingForPause"
+    assert eventually(lambda: orders("status", "s")["status"] == "paused")
+    orders("resume", "s")
+    assert ended(orders, "s")["output"] == 1
+    assert orders.get("/count/s?name=slow").text == "1"
 
 
 def test_instances_outlive_the_server(own_server, tmp_path):

@@ -31,7 +31,6 @@ pub(crate) use sam::merge_globals;
 
 use std::collections::BTreeMap;
 
-/// Applies the transforms that a template names. `given` are parameters; `code` tells packages apart, by logical id.
 /// A document in YAML, or in the JSON that YAML has in it.
 ///
 /// # Errors
@@ -40,6 +39,7 @@ pub fn read_yaml(text: &str) -> Result<serde_json::Value, String> {
     parse(text).map(|document| document.to_json()).map_err(|fault| fault.to_string())
 }
 
+/// Applies the transforms that a template names. `given` are parameters; `code` tells packages apart, by logical id.
 pub(crate) fn transformed(
     root: &Node,
     given: &BTreeMap<String, String>,

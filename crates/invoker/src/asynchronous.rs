@@ -160,17 +160,21 @@ async fn run(shared: &Arc<Shared>, event: &Accepted) -> Attempt {
 
 /// Renews the claim while `run` lasts; nothing where it was lost to another server.
 async fn hold<T>(shared: &Shared, work: &Work, run: impl Future<Output = T>) -> Option<T> {
-    let mut run = std::pin::pin!(run);
-    loop {
-        match tokio::time::timeout(HEARTBEAT, &mut run).await {
-            Ok(ended) => return Some(ended),
-            Err(_) => match shared.store.work().extend(work, LEASE).await {
-                Err(StoreError::LeaseLost { .. }) => return None,
+    let renewing = async {
+        loop {
+            tokio::time::sleep(HEARTBEAT).await;
+            match shared.store.work().extend(work, LEASE).await {
+                Err(StoreError::LeaseLost { .. }) => return,
                 // The next one may get through, and if not the event runs twice.
                 Err(error) => tracing::warn!(%error, "a claim could not be renewed"),
                 Ok(()) => {}
-            },
+            }
         }
+    };
+    tokio::select! {
+        biased;
+        ended = run => Some(ended),
+        () = renewing => None,
     }
 }
 

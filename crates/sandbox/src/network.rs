@@ -1,7 +1,8 @@
 //! Network namespaces, made ahead of need and owned by the launcher, so that nobody inside has rights over them.
 //!
-//! To make one and to take one down is the dearest part of a sandbox. Since nobody inside can change anything of it, one
-//! whose sandbox has ended is as good as new once the last socket that listens in it is closed: the next sandbox gets it.
+//! To make one and to take one down is dear, and nobody inside can change anything of it. So one that leads nowhere serves
+//! again when its sandbox has ended and nobody listens in it any more. One that leads to the world does not: whoever the
+//! last sandbox talked to would reach the next, which could also see with whom that was.
 
 mod addresses;
 mod firewall;
@@ -157,22 +158,25 @@ impl Networks {
 
     /// The sandbox that had it has ended, and nothing runs in it any more.
     pub(crate) fn give_back(&mut self, namespace: Namespace) {
+        if let Some(address) = namespace.address {
+            if let Some(outbound) = &mut self.outbound {
+                outbound.give_back(address);
+            }
+            return;
+        }
         let ready = self.ready(namespace.network);
         ready.used.push_back(namespace);
         if ready.made.len() + ready.used.len() > KEPT {
-            let oldest = ready.used.pop_front();
-            self.end(oldest);
+            ready.used.pop_front();
         }
     }
 
     fn again_or_new(&mut self, network: Network) -> Result<Namespace, Fault> {
         let used = self.ready(network).used.pop_front();
-        match used.map(|namespace| (self.is_quiet(&namespace), namespace)) {
-            Some((Ok(true), namespace)) => return Ok(namespace),
-            Some((_, namespace)) => self.end(Some(namespace)),
-            None => {}
+        match used {
+            Some(namespace) if self.is_quiet(&namespace)? => Ok(namespace),
+            _ => self.make(network),
         }
-        self.make(network)
     }
 
     /// Whether nobody listens in it: the server holds the sockets on which it listened for an instance a moment longer
@@ -184,13 +188,6 @@ impl Networks {
             namespace.ports.iter().all(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok());
         enter(&self.home)?;
         Ok(quiet)
-    }
-
-    fn end(&mut self, namespace: Option<Namespace>) {
-        let address = namespace.and_then(|namespace| namespace.address);
-        if let (Some(outbound), Some(address)) = (&mut self.outbound, address) {
-            outbound.give_back(address);
-        }
     }
 
     /// Forks in that namespace; only the child stays there. The calling process must have a single thread.
@@ -224,6 +221,8 @@ impl Networks {
     /// In the new namespace.
     fn furnish(&mut self, network: Network) -> Result<Namespace, Fault> {
         interface::loopback_up()?;
+        // Closed connections leave nothing behind that the next sandbox could see. Only the default if it cannot be written.
+        drop(fs::write("/proc/sys/net/ipv4/tcp_max_tw_buckets", "0"));
         // Every port is as good as another here. Only the default if the file cannot be written.
         drop(fs::write("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0"));
         let descriptor = current()?;

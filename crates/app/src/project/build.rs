@@ -1,5 +1,6 @@
 //! Running the build command of a function, or of a whole project.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -16,6 +17,8 @@ pub(super) struct ProjectBuild {
     pub(super) command: String,
     /// Where it runs.
     pub(super) folder: PathBuf,
+    /// What it has beside the environment of this process.
+    pub(super) environment: BTreeMap<String, String>,
 }
 
 impl ProjectBuild {
@@ -23,14 +26,24 @@ impl ProjectBuild {
     pub(super) fn run(&self, install: bool, progress: &mut dyn FnMut(&str)) -> Result<(), ProjectError> {
         progress(&format!("building: {}", self.command));
         let _linked = if install { install::for_build(&self.folder, progress)? } else { None };
-        run("the project", &self.command, &self.folder)
+        run_with("the project", &self.command, &self.folder, &self.environment)
     }
 }
 
 /// Runs `command` by the shell in `folder`.
 pub(super) fn run(function: &str, command: &str, folder: &Path) -> Result<(), ProjectError> {
+    run_with(function, command, folder, &BTreeMap::new())
+}
+
+fn run_with(
+    function: &str,
+    command: &str,
+    folder: &Path,
+    environment: &BTreeMap<String, String>,
+) -> Result<(), ProjectError> {
     let output = Command::new("sh")
         .args(["-c", command])
+        .envs(environment)
         .current_dir(folder)
         .stdin(Stdio::null())
         .output()

@@ -136,7 +136,9 @@ pub(super) fn describe(folder: &Path, _marker: &Path) -> Result<Description, Pro
     for function in &mut description.functions {
         function.environment.extend(file.build.environment.clone());
     }
-    description.build = file.build.command.clone().map(|command| ProjectBuild { command, folder: base });
+    let environment = file.build.environment.clone();
+    description.build =
+        file.build.command.clone().map(|command| ProjectBuild { command, folder: base, environment });
     let empty = description.functions.is_empty() && description.files.is_empty();
     if empty && description.build.is_none() {
         return Err(ProjectError::NothingFound(functions));

@@ -284,7 +284,7 @@ fn build(folder: &Path, file: &File) -> Option<ProjectBuild> {
         package["scripts"]["vercel-build"].is_string().then(|| "npm run vercel-build".to_owned())
     };
     let command = file.build_command.clone().or_else(script).filter(|command| !command.trim().is_empty())?;
-    Some(ProjectBuild { command, folder: folder.to_owned() })
+    Some(ProjectBuild { command, folder: folder.to_owned(), environment: BTreeMap::new() })
 }
 
 fn apply_limits(function: &mut SourceFunction, limits: &BTreeMap<String, Limits>, folder: &Path) {

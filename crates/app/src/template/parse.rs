@@ -3,7 +3,7 @@
 //! JSON is read as the YAML that it is. The short forms of intrinsic functions (`!Sub`, `!GetAtt`, …) become the long
 //! ones. Source: CloudFormation user guide, "Intrinsic function reference" (2026-11).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use granit_parser::{Event, Parser, ScalarStyle, Span, Tag};
 
@@ -101,6 +101,7 @@ impl<'a> Reader<'a> {
 
     fn entries(&mut self, depth: usize) -> Result<Vec<Entry>, Fault> {
         let mut entries: Vec<Entry> = Vec::new();
+        let mut keys = HashSet::new();
         let mut merged = Vec::new();
         loop {
             let (event, span) = self.following()?;
@@ -116,7 +117,7 @@ impl<'a> Reader<'a> {
             let value = self.node(event, span, depth + 1)?;
             if key == "<<" {
                 merged.push(value);
-            } else if entries.iter().any(|entry| entry.key == key) {
+            } else if !keys.insert(key.clone()) {
                 return Err(Fault::new(at, format!("the key {key} is there twice")));
             } else {
                 entries.push(Entry { key, line: at, value });
@@ -124,7 +125,7 @@ impl<'a> Reader<'a> {
         }
         for map in merged.iter().flat_map(|value| value.as_list().unwrap_or(std::slice::from_ref(value))) {
             for entry in map.entries() {
-                if !entries.iter().any(|own| own.key == entry.key) {
+                if keys.insert(entry.key.clone()) {
                     entries.push(entry.clone());
                 }
             }

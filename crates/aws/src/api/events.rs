@@ -37,7 +37,7 @@ pub fn api(buses: EventBuses) -> Api {
         .operation("UpdateEventBus", buses::update)
         .operation("DescribeEventBus", buses::describe)
         .operation("ListEventBuses", buses::list)
-        .keeping(constraints::LIST)
+        .keeping(constraints::LIST_BUSES)
         .operation("DeleteEventBus", buses::delete)
         .operation("PutPermission", buses::put_permission)
         .operation("RemovePermission", buses::remove_permission)

@@ -20,6 +20,8 @@ pub(crate) enum Constraint {
     OneOf(&'static [&'static str]),
     /// What matches the pattern, as the service writes it.
     Pattern(&'static str, fn(&str) -> bool),
+    /// Anything, but what is said of it does not tell what it is.
+    Sensitive,
 }
 
 /// A member by its path, as in `Targets[].Id`, and what it must keep.
@@ -49,7 +51,9 @@ pub(crate) fn check(call: &Call, members: &[Member]) -> Result<(), AwsError> {
 /// Goes down a path, into every item of the lists on it.
 fn visit(at: &Value, path: &[&str], shown: &str, constraints: &[Constraint], wrong: &mut Vec<String>) {
     let Some((segment, rest)) = path.split_first() else {
-        return wrong.extend(constraints.iter().filter_map(|constraint| constraint.violation(at, shown)));
+        let hidden = constraints.iter().any(|constraint| matches!(constraint, Constraint::Sensitive));
+        let violations = constraints.iter().filter_map(|constraint| constraint.violation(at, shown, hidden));
+        return wrong.extend(violations);
     };
     let (name, is_list) = segment.strip_suffix("[]").map_or((*segment, false), |name| (name, true));
     let dot = if shown.is_empty() { "" } else { "." };
@@ -65,12 +69,14 @@ fn visit(at: &Value, path: &[&str], shown: &str, constraints: &[Constraint], wro
 }
 
 impl Constraint {
-    fn violation(self, value: &Value, name: &str) -> Option<String> {
+    fn violation(self, value: &Value, name: &str, hidden: bool) -> Option<String> {
         let says = |constraint: String| {
-            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            Some(format!(
-                "Value '{value}' at '{name}' failed to satisfy constraint: Member must {constraint}"
-            ))
+            let value = match value.as_str() {
+                _ if hidden => String::new(),
+                Some(text) => format!(" '{text}'"),
+                None => format!(" '{value}'"),
+            };
+            Some(format!("Value{value} at '{name}' failed to satisfy constraint: Member must {constraint}"))
         };
         match self {
             Self::Required if value.is_null() => {
@@ -100,7 +106,7 @@ impl Constraint {
             Self::Pattern(pattern, matches) if !matches(value.as_str()?) => {
                 says(format!("satisfy regular expression pattern: {pattern}"))
             }
-            Self::Required | Self::OneOf(_) | Self::Pattern(..) => None,
+            Self::Required | Self::OneOf(_) | Self::Pattern(..) | Self::Sensitive => None,
         }
     }
 }
@@ -120,6 +126,7 @@ mod tests {
     const MEMBERS: &[Member] = &[
         ("Name", &[Constraint::Required, Constraint::Pattern("[a-z]+", lower), Constraint::Length(1, 4)]),
         ("State", &[Constraint::OneOf(&["ON", "OFF"])]),
+        ("Secret", &[Constraint::Sensitive, Constraint::Length(1, 3)]),
         ("Targets", &[Constraint::Length(1, 2)]),
         ("Targets[].Id", &[Constraint::Required]),
         ("Targets[].Retry.MaximumAttempts", &[Constraint::Range(0, 185)]),
@@ -146,6 +153,10 @@ mod tests {
     fn what_is_wrong_is_said_with_its_place() {
         check(&json!({ "Name": "abc", "Targets": [{ "Id": "1" }], "State": "ON" }), &[]);
         check(&json!({}), &["Value null at 'name' Member must not be null"]);
+        check(
+            &json!({ "Name": "abc", "Secret": "hush" }),
+            &["Value at 'secret' Member must have length less than or equal to 3"],
+        );
         check(
             &json!({ "Name": "A b c d" }),
             &[

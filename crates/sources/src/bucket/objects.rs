@@ -90,6 +90,14 @@ struct Change {
     happening: Option<Happening>,
 }
 
+/// What there is of a key, with the revisions of the records.
+#[derive(Clone, Copy)]
+struct Present<'a> {
+    current: Option<&'a (i64, Object)>,
+    /// See [`Buckets::older_null`].
+    null: Option<&'a (i64, Object)>,
+}
+
 impl Buckets {
     /// Makes an object the current version of its key. Where bytes of it are not kept in the end, they are collected.
     ///
@@ -104,11 +112,10 @@ impl Buckets {
     ) -> Result<Arc<Object>, BucketError> {
         let record_key = object_key(bucket, &new.key)?;
         let parts = new.parts.clone();
-        let null = self.older_null(bucket, &new.key).await?;
-        let made = self.change(bucket, &new.key, |bucket, current, now| {
+        let made = self.change(bucket, &new.key, |bucket, Present { current, null }, now| {
             check(condition, current)?;
             let object = new_version(&new, bucket, current, now);
-            let mut change = self.make_way(bucket, current, null.as_ref());
+            let mut change = self.make_way(bucket, current, null);
             let happening = Happening { event, object: object.clone() };
             change.writes.push(put_record(OBJECT, record_key.clone(), &object, expect(current)));
             Ok((Change { happening: Some(happening), ..change }, object))
@@ -152,8 +159,7 @@ impl Buckets {
         wanted: impl Fn(Option<&Object>) -> bool,
     ) -> Result<Deleted, BucketError> {
         let record_key = object_key(bucket, key)?;
-        let null = self.older_null(bucket, key).await?;
-        self.change(bucket, key, |bucket, current, now| {
+        self.change(bucket, key, |bucket, Present { current, null }, now| {
             if !wanted(current.map(|(_, object)| object)) {
                 return Ok((Change::none(), Deleted::default()));
             }
@@ -177,7 +183,7 @@ impl Buckets {
             let marker = NewObject { key: key.to_owned(), ..NewObject::default() };
             let marker = new_version(&marker, bucket, current, now);
             let marker = Object { marker: true, lock: ObjectLock::default(), ..marker };
-            let mut change = self.make_way(bucket, current, null.as_ref());
+            let mut change = self.make_way(bucket, current, null);
             change.writes.push(put_record(OBJECT, record_key.clone(), &marker, expect(current)));
             let deleted = Deleted { version: Some(marker.version.clone()), marker: true };
             let happening = Happening { event: by.marks(), object: marker };
@@ -197,7 +203,7 @@ impl Buckets {
         let name = bucket.to_owned();
         let (from, until) = versions_range(bucket, key);
         let older = self.inner.store.records().range(VERSION, &from, &until, u32::MAX).await?;
-        self.change(bucket, key, |_, current, now| {
+        self.change(bucket, key, |_, Present { current, .. }, now| {
             let deleted =
                 |object: &Object| Deleted { version: Some(object.version.clone()), marker: object.marker };
             let happened = |object: &Object| Some(Happening { event: by.deletes(), object: object.clone() });
@@ -258,7 +264,7 @@ impl Buckets {
         let name = bucket.to_owned();
         let (from, until) = versions_range(bucket, key);
         let older = self.inner.store.records().range(VERSION, &from, &until, u32::MAX).await?;
-        let changed = self.change(bucket, key, |_, current, _| {
+        let changed = self.change(bucket, key, |_, Present { current, .. }, _| {
             let older = older.iter().map(|record| Ok((record.revision, read(&record.body)?)));
             let mut all = Vec::new();
             all.extend(current.map(|(revision, object)| (true, *revision, object.clone())));
@@ -294,7 +300,7 @@ impl Buckets {
         &self,
         bucket: &str,
         key: &str,
-        make: impl Fn(&Bucket, Option<&(i64, Object)>, Timestamp) -> Result<(Change, T), BucketError>,
+        make: impl Fn(&Bucket, Present<'_>, Timestamp) -> Result<(Change, T), BucketError>,
     ) -> Result<T, BucketError> {
         let record_key = object_key(bucket, key)?;
         let mut attempts = 0;
@@ -305,7 +311,13 @@ impl Buckets {
             let current = current
                 .map(|record| Ok::<_, BucketError>((record.revision, read(&record.body)?)))
                 .transpose()?;
-            let (change, made) = make(&bucket, current.as_ref(), self.inner.clock.now())?;
+            let null = match &current {
+                // There is one of them at most.
+                Some((_, object)) if object.is_null_version() => None,
+                _ => self.older_null(&bucket, key).await?,
+            };
+            let present = Present { current: current.as_ref(), null: null.as_ref() };
+            let (change, made) = make(&bucket, present, self.inner.clock.now())?;
             let Change { writes, garbage: parts, happening } = change;
             let mut work: Vec<NewWork> = Vec::new();
             work.extend(garbage(&parts, self.inner.clock.now()));
@@ -327,11 +339,11 @@ impl Buckets {
     }
 
     /// The older version whose id is `null`, of which there is one at most, where a new one would take its place.
-    async fn older_null(&self, bucket: &str, key: &str) -> Result<Option<(i64, Object)>, BucketError> {
-        if self.bucket(bucket)?.versioning != Versioning::Suspended {
+    async fn older_null(&self, bucket: &Bucket, key: &str) -> Result<Option<(i64, Object)>, BucketError> {
+        if bucket.versioning != Versioning::Suspended {
             return Ok(None);
         }
-        let (from, until) = versions_range(bucket, key);
+        let (from, until) = versions_range(&bucket.name, key);
         for record in self.inner.store.records().range(VERSION, &from, &until, u32::MAX).await? {
             let object = read(&record.body)?;
             if object.is_null_version() {

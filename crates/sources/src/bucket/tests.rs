@@ -159,6 +159,24 @@ async fn versions_are_kept_and_come_back() {
 }
 
 #[tokio::test]
+async fn many_writers_of_a_suspended_bucket_leave_one_version_without_an_id() {
+    let world = World::new().await;
+    world.put("k", "null").await;
+    world.version(Versioning::Enabled).await;
+    world.put("k", "one").await;
+    world.version(Versioning::Suspended).await;
+    let mut writers = tokio::task::JoinSet::new();
+    for n in 0..20 {
+        let (buckets, new) = (world.buckets.clone(), world.new_object("k", &n.to_string()).await);
+        writers.spawn(async move { buckets.put("bucket", new, &Condition::None, "ObjectCreated:Put").await });
+    }
+    assert!(writers.join_all().await.into_iter().all(|put| put.is_ok()));
+    let versions = world.buckets.versions("bucket", "", "").await.expect("versions");
+    assert_eq!(versions.iter().filter(|entry| entry.object.is_null_version()).count(), 1);
+    assert_eq!(versions.len(), 2);
+}
+
+#[tokio::test]
 async fn a_write_is_made_only_where_its_condition_holds() {
     let world = World::new().await;
     let absent = world.try_put("k", "x", Condition::Etag("e".to_owned())).await;

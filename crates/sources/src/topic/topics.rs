@@ -171,6 +171,7 @@ impl Topics {
         for subscription in of_topic(&self.inner.subscriptions.all(), name) {
             self.inner.subscriptions.edit(&subscription.key(), |_| Ok::<_, TopicError>(None)).await?;
         }
+        self.forget_ended(|ended| ended.is_of(name)).await?;
         self.inner.topics.edit(name, |_| Ok::<_, TopicError>(None)).await?;
         if let Some(topic) = topic.filter(|topic| topic.is_fifo()) {
             self.inner.store.messages().purge(&topic.uid).await?;

@@ -23,6 +23,13 @@ pub(super) struct EndedSubscription {
     ended: Timestamp,
 }
 
+impl EndedSubscription {
+    /// Whether it was one of the topic of this name.
+    pub(super) fn is_of(&self, topic: &str) -> bool {
+        self.subscription.topic == topic
+    }
+}
+
 impl Topics {
     /// Ends a subscription; does nothing where there is none.
     ///
@@ -58,7 +65,7 @@ impl Topics {
     /// Tells an endpoint that its subscription was ended.
     async fn tell_of_end(&self, subscription: &Subscription) -> Result<(), TopicError> {
         let now = self.inner.clock.now();
-        self.forget_ended(now).await?;
+        self.forget_ended(|one| now.since(one.ended) > TOKEN_LIFE).await?;
         let mut subscription = subscription.clone();
         subscription.token = Some(token());
         let ended = EndedSubscription { subscription, ended: now };
@@ -92,10 +99,13 @@ impl Topics {
         Some(Arc::new(ended.subscription.clone()))
     }
 
-    /// Forgets those whose tokens have expired.
-    async fn forget_ended(&self, now: Timestamp) -> Result<(), TopicError> {
+    /// Forgets some of those that may come back.
+    pub(super) async fn forget_ended(
+        &self,
+        which: impl Fn(&EndedSubscription) -> bool,
+    ) -> Result<(), TopicError> {
         let all = self.inner.ended.all();
-        for (key, _) in all.iter().filter(|(_, one)| now.since(one.ended) > TOKEN_LIFE) {
+        for (key, _) in all.iter().filter(|(_, one)| which(one)) {
             self.inner.ended.edit(key, |_| Ok::<_, TopicError>(None)).await?;
         }
         Ok(())

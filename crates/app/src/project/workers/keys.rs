@@ -90,7 +90,7 @@ const KNOWN: &[(&str, &[&str])] = &[
     ("rules", &["type", "globs", "fallthrough"]),
     ("services", &["binding", "service", "entrypoint"]),
     ("triggers", &["crons"]),
-    ("tail_consumers", &["environment", "service"]),
+    ("tail_consumers", &["service"]),
     ("version_metadata", &["binding"]),
     ("workflows", &["binding", "class_name", "name", "script_name"]),
 ];

@@ -106,6 +106,9 @@ pub(super) async fn reimport(state: HttpApiState, call: Call) -> Result<Response
 /// The document of a stage, or of the API as it is edited; in JSON, which is YAML too.
 pub(super) async fn export(state: HttpApiState, call: Call) -> Result<Response<Body>, AwsError> {
     let (api, query) = (state.apis.http(call.path.get("apiId"))?, &call.context.query);
+    if api.protocol_type == Protocol::WebSocket {
+        return Err(bad_request("Export of WebSocket APIs is not supported"));
+    }
     if call.path.get("specification") != "OAS30" {
         return Err(bad_request("Only the specification OAS30 is supported"));
     }

@@ -2,7 +2,7 @@
 
 use ebb_sources::bus::DESTINATION_METHODS;
 
-use crate::wire::Constraint::{self, Length, OneOf, Pattern, Range, Required};
+use crate::wire::Constraint::{self, Length, OneOf, Pattern, Range, Required, Sensitive};
 use crate::wire::Member;
 
 const NAME: Constraint = Pattern(r"[\.\-_A-Za-z0-9]+", is_name);
@@ -13,7 +13,7 @@ const CONNECTION: Constraint = Pattern(
     is_connection_arn,
 );
 const AUTHORIZATIONS: Constraint = OneOf(&["BASIC", "OAUTH_CLIENT_CREDENTIALS", "API_KEY"]);
-const SECRET: &[Constraint] = &[Required, Length(1, 512)];
+const SECRET: &[Constraint] = &[Sensitive, Required, Length(1, 512)];
 const DESCRIPTION: Member = ("Description", &[Length(0, 512)]);
 const LIMIT: Member = ("Limit", &[Range(1, 100)]);
 
@@ -51,6 +51,7 @@ pub(super) const REMOVE_TARGETS: &[Member] =
     &[("Rule", &[Required, NAME, Length(1, 64)]), ("Ids", &[Required, Length(1, 100)])];
 
 pub(super) const LIST: &[Member] = &[("NamePrefix", &[Length(1, 64)]), LIMIT];
+pub(super) const LIST_BUSES: &[Member] = &[("NamePrefix", &[Length(1, 256)]), LIMIT];
 
 pub(super) const CREATE_ARCHIVE: &[Member] = &[
     ("ArchiveName", &[Required, NAME, Length(1, 48)]),
