@@ -47,8 +47,7 @@ pub(crate) fn run(config: &Config) -> Result<()> {
         outbound: config.network == NetworkSetting::Outbound,
     };
     let launcher = Launcher::begin(&options).context("the sandbox launcher does not start")?;
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(threads()).enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let outcome = runtime.block_on(async {
         // Signals that come while it starts must not kill it half-way.
         let stop = stop_signal()?;
@@ -67,12 +66,6 @@ pub(crate) fn run(config: &Config) -> Result<()> {
     // Work that blocks (unpacking, say) is not waited for any longer: nothing of it was acknowledged.
     runtime.shutdown_timeout(LAST_WORDS);
     outcome
-}
-
-/// Threads that carry requests and events: half of the processors. The functions need the others, and each thread more
-/// costs those that there are: they wake each other to share what there is to do, which is little at a time.
-fn threads() -> usize {
-    std::thread::available_parallelism().map_or(1, |processors| (processors.get() / 2).max(1))
 }
 
 /// Everything that runs.
