@@ -429,17 +429,8 @@ fn url(node: &Node) -> Json {
             config["Cors"] = json!({ "AllowOrigins": ["*"], "AllowHeaders": ["*"], "AllowMethods": ["*"] });
         }
         Some(cors) => {
-            for (from, to) in [
-                ("allowedOrigins", "AllowOrigins"),
-                ("allowedHeaders", "AllowHeaders"),
-                ("allowedMethods", "AllowMethods"),
-                ("allowCredentials", "AllowCredentials"),
-                ("exposedResponseHeaders", "ExposeHeaders"),
-                ("maxAge", "MaxAge"),
-            ] {
-                if let Some(value) = cors.get(from) {
-                    config["Cors"][to] = value.to_json();
-                }
+            for (name, value) in cors::given(cors) {
+                config["Cors"][name] = value;
             }
         }
         None => {}

@@ -17,6 +17,11 @@ pub(super) fn of_http(service: &Service<'_>) -> Option<Json> {
     if cors.as_map().is_none() {
         return (cors.scalar().as_deref() == Some("true")).then(|| true.into());
     }
+    Some(Json::Object(given(cors)))
+}
+
+/// The settings of an HTTP API or a function URL, by their names in CloudFormation.
+pub(super) fn given(cors: &Node) -> Map<String, Json> {
     let names = [
         ("allowedOrigins", "AllowOrigins"),
         ("allowedHeaders", "AllowHeaders"),
@@ -25,8 +30,7 @@ pub(super) fn of_http(service: &Service<'_>) -> Option<Json> {
         ("exposedResponseHeaders", "ExposeHeaders"),
         ("maxAge", "MaxAge"),
     ];
-    let given = names.iter().filter_map(|(from, to)| Some(((*to).to_owned(), cors.get(from)?.to_json())));
-    Some(Json::Object(given.collect()))
+    names.iter().filter_map(|(from, to)| Some(((*to).to_owned(), cors.get(from)?.to_json()))).collect()
 }
 
 /// What the `cors` of `http` events say, by their paths.

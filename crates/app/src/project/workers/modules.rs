@@ -138,9 +138,9 @@ impl Modules {
         bundle::with_packages(folder, install, progress, |packages, progress| {
             esbuild::run(folder, &arguments, packages, progress)
         })?;
-        let map = SourceMap::of_bundle(folder, out.path());
         let stem = entry.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let bundled = out.path().join(format!("{stem}.js"));
+        let map = SourceMap::of_bundle(folder, &bundled);
         Self::collect(out.path(), &bundled, worker, map, files)
     }
 

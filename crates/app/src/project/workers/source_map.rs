@@ -24,17 +24,16 @@ struct Written {
 }
 
 impl SourceMap {
-    /// The map that a bundler wrote into `out`; none where there is none, or it is too large.
-    pub(super) fn of_bundle(project: &Path, out: &Path) -> Option<Self> {
-        let entries = fs::read_dir(out).ok()?.flatten().map(|entry| entry.path());
-        let path = entries.into_iter().find(|path| path.extension().is_some_and(|kind| kind == "map"))?;
-        let Written { sources, mappings } = serde_json::from_slice(&fs::read(&path).ok()?).ok()?;
+    /// The map that a bundler wrote beside a bundle; none where there is none, or it is too large.
+    pub(super) fn of_bundle(project: &Path, bundle: &Path) -> Option<Self> {
+        let (out, name) = (bundle.parent()?, bundle.file_name()?.to_string_lossy().into_owned());
+        let map = fs::read(out.join(format!("{name}.map"))).ok()?;
+        let Written { sources, mappings } = serde_json::from_slice(&map).ok()?;
         if mappings.len() > LONGEST {
             return None;
         }
         let sources = sources.iter().map(|source| shown(project, &out.join(source))).collect();
-        let bundle = path.file_stem()?.to_string_lossy().into_owned();
-        Some(Self { bundle, sources, mappings })
+        Some(Self { bundle: name, sources, mappings })
     }
 
     pub(super) fn text(&self) -> String {
@@ -82,10 +81,12 @@ mod tests {
     #[test]
     fn a_bundle_without_a_map_has_none() {
         let folder = tempfile::tempdir().unwrap();
-        assert_eq!(SourceMap::of_bundle(folder.path(), folder.path()), None);
+        let bundle = folder.path().join("index.js");
+        assert_eq!(SourceMap::of_bundle(folder.path(), &bundle), None);
         let map = json!({ "version": 3, "sources": ["a.ts"], "names": [], "mappings": "AAAA" });
+        fs::write(folder.path().join("index.css.map"), "a style sheet's").unwrap();
         fs::write(folder.path().join("index.js.map"), map.to_string()).unwrap();
-        let found = SourceMap::of_bundle(folder.path(), folder.path()).unwrap();
+        let found = SourceMap::of_bundle(folder.path(), &bundle).unwrap();
         assert_eq!((found.bundle.as_str(), found.sources.as_slice()), ("index.js", &["a.ts".to_owned()][..]));
     }
 }

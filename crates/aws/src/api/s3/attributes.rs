@@ -5,7 +5,7 @@ use s3s::dto::*;
 use s3s::{S3Request, S3Response, S3Result};
 
 use super::checksums::checksum_type;
-use super::objects::{check_version_id, storage_class_name, versioned};
+use super::objects::{found, storage_class_name, versioned};
 use super::{convert, encryption};
 
 pub(super) async fn get(
@@ -13,11 +13,7 @@ pub(super) async fn get(
     request: S3Request<GetObjectAttributesInput>,
 ) -> S3Result<S3Response<GetObjectAttributesOutput>> {
     let input = request.input;
-    check_version_id(buckets, &input.bucket, input.version_id.as_deref())?;
-    let object = buckets
-        .object(&input.bucket, &input.key, input.version_id.as_deref())
-        .await
-        .map_err(convert::error)?;
+    let object = found(buckets, &input.bucket, &input.key, input.version_id.as_deref()).await?;
     encryption::check_reader(&object, &request.headers, None)?;
     // Clients send them as one header, with commas.
     let asked = || input.object_attributes.iter().flat_map(|asked| asked.as_str().split(','));

@@ -1,5 +1,7 @@
 //! Objects: put and deleted, and the ids of their versions.
 
+use std::sync::Arc;
+
 use ebb_sources::bucket::{BucketError, Buckets, NewObject, Object, Versioning};
 use s3s::dto::*;
 use s3s::{S3Request, S3Response, S3Result, s3_error};
@@ -72,7 +74,7 @@ pub(super) fn is_version_id(text: &str) -> bool {
 }
 
 /// Refuses what is no id of a version: no bucket made it, and one that keeps no versions knows only `null`.
-pub(super) fn check_version_id(buckets: &Buckets, bucket: &str, version: Option<&str>) -> S3Result<()> {
+fn check_version_id(buckets: &Buckets, bucket: &str, version: Option<&str>) -> S3Result<()> {
     let Some(version) = version.filter(|version| *version != "null") else { return Ok(()) };
     let bucket = buckets.bucket(bucket).map_err(convert::error)?;
     if is_version_id(version) && bucket.versioning != Versioning::Never {
@@ -80,6 +82,17 @@ pub(super) fn check_version_id(buckets: &Buckets, bucket: &str, version: Option<
     }
     let error = s3_error!(InvalidArgument, "Invalid version id specified");
     Err(with_details(error, &[("ArgumentName", "versionId"), ("ArgumentValue", version)]))
+}
+
+/// What is there of a key: what is current, or the version of that id.
+pub(super) async fn found(
+    buckets: &Buckets,
+    bucket: &str,
+    key: &str,
+    version: Option<&str>,
+) -> S3Result<Arc<Object>> {
+    check_version_id(buckets, bucket, version)?;
+    buckets.object(bucket, key, version).await.map_err(convert::error)
 }
 
 pub(super) async fn delete(

@@ -7,7 +7,7 @@ use s3s::{S3Request, S3Response, S3Result};
 use super::checksums::{self, checksum_type};
 use super::conditions::{Reading, content_range, piece};
 use super::copies::SyncStream;
-use super::objects::{check_version_id, versioned};
+use super::objects::{found, versioned};
 use super::{convert, encryption, lifecycle, lock, restore};
 
 pub(super) async fn get(
@@ -15,11 +15,7 @@ pub(super) async fn get(
     request: S3Request<GetObjectInput>,
 ) -> S3Result<S3Response<GetObjectOutput>> {
     let input = request.input;
-    check_version_id(buckets, &input.bucket, input.version_id.as_deref())?;
-    let object = buckets
-        .object(&input.bucket, &input.key, input.version_id.as_deref())
-        .await
-        .map_err(convert::error)?;
+    let object = found(buckets, &input.bucket, &input.key, input.version_id.as_deref()).await?;
     let reading = Reading {
         if_match: input.if_match,
         if_none_match: input.if_none_match,
@@ -91,11 +87,7 @@ pub(super) async fn head(
     request: S3Request<HeadObjectInput>,
 ) -> S3Result<S3Response<HeadObjectOutput>> {
     let input = request.input;
-    check_version_id(buckets, &input.bucket, input.version_id.as_deref())?;
-    let object = buckets
-        .object(&input.bucket, &input.key, input.version_id.as_deref())
-        .await
-        .map_err(convert::error)?;
+    let object = found(buckets, &input.bucket, &input.key, input.version_id.as_deref()).await?;
     let reading = Reading {
         if_match: input.if_match,
         if_none_match: input.if_none_match,

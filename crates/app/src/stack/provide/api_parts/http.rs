@@ -154,6 +154,7 @@ pub(super) async fn delete_http<T: HttpPart>(inner: &Inner, made: &MadeResource)
     let api = Properties::of(&made.properties).text("ApiId").unwrap_or_default();
     let edited = inner.services.http_apis.edit(&api, |api| {
         T::all(&mut api.definition).retain_mut(|own| *own.id() != made.physical);
+        api.definition.answers.retain(|answer| answer.parent != made.physical);
         Ok(())
     });
     gone(edited.await)
