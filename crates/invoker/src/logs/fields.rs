@@ -29,10 +29,7 @@ impl Fields {
         let mut cursor = Cursor::new(text);
         let mut fields = Vec::new();
         loop {
-            fields.push(match cursor.take_spaced("...") {
-                true => Field::Gap,
-                false => Field::One(Expression::read(&mut cursor, &Named::read)?),
-            });
+            fields.push(Field::read(&mut cursor)?);
             if !cursor.take_spaced(",") {
                 break;
             }
@@ -65,17 +62,27 @@ fn holds(expression: &Expression<Named>, value: &str) -> bool {
     expression.holds(&|named: &Named| named.test.as_ref().is_none_or(|test| test.holds(value, number(value))))
 }
 
+impl Field {
+    /// `...`, nothing at all (any one field), or an expression of names and tests.
+    fn read(cursor: &mut Cursor<'_>) -> Result<Self, InvalidPattern> {
+        if cursor.take_spaced("...") {
+            return Ok(Self::Gap);
+        }
+        cursor.skip_spaces();
+        match cursor.peek() {
+            None | Some(',') => Ok(Self::One(Expression::Test(Named { name: String::new(), test: None }))),
+            Some(_) => Expression::read(cursor, &Named::read).map(Self::One),
+        }
+    }
+}
+
 impl Named {
-    /// `name`, or `name = value`; the name may be missing, and both, but not in parentheses.
+    /// `name`, `= value`, or both.
     fn read(cursor: &mut Cursor<'_>) -> Result<Self, InvalidPattern> {
         cursor.skip_spaces();
         let name = cursor.word(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '$')).to_owned();
         let test = Test::read(cursor)?;
-        cursor.skip_spaces();
-        match cursor.peek() {
-            Some(')') if name.is_empty() && test.is_none() => Err(cursor.unexpected()),
-            _ => Ok(Self { name, test }),
-        }
+        if name.is_empty() && test.is_none() { Err(cursor.unexpected()) } else { Ok(Self { name, test }) }
     }
 }
 
