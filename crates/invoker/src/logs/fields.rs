@@ -7,12 +7,15 @@ use super::cursor::Cursor;
 use super::expression::Expression;
 use super::operand::{Test, number};
 
+/// Stands for any number of fields.
+const GAP: &str = "...";
+
 #[derive(Debug, Clone)]
 pub(super) struct Fields(Vec<Field>);
 
 #[derive(Debug, Clone)]
 enum Field {
-    /// `...`: any number of fields.
+    /// Any number of fields.
     Gap,
     One(Expression<Named>),
 }
@@ -65,7 +68,7 @@ fn holds(expression: &Expression<Named>, value: &str) -> bool {
 impl Field {
     /// `...`, nothing at all (any one field), or an expression of names and tests.
     fn read(cursor: &mut Cursor<'_>) -> Result<Self, InvalidPattern> {
-        if cursor.take_spaced("...") {
+        if cursor.take_spaced(GAP) {
             return Ok(Self::Gap);
         }
         cursor.skip_spaces();
@@ -81,6 +84,9 @@ impl Named {
     fn read(cursor: &mut Cursor<'_>) -> Result<Self, InvalidPattern> {
         cursor.skip_spaces();
         let name = cursor.word(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '$')).to_owned();
+        if name.starts_with(GAP) {
+            return Err(InvalidPattern(format!("{GAP} stands for whole fields, and cannot be part of a test")));
+        }
         let test = Test::read(cursor)?;
         if name.is_empty() && test.is_none() { Err(cursor.unexpected()) } else { Ok(Self { name, test }) }
     }
@@ -93,7 +99,7 @@ impl fmt::Display for Fields {
                 f.write_str(", ")?;
             }
             match field {
-                Field::Gap => f.write_str("...")?,
+                Field::Gap => f.write_str(GAP)?,
                 Field::One(expression) => expression.fmt(f)?,
             }
         }
