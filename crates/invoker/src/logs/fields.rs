@@ -85,7 +85,9 @@ impl Named {
         cursor.skip_spaces();
         let name = cursor.word(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '$')).to_owned();
         if name.starts_with(GAP) {
-            return Err(InvalidPattern(format!("{GAP} stands for whole fields, and cannot be part of a test")));
+            return Err(InvalidPattern(format!(
+                "{GAP} stands for whole fields, and cannot be part of a test"
+            )));
         }
         let test = Test::read(cursor)?;
         if name.is_empty() && test.is_none() { Err(cursor.unexpected()) } else { Ok(Self { name, test }) }
