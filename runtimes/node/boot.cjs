@@ -12,6 +12,10 @@ const { patchConsole, setRequestId } = require('./console.cjs');
 const { loadHandler, streamifyResponse, streamingOf } = require('./loader.cjs');
 const { HttpResponseStream } = require('./stream.cjs');
 const { Invocation } = require('./invocation.cjs');
+const { rehearse } = require('./rehearsal.cjs');
+
+// How long a boot waits for its function before it uses the time, in milliseconds.
+const REHEARSAL_DELAY = 5;
 
 class Boot {
   constructor(fd) {
@@ -26,6 +30,9 @@ class Boot {
     this.wire = new Wire(fd, (kind, id, body) => this.received(kind, id, body));
     const hello = { protocol: 1, runtime: `nodejs${process.versions.node}` };
     this.wire.send(KIND.HELLO, 0, Buffer.from(JSON.stringify(hello)));
+    this.started = false;
+    // Where the function is known already it is waiting in the socket, and comes first. What fails is met again by it.
+    setTimeout(() => this.started || rehearse().catch(() => {}), REHEARSAL_DELAY);
   }
 
   received(kind, id, body) {
@@ -49,6 +56,7 @@ class Boot {
   }
 
   async start({ handler, root, env }) {
+    this.started = true;
     Object.assign(process.env, env);
     if (env.NODE_PATH !== undefined) Module._initPaths();
     process.chdir(root);

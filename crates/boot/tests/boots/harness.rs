@@ -50,6 +50,8 @@ pub(crate) struct Function {
     root: PathBuf,
     handler: String,
     env: BTreeMap<String, String>,
+    /// How long its boot waits for it.
+    comes_after: Duration,
 }
 
 impl Function {
@@ -70,7 +72,8 @@ impl Function {
         ];
         let env = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let root = folder.path().to_owned();
-        Self { interpreter: interpreter.clone(), folder, root, handler: handler.to_owned(), env }
+        let (interpreter, handler) = (interpreter.clone(), handler.to_owned());
+        Self { interpreter, folder, root, handler, env, comes_after: Duration::ZERO }
     }
 
     /// A function whose code lies in this folder.
@@ -83,6 +86,11 @@ impl Function {
         let value = value.replace("$ROOT", self.folder.path().to_str().unwrap());
         self.env.insert(name.to_owned(), value);
         self
+    }
+
+    /// Has the boot wait for it, as those do that are started ahead of need.
+    pub(crate) fn comes_after(self, time: Duration) -> Self {
+        Self { comes_after: time, ..self }
     }
 
     /// Boots it and waits until it is ready, has failed or has ended.
@@ -117,6 +125,11 @@ impl Function {
         };
         let hello = instance.receive();
         assert!(matches!(&hello, Some(FromBoot::Hello(hello)) if hello.protocol == 1), "{hello:?}");
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "there is no async runtime here, and nothing else to do"
+        )]
+        std::thread::sleep(self.comes_after);
         let root = self.root.to_str().unwrap().to_owned();
         instance.send(ToBoot::Start(Start { handler: self.handler, root, env: self.env }));
         instance.init = Some(match instance.receive_logging() {

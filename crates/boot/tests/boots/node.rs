@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use ebb_boot::{LogLevel, ToBoot};
 use serde_json::{Value, json};
@@ -64,6 +65,29 @@ fn handlers_are_found_where_lambda_finds_them() {
     ];
     for (files, handler, expected) in cases {
         check_files(files, handler, "{}", expected);
+    }
+}
+
+#[test]
+fn what_a_boot_does_while_it_waits_is_not_seen_by_its_function() {
+    let Some(node) = node() else { return };
+    let source = "
+        import { createRequire } from 'node:module';
+        const { cache } = createRequire(import.meta.url);
+        const seen = () => [process.cwd() === import.meta.dirname, Object.keys(process.env), Object.keys(globalThis),
+            Object.keys(cache).map((path) => path.split('/').pop()), process.eventNames().map(String), process.exitCode];
+        const atStart = seen();
+        export const handler = async () => [atStart, seen()];";
+    let seen = |after: u64| {
+        let function = Function::new(&node, "index.handler", &[("index.mjs", source)]);
+        function.comes_after(Duration::from_millis(after)).summary("{}")
+    };
+    let at_once = seen(0);
+    assert!(at_once.contains("boot.cjs"), "{at_once}");
+    assert_eq!(at_once, seen(500));
+    // While it is at it.
+    for after in [5, 8, 12] {
+        assert_eq!(at_once, seen(after), "{after} ms");
     }
 }
 

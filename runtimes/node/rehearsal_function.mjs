@@ -1,0 +1,3 @@
+import { format } from 'node:util';
+
+export const handler = async (event) => ({ statusCode: 200, headers: { a: 'b' }, body: format('%s', event.version) });
