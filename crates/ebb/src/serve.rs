@@ -15,7 +15,7 @@ use ebb_invoker::catalog::{Catalog, CatalogConfig};
 use ebb_invoker::{Invoker, InvokerConfig, InvokerParts};
 use ebb_model::{Clock, SystemClock};
 use ebb_runtime::{ComponentHost, Engine, EngineConfig, StockLimits};
-use ebb_sandbox::{Launcher, LauncherOptions, Network};
+use ebb_sandbox::{Launcher, LauncherOptions, Network, unmap_what_the_start_used};
 use ebb_store::{Store, StoreConfig};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -227,7 +227,8 @@ impl Port {
 }
 
 /// Waits until the launcher has tried out a sandbox; not before the store is open, since a second server for its folder
-/// has one thing to say. What sandboxes lack on this machine is said as soon as the launcher knows.
+/// has one thing to say. What sandboxes lack on this machine is said as soon as the launcher knows, which is the end of
+/// the start.
 ///
 /// # Errors
 /// Where there are no sandboxes at all.
@@ -236,9 +237,14 @@ async fn sandboxes(launcher: Launcher) -> Result<()> {
     tokio::task::spawn_blocking(move || launcher.ready())
         .await?
         .context("the sandbox launcher does not start")?;
-    tokio::task::spawn_blocking(move || match looking.support() {
-        Ok(support) => support.warnings.iter().for_each(|warning| tracing::warn!("{warning}")),
-        Err(error) => tracing::error!(%error, "the sandbox launcher does not start"),
+    tokio::task::spawn_blocking(move || {
+        match looking.support() {
+            Ok(support) => support.warnings.iter().for_each(|warning| tracing::warn!("{warning}")),
+            Err(error) => tracing::error!(%error, "the sandbox launcher does not start"),
+        }
+        if let Err(error) = unmap_what_the_start_used() {
+            tracing::debug!(%error, "what the start used of the program goes on counting as memory");
+        }
     });
     Ok(())
 }

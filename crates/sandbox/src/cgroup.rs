@@ -95,7 +95,16 @@ impl Group {
             Self::Two(group) => group.set_limits(limits)?,
             Self::None => {}
         }
+        self.set_memory(limits.memory_bytes)?;
         self.set_cpu(limits.cpu_millis)
+    }
+
+    pub(crate) fn set_memory(&self, bytes: u64) -> Result<(), Fault> {
+        match self {
+            Self::One(group) => group.set_memory(bytes),
+            Self::Two(group) => group.set_memory(bytes),
+            Self::None => Ok(()),
+        }
     }
 
     pub(crate) fn set_cpu(&self, millis: Option<u32>) -> Result<(), Fault> {
@@ -220,11 +229,11 @@ pub(crate) fn remove_empty(folder: &Path) -> bool {
     }
 }
 
-/// Quota and period in microseconds; no quota is no limit.
-fn cpu_quota(millis: Option<u32>) -> (Option<u64>, u64) {
-    let quota =
-        |millis| (u64::from(millis) * CPU_PERIOD_MICROSECONDS / 1000).max(CPU_QUOTA_MINIMUM_MICROSECONDS);
-    (millis.map(quota), CPU_PERIOD_MICROSECONDS)
+/// Microseconds of each period; none is no limit.
+fn cpu_quota(millis: Option<u32>) -> Option<u64> {
+    millis.map(|millis| {
+        (u64::from(millis) * CPU_PERIOD_MICROSECONDS / 1000).max(CPU_QUOTA_MINIMUM_MICROSECONDS)
+    })
 }
 
 fn write(file: &Path, value: &str) -> Result<(), Fault> {

@@ -43,4 +43,5 @@ pub use error::SandboxError;
 pub use launcher::{Launcher, LauncherOptions};
 pub use sandbox::{Process, Sandbox};
 pub use spec::{Command, ExitStatus, Limits, Mount, Network, SandboxSpec, Support, Usage};
+pub use sys::own_pages::unmap_what_the_start_used;
 pub use system::base_system_mounts;

@@ -20,8 +20,9 @@ use crate::spec::{ExitStatus, Mount, Usage};
 /// From the holder of a sandbox to the launcher.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum LeaseRequest {
-    /// Open what these name and hand it to the supervisor, which answers `request` over its control socket.
-    Mount { request: u64, mounts: Vec<Mount> },
+    /// Open what these mounts name and hand it to the supervisor, which answers `request` over its control socket. From
+    /// now on `name` is its host name, and this much memory the limit where no cgroup has one.
+    Assign { request: u64, name: String, memory_bytes: u64, mounts: Vec<Mount> },
 }
 
 /// From the launcher to a supervisor.
@@ -29,8 +30,9 @@ pub(crate) enum LeaseRequest {
 pub(crate) enum Instruction {
     /// The user mapping is in place.
     Begin,
-    /// Put these in the root, in order. Each `Tree` comes with its descriptor.
-    Place { request: u64, placements: Vec<Placement> },
+    /// Put these in the root, in order, each `Tree` with its descriptor, and become the sandbox of this name, with so much
+    /// memory.
+    Assign { request: u64, name: String, memory_bytes: u64, placements: Vec<Placement> },
     /// The launcher could not do its part of this request.
     Refuse { request: u64, fault: Fault },
 }
@@ -59,8 +61,6 @@ pub(crate) enum Order {
     Spawn { request: u64, program: Program },
     /// Not answered: whether the process still exists is told by its exit.
     Signal { pid: u32, signal: i32 },
-    /// From now on this is its host name, and this much memory the limit where no cgroup has one.
-    Assign { request: u64, name: String, memory_bytes: u64 },
     /// Connect to this port of 127.0.0.1 inside; the socket comes along with the answer, perhaps still connecting.
     Connect { request: u64, port: u16 },
     /// Send this signal to every process inside: freezing where there is no freezer.

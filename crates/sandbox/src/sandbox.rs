@@ -16,7 +16,7 @@ use crate::control::{Control, Exit, late, send};
 use crate::error::{Attempt as _, Fault, SandboxError};
 use crate::launcher::{Launcher, check_target};
 use crate::message::{LeaseRequest, Order, Program, Report};
-use crate::spec::{Command, ExitStatus, Limits, Mount, SandboxSpec, Usage};
+use crate::spec::{Command, ExitStatus, Mount, SandboxSpec, Usage};
 use crate::sys::{packet, page_out};
 
 /// How long the kernel may take to freeze: a process in an uninterruptible call holds it up.
@@ -35,7 +35,6 @@ pub struct Sandbox {
     /// Closing it is the order to kill; the launcher closes the other end when all is gone.
     lease: AsyncFd<OwnedFd>,
     group: Group,
-    limits: Limits,
     listeners: Vec<TcpListener>,
     /// What [`Sandbox::peak_memory`] reads, opened when it is first asked; none where there is no such file.
     peak_memory: OnceLock<Option<File>>,
@@ -59,7 +58,7 @@ impl Sandbox {
         listeners.iter().try_for_each(|listener| listener.set_nonblocking(true)).map_err(system)?;
         // Ends with the supervisor, and so with this sandbox.
         drop(tokio::spawn(control.clone().read_reports()));
-        Ok(Self { control, lease, group, limits: spec.limits, listeners, peak_memory: OnceLock::new() })
+        Ok(Self { control, lease, group, listeners, peak_memory: OnceLock::new() })
     }
 
     /// The listening sockets of [`SandboxSpec::listen`], in its order, non-blocking; taken once.
@@ -104,37 +103,33 @@ impl Sandbox {
         answer.socket.map(TcpStream::from).ok_or(SandboxError::Gone)
     }
 
-    /// Adds mounts while it runs, in this order, at most some fifty: how a sandbox that was made ahead of need gets its
-    /// code.
-    ///
-    /// # Errors
-    /// When a source cannot be opened, or a target lies in another mount and does not exist there. What came before it
-    /// may be mounted then.
-    pub async fn mount(&self, mounts: Vec<Mount>) -> Result<(), SandboxError> {
-        mounts.iter().try_for_each(|mount| check_target(mount.target()))?;
-        let deliver = async |request| {
-            let message = LeaseRequest::Mount { request, mounts };
-            send(&self.lease, &message, &[], "send to the sandbox launcher").await
-        };
-        self.control.request(false, "mount in the sandbox", deliver).await.map(|_| ())
-    }
-
     /// Whether it is not known to be gone.
     pub fn is_alive(&self) -> bool {
         self.control.is_alive()
     }
 
-    /// Gives a sandbox that was made ahead of need the name and the memory of what it is now for. What it uses already
-    /// counts.
+    /// Gives a sandbox that was made ahead of need the name and the memory of what it is now for, and adds its mounts, in
+    /// this order, at most some fifty. What it uses already counts.
     ///
     /// # Errors
-    /// When it uses more than that already, or is gone.
-    pub async fn assign(&self, name: &str, memory_bytes: u64) -> Result<(), SandboxError> {
-        self.group.set_limits(&Limits { memory_bytes, ..self.limits })?;
+    /// When it uses more memory than that already, a source cannot be opened, a target lies in another mount and does not
+    /// exist there, or it is gone. What came before that may be done then.
+    pub async fn assign(
+        &self,
+        name: &str,
+        memory_bytes: u64,
+        mounts: Vec<Mount>,
+    ) -> Result<(), SandboxError> {
+        mounts.iter().try_for_each(|mount| check_target(mount.target()))?;
         let name = name.to_owned();
-        let deliver =
-            async |request| self.control.order(&Order::Assign { request, name, memory_bytes }, &[]).await;
-        self.control.request(false, "assign the sandbox", deliver).await.map(|_| ())
+        let deliver = async |request| {
+            let message = LeaseRequest::Assign { request, name, memory_bytes, mounts };
+            send(&self.lease, &message, &[], "send to the sandbox launcher").await
+        };
+        let assigned = self.control.request(false, "assign the sandbox", deliver);
+        // While the launcher and the supervisor do theirs.
+        let limited = async { Ok(self.group.set_memory(memory_bytes)?) };
+        tokio::try_join!(assigned, limited).map(|_| ())
     }
 
     /// Stops every program, and returns when all stand still.

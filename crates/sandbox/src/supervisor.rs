@@ -218,10 +218,6 @@ impl Supervisor {
                     drop(kill(pid, signal));
                 }
             }
-            Order::Assign { request, name, memory_bytes } => {
-                let result = self.assign(name, memory_bytes);
-                self.answer(request, result.map(|()| 0))?;
-            }
             Order::Connect { request, port } => match ports::connect(port) {
                 Ok(socket) => {
                     let done = Report::Done { request, result: Ok(0) };
@@ -266,12 +262,13 @@ impl Supervisor {
         };
         match instruction {
             Instruction::Begin => {}
-            Instruction::Place { request, placements } => {
+            Instruction::Assign { request, name, memory_bytes, placements } => {
                 let mut trees = descriptors.iter();
-                let result = placements.iter().try_for_each(|placement| {
+                let placed = placements.iter().try_for_each(|placement| {
                     let tree = matches!(placement, Placement::Tree { .. }).then(|| trees.next()).flatten();
                     self.root.place(placement, tree)
                 });
+                let result = placed.and_then(|()| self.assign(name, memory_bytes));
                 self.answer(request, result.map(|()| 0))?;
             }
             Instruction::Refuse { request, fault } => self.answer(request, Err(fault))?,

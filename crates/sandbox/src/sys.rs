@@ -3,6 +3,7 @@
 pub(crate) mod clone;
 pub(crate) mod descriptors;
 pub(crate) mod loop_device;
+pub(crate) mod own_pages;
 pub(crate) mod packet;
 pub(crate) mod page_out;
 pub(crate) mod privileges;

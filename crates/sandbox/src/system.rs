@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use crate::spec::Mount;
 
@@ -12,9 +13,14 @@ pub(crate) const GROUP: u32 = 990;
 const USER_NAME: &str = "sbx_user1051";
 
 /// The host's programs and libraries: `/usr`, and `/bin`, `/sbin` and `/lib*` as the links or folders they are there.
+/// They are looked at once.
 pub fn base_system_mounts() -> Vec<Mount> {
-    let merged = ["/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"];
-    ["/usr"].into_iter().chain(merged).filter_map(|path| same_as_host(Path::new(path))).collect()
+    static FOUND: OnceLock<Vec<Mount>> = OnceLock::new();
+    let found = || {
+        let folders = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"];
+        folders.into_iter().filter_map(|path| same_as_host(Path::new(path))).collect()
+    };
+    FOUND.get_or_init(found).clone()
 }
 
 fn same_as_host(path: &Path) -> Option<Mount> {

@@ -22,7 +22,6 @@ pub(crate) struct Stocked {
     parts: Assigned,
     /// What it has in its root.
     mounts: Vec<Mount>,
-    memory_bytes: u64,
 }
 
 /// A sandbox that was made ahead of need, with a function's package mounted in it.
@@ -55,13 +54,12 @@ impl Stocked {
             Some(program) => Some(Boot::start(&sandbox, program).await?),
             None => None,
         };
-        let memory_bytes = sandbox.usage().memory_bytes;
-        Ok(Self { parts: Assigned { sandbox, listeners, boot }, mounts, memory_bytes })
+        Ok(Self { parts: Assigned { sandbox, listeners, boot }, mounts })
     }
 
-    /// What it used when it was made.
+    /// What it uses. A host may go on starting when it waits for a function already.
     pub(super) fn memory_bytes(&self) -> u64 {
-        self.memory_bytes
+        self.parts.sandbox.usage().memory_bytes
     }
 
     /// Whether it is still what it was made.
@@ -77,9 +75,7 @@ impl Stocked {
     pub(crate) async fn assign(self, plan: &Plan) -> Result<Assigned, SandboxError> {
         let Self { parts, mounts, .. } = self;
         let lacking = plan.sandbox.mounts.iter().filter(|mount| !mounts.contains(mount)).cloned().collect();
-        let mount = parts.sandbox.mount(lacking);
-        let name = parts.sandbox.assign(&plan.sandbox.name, plan.sandbox.limits.memory_bytes);
-        tokio::try_join!(mount, name)?;
+        parts.sandbox.assign(&plan.sandbox.name, plan.sandbox.limits.memory_bytes, lacking).await?;
         Ok(parts)
     }
 }

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Controllers, Entry, cpu_quota, keyed_number, make_folder, number, read, write};
+use super::{
+    CPU_PERIOD_MICROSECONDS, Controllers, Entry, cpu_quota, keyed_number, make_folder, number, read, write,
+};
 use crate::error::{Attempt, Fault};
 use crate::spec::{Limits, Usage};
 
@@ -72,14 +74,19 @@ impl Group {
         self.0.memory.is_some()
     }
 
+    /// All but memory and the share of the processor.
     pub(super) fn set_limits(&self, limits: &Limits) -> Result<(), Fault> {
-        if let Some(memory) = &self.0.memory {
-            set_memory(memory, limits.memory_bytes)?;
+        if let Some(cpu) = &self.0.cpu {
+            write(&cpu.join("cpu.cfs_period_us"), &CPU_PERIOD_MICROSECONDS.to_string())?;
         }
         if let Some(pids) = &self.0.pids {
             write(&pids.join("pids.max"), &limits.processes.to_string())?;
         }
         Ok(())
+    }
+
+    pub(super) fn set_memory(&self, bytes: u64) -> Result<(), Fault> {
+        self.0.memory.as_ref().map_or(Ok(()), |memory| set_memory(memory, bytes))
     }
 
     /// By a limit that is lower for a moment: the kernel makes it fit, or refuses it.
@@ -94,8 +101,7 @@ impl Group {
 
     pub(super) fn set_cpu(&self, millis: Option<u32>) -> Result<(), Fault> {
         let Some(cpu) = &self.0.cpu else { return Ok(()) };
-        let (quota, period) = cpu_quota(millis);
-        write(&cpu.join("cpu.cfs_period_us"), &period.to_string())?;
+        let quota = cpu_quota(millis);
         write(&cpu.join("cpu.cfs_quota_us"), &quota.map_or("-1".to_owned(), |quota| quota.to_string()))
     }
 

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Controllers, Entry, cpu_quota, keyed_number, make_folder, number, read, write};
+use super::{
+    CPU_PERIOD_MICROSECONDS, Controllers, Entry, cpu_quota, keyed_number, make_folder, number, read, write,
+};
 use crate::error::{Attempt, Fault};
 use crate::spec::{Limits, Usage};
 
@@ -55,16 +57,18 @@ impl Group {
         self.controllers.memory
     }
 
+    /// All but memory and the share of the processor.
     pub(super) fn set_limits(&self, limits: &Limits) -> Result<(), Fault> {
-        if self.controllers.memory {
-            write(&self.file("memory.max"), &limits.memory_bytes.to_string())?;
-            self.let_swap(false)?;
-        }
+        self.let_swap(false)?;
         if self.controllers.pids {
             // The supervisor lives in the group too.
             write(&self.file("pids.max"), &(u64::from(limits.processes) + 1).to_string())?;
         }
         Ok(())
+    }
+
+    pub(super) fn set_memory(&self, bytes: u64) -> Result<(), Fault> {
+        if self.controllers.memory { write(&self.file("memory.max"), &bytes.to_string()) } else { Ok(()) }
     }
 
     pub(super) fn let_swap(&self, may: bool) -> Result<(), Fault> {
@@ -85,9 +89,9 @@ impl Group {
         if !self.controllers.cpu {
             return Ok(());
         }
-        let (quota, period) = cpu_quota(millis);
+        let quota = cpu_quota(millis);
         let quota = quota.map_or("max".to_owned(), |quota| quota.to_string());
-        write(&self.file("cpu.max"), &format!("{quota} {period}"))
+        write(&self.file("cpu.max"), &format!("{quota} {CPU_PERIOD_MICROSECONDS}"))
     }
 
     pub(super) fn entry(&self) -> Result<Entry, Fault> {

@@ -20,8 +20,7 @@ use crate::message::{Instruction, LeaseRequest, Report};
 use crate::network::{self, Networks};
 use crate::seccomp::Filter;
 use crate::spec::{Mount, SandboxSpec, Support};
-use crate::sys::clone;
-use crate::sys::packet;
+use crate::sys::{clone, own_pages, packet};
 use crate::system;
 
 mod birth;
@@ -147,6 +146,8 @@ impl LauncherProcess {
                 tell(&Ok(()))?;
                 let support = launcher.look_further(options.disk, &reasons);
                 packet::send(server.as_fd(), &support, &[]).map_err(|_| ())?;
+                // Where it cannot be, it counts as this process's memory a little longer.
+                let _ = own_pages::unmap_what_the_start_used();
                 Ok(launcher)
             }
             Err(fault) => {
@@ -299,14 +300,14 @@ impl LauncherProcess {
     fn serve_lease(&mut self, id: u64) {
         let Some(live) = self.live.get(&id) else { return };
         match packet::receive::<LeaseRequest>(live.lease.as_fd()) {
-            Ok(Some((LeaseRequest::Mount { request, mounts }, _))) => {
+            Ok(Some((LeaseRequest::Assign { request, name, memory_bytes, mounts }, _))) => {
                 let opened = own_writable(&mounts, live.held.slot)
                     .and_then(|()| mounts.iter().map(sources::open).collect::<Result<Vec<_>, _>>());
                 let sent = match opened {
                     Ok(opened) => {
                         let (placements, trees): (Vec<_>, Vec<_>) = opened.into_iter().unzip();
                         let trees: Vec<OwnedFd> = trees.into_iter().flatten().collect();
-                        let instruction = Instruction::Place { request, placements };
+                        let instruction = Instruction::Assign { request, name, memory_bytes, placements };
                         packet::send(live.lifeline.as_fd(), &instruction, &packet::borrow(&trees))
                     }
                     Err(fault) => {
