@@ -1,61 +1,15 @@
-// What stands before a worker: requests get what the edge of the platform adds to them, files are served, and events
-// that are not HTTP reach the handlers that are made for them.
+// What stands before a worker: files are served, where it has some, and events that are not HTTP reach the handlers that are
+// made for them.
 //
-// Source: the Workers documentation, "Request" (`cf`), "Static Assets", "Cron Triggers", "Queues" (2026-11).
+// Source: the Workers documentation, "Static Assets", "Cron Triggers", "Queues" (2026-11).
 
 import { serveAsset } from './assets.js';
 import { sqs } from './aws.js';
+import { arrived, isSettled } from './edge.js';
 import { decode, encode, encodeBytes, decodeBytes } from './rpc.js';
 
-// What is known of a client; the platform knows more.
-function facts(request) {
-  return {
-    httpProtocol: 'HTTP/1.1',
-    clientAcceptEncoding: request.headers.get('accept-encoding') ?? '',
-    colo: 'EBB', country: 'XX', city: '', continent: '', region: '', regionCode: '', timezone: 'UTC',
-    latitude: '0', longitude: '0', postalCode: '', asn: 0, asOrganization: '',
-    edgeRequestKeepAliveStatus: 1, requestPriority: '', tlsCipher: '', tlsVersion: '',
-  };
-}
-
-// The request as the client sent it: the address that it asked for, and its own.
-function asSent(request) {
-  const forwarded = request.headers.get('x-forwarded-proto');
-  const scheme = forwarded === 'https' ? 'https' : 'http';
-  const host = request.headers.get('x-forwarded-host');
-  // An address costs to take apart: mostly it is right already.
-  const sent = host || scheme === 'https' ? new Request(addressed(request, scheme, host), request) : new Request(request);
-  const client = request.headers.get('x-forwarded-for')?.split(',')[0].trim();
-  if (client) {
-    sent.headers.set('cf-connecting-ip', client);
-    sent.headers.set('x-real-ip', client);
-  }
-  sent.headers.set('cf-ray', `${nextRay()}-EBB`);
-  sent.headers.set('cf-visitor', `{"scheme":"${scheme}"}`);
-  return sent;
-}
-
-function addressed(request, scheme, host) {
-  const url = new URL(request.url);
-  url.protocol = `${scheme}:`;
-  url.host = host ?? request.headers.get('host') ?? url.host;
-  return url;
-}
-
-// Ids of requests: eight bytes, of which the first half is this instance's, made when it has its first request (nothing is
-// random before), and the rest counts.
-let instance;
-let rays = 0;
-function nextRay() {
-  instance ??= hex(crypto.getRandomValues(new Uint32Array(1))[0]);
-  rays = (rays + 1) >>> 0;
-  return instance + hex(rays);
-}
-
-const hex = (number) => number.toString(16).padStart(8, '0');
-
 async function respond(request, env) {
-  const sent = asSent(request);
+  const sent = arrived(request);
   const settings = env.SETTINGS;
   if (settings.assets) {
     const path = new URL(sent.url).pathname;
@@ -65,7 +19,7 @@ async function respond(request, env) {
     }
   }
   if (!settings.main) return new Response('Not Found', { status: 404 });
-  return env.MAIN.fetch(sent, { cf: facts(sent) });
+  return env.MAIN.fetch(sent, { cf: sent.cf });
 }
 
 // A page of the site's own for what is not found wins over the worker only where a browser navigates.
@@ -190,18 +144,16 @@ async function answer(request, env, settled) {
 // JSON without what a header cannot hold.
 const encodeHeader = (json) => json.replace(/[^\x20-\x7e]/g, (c) => '\\u' + c.charCodeAt(0).toString(16).padStart(4, '0'));
 
+// Requests of the worker's clients, and one of the platform's.
 export default {
   fetch(request, env) {
-    const event = env.SETTINGS.server && request.headers.get('ebb-event');
-    return event ? answer(request, env, event === 'settled') : respond(request, env);
+    return isSettled(request) ? answer(request, env, true) : respond(request, env);
   },
 };
 
-// The same where the platform has a port of its own for it; and that is asked whether the loop turns.
+// The port of the platform's events, which also asks whether the loop turns.
 export const events = {
   async fetch(request, env) {
-    const settled = new URL(request.url).pathname === '/settled';
-    if (request.method === 'GET' && !settled) return new Response('turning');
-    return answer(request, env, settled);
+    return request.method === 'GET' ? new Response('turning') : answer(request, env, false);
   },
 };

@@ -47,12 +47,15 @@ export function tracked(worker) {
   return handlers;
 }
 
+// Waits until nothing goes on, and says so.
+export async function settled() {
+  const end = Date.now() + LONGEST;
+  while (pending > 0 && Date.now() < end) await scheduler.wait(PERIOD);
+  return new Response(String(pending));
+}
+
 export class ebbTrack extends WorkerEntrypoint {
-  async fetch() {
-    const end = Date.now() + LONGEST;
-    while (pending > 0 && Date.now() < end) await scheduler.wait(PERIOD);
-    return new Response(String(pending));
-  }
+  fetch() { return settled(); }
 }
 
 // Calls one of the worker's entry points by its name, for workers that are bound to it.

@@ -285,9 +285,9 @@ def test_a_failed_deploy_leaves_what_was_there(server, component, tmp_path):
 def test_compiled_components_survive_a_restart(own_server, component):
     own_server.start()
     name = create(own_server, component)
-    kept = glob.glob(f"{own_server.data}/runtimes/wasm-*/*.cwasm")
+    kept = glob.glob(f"{own_server.data}/runtimes/wasm-*/*.compiled")
     assert len(kept) == 1
     own_server.kill()
     own_server.start()
     assert own_server.invoke(name, {"c": 3})[0] == {"event": {"c": 3}}
-    assert glob.glob(f"{own_server.data}/runtimes/wasm-*/*.cwasm") == kept
+    assert glob.glob(f"{own_server.data}/runtimes/wasm-*/*.compiled") == kept

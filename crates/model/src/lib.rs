@@ -17,6 +17,7 @@ mod parameter;
 mod policy;
 mod rate_limit;
 mod runtime_name;
+pub mod worker_package;
 
 pub use arn::{FunctionArn, FunctionReference, InvalidReference, LayerArn, LayerVersionArn};
 pub use clock::{Clock, SystemClock, Timestamp};

@@ -1,8 +1,9 @@
 //! The engine: everything that this machine can boot.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use ebb_invoker::{Boxed, Instance, InstanceSpec, Runtime, StartError, Unavailable, Unprepared};
 use ebb_model::{Clock, FunctionVersion, RuntimeFamily, RuntimeName, Settings};
@@ -10,13 +11,14 @@ use ebb_sandbox::{Launcher, Network};
 use tokio::net::TcpStream;
 
 use crate::boots::Boots;
-use crate::components::{ComponentHost, Components};
-use crate::interpreters::{Interpreters, Language, Places, RuntimesReport};
-use crate::plan::{Managed, Plan, Tool, component_plan, invalid_entrypoint, plan, served_plan, server_plan};
+use crate::components::{ComponentHost, components};
+use crate::host::Hosted;
+use crate::interpreters::{Interpreter, Interpreters, Language, Places, RuntimesReport};
+use crate::plan::{Managed, Plan, Tool, hosted_plan, invalid_entrypoint, plan, server_plan};
 use crate::sdk::{self, Layer};
-use crate::served::{is_served, served};
 use crate::start::Starter;
 use crate::stock::{Assigned, Kind, Stock, StockLimits, StockUse, Stocked};
+use crate::workers::workers;
 
 /// Where the program of Deno is inside.
 const DENO: &str = "/var/runtime/deno";
@@ -43,17 +45,24 @@ pub trait ControlApi: Send + Sync + 'static {
     fn serve(&self, connection: TcpStream);
 }
 
+/// The interpreter of a runtime, and the folder of its boot.
+type Prepared = (Interpreter, PathBuf);
+
 /// Boots instances as sandboxed processes.
 pub struct Engine {
     config: EngineConfig,
     control: Arc<dyn ControlApi>,
     interpreters: Arc<Interpreters>,
     boots: Boots,
+    /// What runs runtimes that were asked for before: neither interpreters nor boots change while the server runs.
+    prepared: RwLock<HashMap<RuntimeName, Prepared>>,
     layers: Vec<Layer>,
     stock: Stock,
     hits: AtomicU64,
     misses: AtomicU64,
-    components: Option<Components>,
+    components: Option<Hosted>,
+    /// Known once workerd is installed, which may happen at any time.
+    workers: OnceLock<Hosted>,
     /// This program, for what it is inside of instances.
     binary: PathBuf,
 }
@@ -70,10 +79,23 @@ impl Engine {
         let layers = Layer::all(&config.data);
         let stock = Stock::new(config.launcher.clone(), config.network, config.stock);
         let binary = std::env::current_exe()?;
-        let of_host = |host| Components::new(host, binary.clone(), config.launcher.clone(), &config.data);
+        let of_host = |host| components(host, binary.clone(), config.launcher.clone(), &config.data);
         let components = config.components.map(of_host);
-        let (hits, misses) = Default::default();
-        Ok(Self { config, control, interpreters, boots, layers, stock, hits, misses, components, binary })
+        let (hits, misses, workers, prepared) = Default::default();
+        Ok(Self {
+            config,
+            control,
+            interpreters,
+            boots,
+            prepared,
+            layers,
+            stock,
+            hits,
+            misses,
+            components,
+            workers,
+            binary,
+        })
     }
 
     /// How many cold starts that could have had an instance from the stock had one, and how many had to do without.
@@ -111,14 +133,11 @@ impl Engine {
 
     async fn boot(&self, spec: InstanceSpec) -> Result<Arc<dyn Instance>, StartError> {
         let _under_way = self.stock.start_under_way();
-        if spec.version.settings.runtime.family() == RuntimeFamily::Wasm {
-            return self.boot_component(spec).await;
+        if let Some(hosted) = self.hosted(&spec.version.settings)? {
+            return self.boot_hosted(spec, hosted).await;
         }
         if spec.version.settings.runtime.family().is_server() {
             return self.boot_server(spec).await;
-        }
-        if spec.version.settings.server.is_some() {
-            return self.boot_served(spec).await;
         }
         let managed = self.managed(spec.version.settings.runtime).await?;
         let plan = plan(&spec, managed.as_ref(), self.config.network)
@@ -164,35 +183,52 @@ impl Engine {
         self.start_server(&spec, plan, Kind::empty(&spec.version.settings)).await
     }
 
-    /// A server that the platform brings, and that takes several events at a time.
-    async fn boot_served(&self, spec: InstanceSpec) -> Result<Arc<dyn Instance>, StartError> {
-        let runtime = spec.version.settings.runtime;
-        let Some(served) = served(runtime, &self.config.data, &self.binary)? else {
-            return Err(StartError::Platform(format!("{runtime} is no server")));
-        };
-        let plan = served_plan(&spec, &served, self.config.network);
-        self.start_server(&spec, plan, Kind::empty(&spec.version.settings)).await
-    }
-
-    async fn boot_component(&self, spec: InstanceSpec) -> Result<Arc<dyn Instance>, StartError> {
-        let runtime = spec.version.settings.runtime;
-        let components = self.components(runtime)?;
-        let compiled = components.compiled(&spec.version, &spec.code).await.map_err(|error| match error {
+    async fn boot_hosted(
+        &self,
+        spec: InstanceSpec,
+        hosted: &Hosted,
+    ) -> Result<Arc<dyn Instance>, StartError> {
+        let compiled = hosted.compiled(&spec.version, &spec.code).await.map_err(|error| match error {
             Unprepared::Package(why) => StartError::Init(invalid_entrypoint(why).init_failure()),
             Unprepared::Platform(why) => StartError::Platform(why),
         })?;
-        let host = components.host();
-        let plan = component_plan(&spec, &host, &compiled, self.config.network);
-        let kind = Kind::of_components(&spec.version.settings, host);
+        let plan = hosted_plan(&spec, &hosted.host, &compiled, self.config.network);
+        let kind = Kind::of_host(&spec.version.settings, hosted.host.clone());
         self.start_server(&spec, plan, kind).await
     }
 
-    fn components(&self, runtime: RuntimeName) -> Result<&Components, Unavailable> {
+    /// What runs these functions, where that is a host.
+    fn hosted(&self, settings: &Settings) -> Result<Option<&Hosted>, Unavailable> {
+        let runtime = settings.runtime;
+        match runtime.family() {
+            RuntimeFamily::Wasm => self.components(runtime).map(Some),
+            RuntimeFamily::Workerd if settings.server.is_none() => {
+                let (missing, hint) = (
+                    "how its server is run is not in the function's settings",
+                    "Deploy it with `ebb deploy`",
+                );
+                Err(Unavailable { runtime, missing: missing.into(), hint: hint.into() })
+            }
+            RuntimeFamily::Workerd => self.workers(runtime).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    fn components(&self, runtime: RuntimeName) -> Result<&Hosted, Unavailable> {
         self.components.as_ref().ok_or_else(|| Unavailable {
             runtime,
             missing: "this program has no host for components".into(),
             hint: String::new(),
         })
+    }
+
+    fn workers(&self, runtime: RuntimeName) -> Result<&Hosted, Unavailable> {
+        if let Some(workers) = self.workers.get() {
+            return Ok(workers);
+        }
+        let launcher = self.config.launcher.clone();
+        let found = workers(runtime, &self.config.data, self.binary.clone(), launcher)?;
+        Ok(self.workers.get_or_init(|| found))
     }
 
     /// The interpreters that commands of servers may name. The first call looks them up.
@@ -223,19 +259,25 @@ impl Engine {
     /// The interpreter and the boot of this runtime; none where the package has a program of its own. The first call for
     /// an interpreter may compile its boot.
     async fn managed(&self, runtime: RuntimeName) -> Result<Option<Managed>, StartError> {
-        if is_served(runtime.family()) {
-            let (missing, hint) =
-                ("how its server is run is not in the function's settings", "Deploy it with `ebb deploy`");
-            return Err(Unavailable { runtime, missing: missing.into(), hint: hint.into() }.into());
-        }
         let Some((language, _)) = Language::of(runtime.family()) else { return Ok(None) };
-        let (interpreters, boots) = (Arc::clone(&self.interpreters), self.boots.clone());
-        let prepared =
-            tokio::task::spawn_blocking(move || prepare(runtime, language, &interpreters, &boots)).await;
-        let (chosen, boot) =
-            prepared.map_err(|error| StartError::Platform(format!("preparing a boot: {error}")))??;
+        let known = self.prepared.read().unwrap_or_else(PoisonError::into_inner).get(&runtime).cloned();
+        let (interpreter, boot) = match known {
+            Some(known) => known,
+            None => self.prepare_boot(runtime, language).await?,
+        };
         let sdk = self.layers.iter().find(|layer| layer.language == language).and_then(Layer::installed);
-        Ok(Some(Managed { language, interpreter: chosen, boot, sdk }))
+        Ok(Some(Managed { language, interpreter, boot, sdk }))
+    }
+
+    /// Looks the interpreter of a runtime up, and compiles the boot for it where that was not done before.
+    async fn prepare_boot(&self, runtime: RuntimeName, language: Language) -> Result<Prepared, StartError> {
+        let (interpreters, boots) = (Arc::clone(&self.interpreters), self.boots.clone());
+        let preparing = move || prepare(runtime, language, &interpreters, &boots);
+        let prepared = tokio::task::spawn_blocking(preparing).await;
+        let prepared =
+            prepared.map_err(|error| StartError::Platform(format!("preparing a boot: {error}")))??;
+        self.prepared.write().unwrap_or_else(PoisonError::into_inner).insert(runtime, prepared.clone());
+        Ok(prepared)
     }
 }
 
@@ -244,13 +286,11 @@ impl Runtime for Engine {
         if runtime.family() == RuntimeFamily::Deno {
             return self.deno(runtime).map(|_| ());
         }
-        if is_served(runtime.family()) {
-            return served(runtime, &self.config.data, &self.binary).map(|_| ());
+        match runtime.family() {
+            RuntimeFamily::Wasm => self.components(runtime).map(|_| ()),
+            RuntimeFamily::Workerd => self.workers(runtime).map(|_| ()),
+            _ => self.interpreters.choose(runtime).map(|_| ()),
         }
-        if runtime.family() == RuntimeFamily::Wasm {
-            return self.components(runtime).map(|_| ());
-        }
-        self.interpreters.choose(runtime).map(|_| ())
     }
 
     fn prepare<'a>(
@@ -260,14 +300,13 @@ impl Runtime for Engine {
     ) -> Boxed<'a, Result<(), Unprepared>> {
         Box::pin(async move {
             let settings = &version.settings;
-            let runtime = settings.runtime;
-            if runtime.family() != RuntimeFamily::Wasm {
-                // Where it cannot be had, the start says so.
-                let managed = self.managed(runtime).await.ok().flatten();
+            // What cannot be had is said by the start.
+            if let Some(hosted) = self.hosted(settings).ok().flatten() {
+                self.stock.prepare(&Kind::of_host(settings, hosted.host.clone()));
+                hosted.compiled(version, &code).await?;
+            } else {
+                let managed = self.managed(settings.runtime).await.ok().flatten();
                 self.stock.prepare(&best_kind(settings, managed.as_ref()));
-            } else if let Some(components) = &self.components {
-                self.stock.prepare(&Kind::of_components(settings, components.host()));
-                components.compiled(version, &code).await?;
             }
             Ok(())
         })
@@ -278,7 +317,7 @@ impl Runtime for Engine {
     }
 }
 
-/// What of the stock saves a function that is no component the most.
+/// What of the stock saves a function the most that is in no host.
 fn best_kind(settings: &Settings, managed: Option<&Managed>) -> Kind {
     managed.and_then(|managed| Kind::booted(settings, managed)).unwrap_or_else(|| Kind::empty(settings))
 }
@@ -296,7 +335,7 @@ fn prepare(
     language: Language,
     interpreters: &Interpreters,
     boots: &Boots,
-) -> Result<(crate::interpreters::Interpreter, PathBuf), StartError> {
+) -> Result<Prepared, StartError> {
     let missing =
         |missing: String, hint: String| StartError::Unavailable(Unavailable { runtime, missing, hint });
     let Some(chosen) = interpreters.choose(runtime)? else {

@@ -3,8 +3,8 @@
 //! Implements the invoker's port ([`ebb_invoker::Runtime`], [`ebb_invoker::Instance`]) on `ebb-sandbox`. Managed
 //! runtimes (`nodejs…`, `python…`, `java…`, `ruby…`) run an interpreter of this machine with one of our own boots,
 //! over the boot protocol; custom runtimes (`provided…`) run the package's `bootstrap`, over the HTTP Runtime API,
-//! which is there for every instance. Components of WebAssembly run on a host that is this very program, over the boot
-//! protocol and HTTP. External extensions run beside either.
+//! which is there for every instance. Components of WebAssembly and workers run in hosts that are this very program, over the
+//! boot protocol and HTTP. External extensions run beside either.
 //!
 //! This crate must never know why an event is there, who waits for its answer, how often it is retried, or what the
 //! control API that it passes on means; and must never touch a namespace, mount or cgroup itself.
@@ -16,10 +16,12 @@
 
 mod api;
 mod boots;
+mod compiled;
 mod components;
 mod core;
 mod engine;
 mod environment;
+mod host;
 mod inspect;
 mod instance;
 mod interpreters;
@@ -29,13 +31,13 @@ mod link;
 mod log_pipe;
 mod plan;
 pub mod sdk;
-mod served;
 mod server;
 mod start;
 mod stock;
 #[cfg(test)]
 mod testing;
 pub mod watchdog;
+mod workers;
 
 pub use components::ComponentHost;
 pub use engine::{ControlApi, Engine, EngineConfig, runtimes_report};

@@ -12,11 +12,10 @@ use ebb_model::{RuntimeFamily, Settings};
 use ebb_sandbox::{Limits, Mount, Network, SandboxSpec};
 
 use crate::boots;
-use crate::components;
 use crate::core::Report;
 use crate::environment::{self, CONTROL_API_PORT, Environment, RUNTIME_API_PORT, TASK_ROOT};
+use crate::host::{Host, Manners};
 use crate::interpreters::{Interpreter, Language};
-use crate::served::Served;
 use crate::server;
 
 /// Processes and threads of an instance. Source: the Lambda developer guide, "Lambda quotas".
@@ -66,6 +65,8 @@ pub(crate) struct Plan {
     pub(crate) extensions: BTreeMap<String, Program>,
     /// Thousandths of a core that it may use once it is initialised.
     pub(crate) cpu_millis: u32,
+    /// Of a server.
+    pub(crate) manners: Manners,
 }
 
 /// What runs a managed runtime.
@@ -89,33 +90,6 @@ impl Managed {
         environment.insert(BOOT_VARIABLE.into(), BOOT_DESCRIPTOR.to_string());
         let arguments = self.language.arguments(STOCK_MEMORY_MIB);
         Program { path: self.interpreter.program.clone(), arguments, environment }
-    }
-}
-
-/// The host of components: a server that boots without one.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Host {
-    /// Its program on the host.
-    pub(crate) binary: PathBuf,
-    /// What makes it the host.
-    pub(crate) argument: &'static str,
-}
-
-impl Host {
-    fn program(&self) -> Program {
-        let environment = [("LANG", "C.UTF-8".to_owned()), (BOOT_VARIABLE, BOOT_DESCRIPTOR.to_string())];
-        Program {
-            path: components::BINARY.into(),
-            arguments: vec![self.argument.to_owned()],
-            environment: environment.map(|(name, value)| (name.to_owned(), value)).into(),
-        }
-    }
-
-    /// The system, and itself.
-    fn mounts(&self) -> Vec<Mount> {
-        let mut mounts = ebb_sandbox::base_system_mounts();
-        mounts.push(bind(&self.binary, components::BINARY));
-        mounts
     }
 }
 
@@ -145,6 +119,7 @@ pub(crate) fn plan(spec: &InstanceSpec, managed: Option<&Managed>, network: Netw
         told: Environment::new(),
         extensions,
         cpu_millis: cpu_millis(spec.version.settings.memory_mib),
+        manners: Manners::default(),
     })
 }
 
@@ -196,46 +171,32 @@ pub(crate) fn server_plan(spec: &InstanceSpec, tools: &[Tool], network: Network)
         told: Environment::new(),
         extensions: BTreeMap::new(),
         cpu_millis: server_cpu_millis(settings.memory_mib),
+        manners: Manners::default(),
     }
 }
 
-/// Plans a server that the platform brings, and that takes its events as requests.
-pub(crate) fn served_plan(spec: &InstanceSpec, served: &Served, network: Network) -> Plan {
-    let mut sandbox = sandbox(spec, None, network);
-    sandbox.listen = vec![CONTROL_API_PORT];
-    sandbox.mounts.extend(
-        served
-            .binds
-            .iter()
-            .map(|(source, target)| Mount::Bind { source: source.clone(), target: target.clone() }),
-    );
-    let environment = environment::of_server(spec, server::PORT);
-    Plan {
-        sandbox,
-        runtime: Program { path: served.program.clone(), arguments: served.arguments.clone(), environment },
-        boot: false,
-        told: Environment::new(),
-        extensions: BTreeMap::new(),
-        cpu_millis: server_cpu_millis(spec.version.settings.memory_mib),
-    }
-}
-
-/// Plans an instance of a component that is compiled.
-pub(crate) fn component_plan(spec: &InstanceSpec, host: &Host, compiled: &Path, network: Network) -> Plan {
+/// Plans an instance in a host, which finds what was compiled of its function.
+pub(crate) fn hosted_plan(spec: &InstanceSpec, host: &Host, compiled: &Path, network: Network) -> Plan {
     let settings = &spec.version.settings;
     let mut mounts = host.mounts();
-    mounts.extend([bind(&spec.code, TASK_ROOT), bind(compiled, components::COMPILED)]);
+    mounts.extend([bind(&spec.code, TASK_ROOT), bind(compiled, host.compiled)]);
+    mounts.extend(state(spec));
     let name = host_name(spec.version.name.as_str());
     let mut sandbox =
         bare_sandbox(name, mounts, settings.memory_mib, settings.ephemeral_storage_mib, network);
     sandbox.listen = vec![CONTROL_API_PORT];
+    let told = match settings.runtime.family() {
+        RuntimeFamily::Wasm => environment::of_component(spec),
+        _ => environment::of_server(spec, server::PORT),
+    };
     Plan {
         sandbox,
         runtime: host.program(),
         boot: true,
-        told: environment::of_component(spec),
+        told,
         extensions: BTreeMap::new(),
         cpu_millis: server_cpu_millis(settings.memory_mib),
+        manners: host.manners,
     }
 }
 
@@ -256,8 +217,8 @@ fn server_cpu_millis(memory_mib: u32) -> u32 {
 pub(crate) enum Ahead {
     /// An interpreter that runs our boot.
     Booted(RuntimeFamily, Managed),
-    /// The host of components.
-    Components(Host),
+    /// A host.
+    Host(Host),
     /// A sandbox with no program in it.
     Empty {
         /// Whether the Runtime API is for whatever comes into it.
@@ -269,7 +230,7 @@ impl fmt::Display for Ahead {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Booted(_, managed) => write!(f, "{}", managed.interpreter.program.display()),
-            Self::Components(_) => f.write_str("the host of components"),
+            Self::Host(host) => f.write_str(host.name),
             Self::Empty { .. } => f.write_str("an empty sandbox"),
         }
     }
@@ -285,11 +246,11 @@ impl Ahead {
     pub(crate) fn plan(&self, tmp_mib: u32, network: Network) -> (SandboxSpec, Option<Program>) {
         let (mounts, program) = match self {
             Self::Booted(family, managed) => (runtime_mounts(Some(managed)), Some(managed.boot(*family))),
-            Self::Components(host) => (host.mounts(), Some(host.program())),
+            Self::Host(host) => (host.mounts(), Some(host.program())),
             Self::Empty { .. } => (runtime_mounts(None), None),
         };
         let mut sandbox = bare_sandbox("ebb-stock".into(), mounts, STOCK_MEMORY_MIB, tmp_mib, network);
-        if matches!(self, Self::Components(_) | Self::Empty { runtime_api: false }) {
+        if matches!(self, Self::Host(_) | Self::Empty { runtime_api: false }) {
             sandbox.listen = vec![CONTROL_API_PORT];
         }
         (sandbox, program)
@@ -303,11 +264,15 @@ fn sandbox(spec: &InstanceSpec, managed: Option<&Managed>, network: Network) -> 
     if !spec.layers.is_empty() {
         mounts.push(Mount::Merged { layers: spec.layers.clone(), target: LAYERS.into() });
     }
-    if let Some(state) = &spec.state {
-        mounts.push(Mount::Writable { source: state.path().to_owned(), target: STATE.into() });
-    }
+    mounts.extend(state(spec));
     let name = host_name(spec.version.name.as_str());
     bare_sandbox(name, mounts, settings.memory_mib, settings.ephemeral_storage_mib, network)
+}
+
+/// The folder that outlives the instance.
+fn state(spec: &InstanceSpec) -> Option<Mount> {
+    let state = spec.state.as_ref()?;
+    Some(Mount::Writable { source: state.path().to_owned(), target: STATE.into() })
 }
 
 /// The system, and what runs a managed runtime.

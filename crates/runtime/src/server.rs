@@ -5,8 +5,8 @@
 //! is streamed with Lambda's prelude. It takes several events at a time, each over a connection of its own
 //! ([`connections`]), made inside the sandbox's network and handed out to here.
 //!
-//! The host of WebAssembly components is such a server that is a boot too: it is told its function over the boot's
-//! socket, and says in a header ([`ebb_boot::FAILURE_HEADER`]) where a component failed.
+//! The hosts of WebAssembly components and of workers are such servers that are boots too: they are told their function
+//! over the boot's socket, and say in a header ([`ebb_boot::FAILURE_HEADER`]) where it failed.
 
 mod answer;
 mod cloud_events;
@@ -59,9 +59,13 @@ pub(crate) struct ServerInstance {
     pub(crate) pipes: Vec<Arc<LogPipe>>,
     pub(crate) settings: ServerSettings,
     pub(crate) connections: Connections,
+    /// For events that are no requests, where those are not the same.
+    pub(crate) events: Option<Connections>,
     pub(crate) running: Running,
-    /// Where it is a boot too: the host of components. It ends when this is dropped.
-    pub(crate) link: Option<Link>,
+    /// Where it is a boot too. It ends when this is dropped.
+    pub(crate) _link: Option<Link>,
+    /// Whether it says behind what it answered until then that, and how, the function failed.
+    pub(crate) trailers: bool,
     /// Ended with the instance.
     pub(crate) _tasks: JoinSet<()>,
     /// Another instance may have its folder when this is gone.
@@ -177,8 +181,7 @@ impl ServerInstance {
     ) -> Result<Ending, connections::Broken> {
         match exchange {
             Exchange::Http(mut request) => {
-                if self.link.is_some() {
-                    // How a component failed is said behind what it answered until then.
+                if self.trailers {
                     request.headers_mut().insert(TE, HeaderValue::from_static("trailers"));
                 }
                 let sent = sink.take_sent();
@@ -199,11 +202,12 @@ impl ServerInstance {
                 Ok(ending)
             }
             Exchange::Events(requests) => {
+                let connections = self.events.as_ref().unwrap_or(&self.connections);
                 let mut ending = Ending::Answered;
                 for request in requests {
-                    let (response, connection) = self.connections.send(request).await?;
+                    let (response, connection) = connections.send(request).await?;
                     ending = Answer::OfEvent.pass(response, sink).await?;
-                    self.connections.give_back(connection);
+                    connections.give_back(connection);
                     if ending != Ending::Answered {
                         break;
                     }

@@ -65,7 +65,7 @@ impl Starter<'_> {
         plan: Plan,
         ahead: Option<Assigned>,
     ) -> Result<ProcessInstance, StartError> {
-        let Plan { sandbox, runtime, boot, told, extensions, cpu_millis } = plan;
+        let Plan { sandbox, runtime, boot, told, extensions, cpu_millis, .. } = plan;
         let names = extensions.keys().cloned().collect();
         let (mut building, boot_ahead) = self.build(spec, sandbox, ahead, names).await?;
         for (name, program) in extensions {
@@ -95,16 +95,22 @@ impl Starter<'_> {
         plan: Plan,
         ahead: Option<Assigned>,
     ) -> Result<ServerInstance, StartError> {
-        let Plan { sandbox, runtime, boot, told, cpu_millis, .. } = plan;
+        let Plan { sandbox, runtime, boot, told, cpu_millis, manners, .. } = plan;
         let told = (spec.version.settings.handler.clone(), told);
         let (mut building, boot_ahead) = self.build(spec, sandbox, ahead, Vec::new()).await?;
         let (process, link) = match boot_ahead {
             Some(waiting) => building.tell(waiting, told.0, told.1).await?,
             None => building.start_runtime(runtime, boot.then_some(told)).await?,
         };
-        let connections = Connections::new(Arc::clone(&building.sandbox));
+        let to = |port| Connections::new(Arc::clone(&building.sandbox), port);
+        let (connections, events) = (to(server::PORT), manners.event_port.map(to));
         if link.is_some() {
-            let initialised = building.core.initialised().await;
+            let preparing = async {
+                if manners.listens_first {
+                    connections.prepare().await;
+                }
+            };
+            let (initialised, ()) = tokio::join!(building.core.initialised(), preparing);
             building.check_runtime(initialised, &process).await?;
         } else if let Err(ended) = server::listening(&connections, &building.core).await {
             building.check(Initialised::Ended(ended)).await?;
@@ -120,8 +126,10 @@ impl Starter<'_> {
             pipes,
             settings,
             connections,
+            events,
             running: Running::default(),
-            link,
+            _link: link,
+            trailers: manners.trailers,
             _tasks: tasks,
             _state: state,
         })

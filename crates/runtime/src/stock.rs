@@ -1,4 +1,4 @@
-//! The stock: sandboxes that no function has yet, in which an interpreter (or host of components) runs our boot already,
+//! The stock: sandboxes that no function has yet, in which an interpreter (or a host) runs our boot already,
 //! or, for functions whose program can only be started for them, nothing.
 //!
 //! A cold start that finds one has its package mounted into it and is told its function; see [`Stocked::assign`]. What
@@ -22,8 +22,9 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::host::Host;
 use crate::interpreters::Language;
-use crate::plan::{Ahead, Host, Managed, WRAPPER_VARIABLE};
+use crate::plan::{Ahead, Managed, WRAPPER_VARIABLE};
 use size::{Count, Demand, Turn};
 pub(crate) use stocked::{Assigned, Boot, Stocked};
 
@@ -81,9 +82,9 @@ impl Kind {
         })
     }
 
-    /// What every component can have.
-    pub(crate) fn of_components(settings: &Settings, host: Host) -> Self {
-        Self { ahead: Ahead::Components(host), tmp_mib: settings.ephemeral_storage_mib }
+    /// What every function of a host can have.
+    pub(crate) fn of_host(settings: &Settings, host: Host) -> Self {
+        Self { ahead: Ahead::Host(host), tmp_mib: settings.ephemeral_storage_mib }
     }
 
     /// What every function can have.
@@ -211,13 +212,13 @@ impl Stock {
 /// Makes one after the other while some are missing, and ends those that are too many.
 async fn fill(shared: Arc<Shared>) {
     loop {
+        shared.wait_for_quiet().await;
         shared.review();
         let Some(kind) = shared.missing() else {
             // Either way it is looked at again.
             let _ = tokio::time::timeout(REVIEW, shared.changed.notified()).await;
             continue;
         };
-        shared.wait_for_quiet().await;
         let made = Stocked::make(&shared.launcher, shared.network, &kind).await;
         let mut shelves = lock(&shared.shelves);
         let Some(shelf) = shelves.get_mut(&kind) else { continue };

@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use ebb_model::{Digest, ServerSettings};
+use ebb_model::{Digest, ServerSettings, worker_package};
 use serde_json::{Map, Value, json};
 
 pub(super) use self::bindings::bucket_name;
@@ -48,6 +48,7 @@ const PARTS: &[(&str, &str)] = &[
     ("aws.js", include_str!("../../../../runtimes/workerd/aws.js")),
     ("assets.js", include_str!("../../../../runtimes/workerd/assets.js")),
     ("cache.js", include_str!("../../../../runtimes/workerd/cache.js")),
+    ("edge.js", include_str!("../../../../runtimes/workerd/edge.js")),
     ("entry.js", include_str!("../../../../runtimes/workerd/entry.js")),
     ("kv.js", include_str!("../../../../runtimes/workerd/kv.js")),
     ("d1.js", include_str!("../../../../runtimes/workerd/d1.js")),
@@ -177,7 +178,7 @@ impl Project {
         for (name, content) in PARTS {
             files.add(format!(".ebb/{name}"), *content);
         }
-        files.add(".ebb/cpu_ms", worker.limits.cpu_ms.unwrap_or(CPU_MS).to_string());
+        files.add(worker_package::CPU_LIMIT, worker.limits.cpu_ms.unwrap_or(CPU_MS).to_string());
         let (date, flags) = self.compatibility();
         let classes = objects::classes(worker).map_err(|message| self.wrong(message))?;
         let consumers: Map<String, Value> =
@@ -196,11 +197,9 @@ impl Project {
                 "main": worker.main.is_some(),
                 "assets": assets,
                 "consumers": consumers,
-                // Whether events come as requests that are marked, which none from outside is then.
-                "server": true,
             }),
         };
-        files.add(".ebb/worker.capnp", configured.text());
+        files.add(worker_package::CONFIG, configured.text());
         let mut zipped = files.zip(&self.folder)?;
         for (key, why) in &self.described.left_out {
             zipped.ignored.push((PathBuf::from(format!("{}: {key}", self.described.path.display())), why));

@@ -61,20 +61,21 @@ pub(crate) struct Connection {
     _driver: AbortOnDropHandle<()>,
 }
 
-/// The connections to one server.
+/// The connections to one port of a server.
 pub(crate) struct Connections {
     sandbox: Arc<Sandbox>,
+    port: u16,
     idle: Mutex<Vec<(Instant, Connection)>>,
 }
 
 impl Connections {
-    pub(crate) fn new(sandbox: Arc<Sandbox>) -> Self {
-        Self { sandbox, idle: Mutex::default() }
+    pub(crate) fn new(sandbox: Arc<Sandbox>, port: u16) -> Self {
+        Self { sandbox, port, idle: Mutex::default() }
     }
 
     /// Connects; fails where nothing listens.
     pub(crate) async fn open(&self) -> io::Result<TcpStream> {
-        connect(&self.sandbox, PORT).await
+        connect(&self.sandbox, self.port).await
     }
 
     /// Sends a request, over an idle connection where there is one that is fresh, and waits for the response's head.
@@ -96,6 +97,13 @@ impl Connections {
         let mut connection = self.connect().await?;
         let response = connection.sender.send_request(request).await.map_err(|error| Broken::new(&error))?;
         Ok((response, connection))
+    }
+
+    /// Has a connection for the first request, where the server takes one by now.
+    pub(crate) async fn prepare(&self) {
+        if let Ok(connection) = self.connect().await {
+            self.give_back(connection);
+        }
     }
 
     /// Keeps a connection whose response was read to its end.

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use ebb_model::worker_package::VARIABLE;
 use serde_json::Value;
 
 use super::modules::Module;
@@ -20,7 +21,7 @@ pub(super) enum Binding {
     Text(String),
     /// A value, as JSON text.
     Json(String),
-    /// A variable of the process.
+    /// A variable of the function.
     Environment(String),
     /// The KV namespace in this bucket.
     Kv(String),
@@ -118,7 +119,11 @@ impl Worker<'_> {
             "    (name = \"control\", external = (address = \"127.0.0.1:9002\", http = ())),\n\
              \x20   (name = \"internet\", network = (allow = [\"public\"], tlsOptions = (trustBrowserCas = true))),\n\
              \x20 ],\n  sockets = [\n\
-             \x20   (name = \"http\", address = \"127.0.0.1:8080\", http = (), service = \"entry\"),\n\
+             \x20   (name = \"http\", address = \"127.0.0.1:8080\", http = (), service = ",
+        );
+        text.push_str(self.front());
+        text.push_str(
+            "),\n\
              \x20   (name = \"events\", address = \"127.0.0.1:8081\", http = (), service = (name = \"entry\", entrypoint = \"events\")),\n\
              \x20 ],\n\
              \x20 extensions = [(modules = [\n\
@@ -130,6 +135,12 @@ impl Worker<'_> {
              \x20 ])],\n);\n",
         );
         text
+    }
+
+    /// What requests reach first.
+    fn front(&self) -> &'static str {
+        let alone = self.assets.is_none() && !self.modules.is_empty();
+        if alone { "(name = \"main\", entrypoint = \"ebbRequests\")" } else { "\"entry\"" }
     }
 
     fn entry(&self, text: &mut String) {
@@ -152,7 +163,7 @@ impl Worker<'_> {
             ));
         }
         bindings.extend(platform());
-        own(text, "entry", &["entry.js", "assets.js", "aws.js", "rpc.js"], &bindings);
+        own(text, "entry", &["entry.js", "edge.js", "assets.js", "aws.js", "rpc.js"], &bindings);
     }
 
     /// The instances of its workflows: objects of a worker of ebb's own, which has the worker run them.
@@ -207,7 +218,7 @@ impl Binding {
         match self {
             Self::Text(value) => format!("text = {}", quoted(value)),
             Self::Json(value) => format!("json = {}", quoted(value)),
-            Self::Environment(name) => format!("fromEnvironment = {}", quoted(name)),
+            Self::Environment(name) => variable(name),
             Self::Kv(bucket) => format!("kvNamespace = {}", quoted(&format!("kv:{bucket}"))),
             Self::Queue(name) => format!("queue = {}", quoted(&format!("queue:{name}"))),
             Self::R2(bucket) => format!(
@@ -291,8 +302,13 @@ fn worker_service(function: &str, entrypoint: Option<&str>) -> String {
 
 /// What it takes to call the platform.
 fn platform() -> Vec<String> {
-    let keys = KEYS.iter().map(|key| format!("(name = {0}, fromEnvironment = {0})", quoted(key)));
+    let keys = KEYS.iter().map(|key| format!("(name = {}, {})", quoted(key), variable(key)));
     keys.chain(["(name = \"CONTROL\", service = \"control\")".to_owned()]).collect()
+}
+
+/// A text that is the value of a variable of the environment.
+fn variable(name: &str) -> String {
+    format!("text = {}", quoted(&format!("{VARIABLE}{name}")))
 }
 
 /// One of ebb's own parts as a service.

@@ -5,7 +5,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use ebb_model::ServerSettings;
+use ebb_model::{ServerSettings, worker_package};
 use serde_json::json;
 
 use super::super::description::{Source, SourceFunction, name_of};
@@ -20,8 +20,8 @@ const CONCURRENCY: u32 = 100;
 const MEMORY: u32 = 512;
 
 const PARTS: &[(&str, &str)] = &[
-    ("d1_database.js", include_str!("../../../../../runtimes/workerd/d1_database.js")),
-    ("worker.capnp", include_str!("../../../../../runtimes/workerd/d1_database.capnp")),
+    (".ebb/d1_database.js", include_str!("../../../../../runtimes/workerd/d1_database.js")),
+    (worker_package::CONFIG, include_str!("../../../../../runtimes/workerd/d1_database.capnp")),
 ];
 
 /// A database before it is packed.
@@ -50,9 +50,9 @@ impl Database {
     pub(in super::super) fn pack(&self) -> Result<Zipped, ProjectError> {
         let mut files = Files::default();
         for (name, content) in PARTS {
-            files.add(format!(".ebb/{name}"), *content);
+            files.add(*name, *content);
         }
-        files.add(".ebb/cpu_ms", CPU_MS.to_string());
+        files.add(worker_package::CPU_LIMIT, CPU_MS.to_string());
         let settings = json!({ "table": self.described.migrations_table, "migrations": self.migrations()? });
         files.add(".ebb/settings.json", settings.to_string());
         files.zip(&self.folder)

@@ -185,8 +185,10 @@ impl Modules {
         let own = modules.first().map(|module| module.name.clone()).unwrap_or(own);
         // In front: what counts the worker's work, and hands its exports on.
         let mut source = format!(
-            "import * as worker from {0};\nexport * from {0};\nimport {{ tracked, caller, ebbTrack }} from \"./ebb-track.js\";\n\
-             export {{ ebbTrack }};\nexport const ebbCall = caller(worker);\nexport default tracked(worker.default);\n",
+            "import * as worker from {0};\nexport * from {0};\nimport {{ requests }} from \"./ebb-edge.js\";\n\
+             import {{ tracked, caller, settled, ebbTrack }} from \"./ebb-track.js\";\nexport {{ ebbTrack }};\n\
+             export const ebbCall = caller(worker);\nconst main = tracked(worker.default);\nexport default main;\n\
+             export const ebbRequests = requests(main, settled);\n",
             serde_json::Value::from(format!("./{own}")),
         );
         if !worker.workflows.is_empty() {
@@ -204,6 +206,7 @@ impl Modules {
         }
         files.add(".ebb/main.js", source);
         modules.insert(0, own_part("ebb-track.js", ".ebb/track.js"));
+        modules.insert(0, own_part("ebb-edge.js", ".ebb/edge.js"));
         modules.insert(0, own_part("ebb-main.js", ".ebb/main.js"));
         Ok(Self { list: modules, caches })
     }
