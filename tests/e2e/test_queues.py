@@ -155,3 +155,15 @@ def test_what_a_policy_denies_to_everybody_the_owner_does_not_do_either(server, 
     with pytest.raises(ClientError) as error:
         sns.publish(TopicArn=topic, Message="m")
     assert error.value.response["Error"]["Code"] == "AuthorizationError"
+
+
+def test_a_policy_holds_for_what_it_names(sqs):
+    url = make(sqs)
+    for resource, denied in ((f"arn:aws:sqs:*:*:{url.rsplit('/', 1)[1]}", True), ("arn:aws:sqs:*:*:other", False)):
+        deny = {"Effect": "Deny", "Principal": "*", "Action": "sqs:SendMessage", "Resource": resource}
+        sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps({"Statement": deny})})
+        if denied:
+            with pytest.raises(ClientError):
+                sqs.send_message(QueueUrl=url, MessageBody="m")
+        else:
+            sqs.send_message(QueueUrl=url, MessageBody="m")

@@ -105,29 +105,38 @@ impl PolicyDocument {
 
     /// Whether a statement without conditions denies everybody something: then the owner may not do it either.
     #[must_use]
-    pub fn denies_everybody(&self, action: &str) -> bool {
-        let action = action.to_ascii_lowercase();
-        self.statements().iter().any(|statement| {
-            let of_nobody_else = names(&statement["Principal"], "");
-            statement["Effect"] == "Deny"
-                && statement.get("Condition").is_none()
-                && of_nobody_else
-                && is_about(statement, &action)
+    pub fn denies_everybody(&self, action: &str, resource: &str) -> bool {
+        self.everybody_decision(action, resource) == Some(false)
+    }
+
+    /// What the statements without conditions say of everybody: `Some(false)` where one denies the action on the
+    /// resource, `Some(true)` where one allows it, nothing where none says anything.
+    #[must_use]
+    pub fn everybody_decision(&self, action: &str, resource: &str) -> Option<bool> {
+        self.decision(action, resource, |statement| {
+            names(&statement["Principal"], "") && statement.get("Condition").is_none()
         })
     }
 
-    /// What it says of a service that wants to do something: `Some(false)` where a statement denies it, `Some(true)`
-    /// where one allows it, nothing where none says anything.
+    /// What it says of a service that wants to do something with a resource, as
+    /// [`Self::everybody_decision`] does of everybody.
     #[must_use]
-    pub fn service_decision(&self, action: &str, caller: &ServiceCaller) -> Option<bool> {
-        let action = action.to_ascii_lowercase();
-        let about = |statement: &&Value| {
-            is_about(statement, &action)
-                && names(&statement["Principal"], &caller.service)
-                && statement.get("Condition").is_none_or(|condition| fulfilled(condition, caller))
-        };
+    pub fn service_decision(&self, action: &str, resource: &str, caller: &ServiceCaller) -> Option<bool> {
+        self.decision(action, resource, |statement| {
+            let named = match statement.get("NotPrincipal") {
+                Some(others) => !names(others, &caller.service),
+                None => names(&statement["Principal"], &caller.service),
+            };
+            named && statement.get("Condition").is_none_or(|condition| fulfilled(condition, caller))
+        })
+    }
+
+    fn decision(&self, action: &str, resource: &str, of_caller: impl Fn(&Value) -> bool) -> Option<bool> {
         let mut decision = None;
-        for statement in self.statements().iter().filter(about) {
+        for statement in self.statements() {
+            if !is_about(statement, action, resource) || !of_caller(statement) {
+                continue;
+            }
             match statement["Effect"].as_str() {
                 Some("Deny") => return Some(false),
                 Some("Allow") => decision = Some(true),
@@ -138,13 +147,24 @@ impl PolicyDocument {
     }
 }
 
-/// Whether a statement names an action, which is given in lower case.
-fn is_about(statement: &Value, action: &str) -> bool {
-    let like = |form: &str| like(&form.to_ascii_lowercase(), action);
-    match &statement["Action"] {
-        Value::Array(list) => list.iter().filter_map(Value::as_str).any(like),
-        one => one.as_str().is_some_and(like),
-    }
+/// Whether a statement is about an action, in any case, on a resource. One that names no resource is about that which
+/// the policy hangs on. Source: IAM user guide, "IAM JSON policy elements reference" (2026-11).
+fn is_about(statement: &Value, action: &str, resource: &str) -> bool {
+    let action = action.to_ascii_lowercase();
+    let of_action = |form: &str| like(&form.to_ascii_lowercase(), &action);
+    let of_resource = |form: &str| like(form, resource);
+    element(statement, "Action", of_action) == Some(true)
+        && element(statement, "Resource", of_resource).unwrap_or(true)
+}
+
+/// Whether an element (`Action`), or the one that names all others (`NotAction`), takes something in; nothing where the
+/// statement has neither.
+fn element(statement: &Value, name: &str, takes: impl Fn(&str) -> bool) -> Option<bool> {
+    let any = |forms: &Value| match forms {
+        Value::Array(list) => list.iter().filter_map(Value::as_str).any(&takes),
+        one => one.as_str().is_some_and(&takes),
+    };
+    statement.get(name).map(any).or_else(|| statement.get(format!("Not{name}")).map(|forms| !any(forms)))
 }
 
 /// A list of one is written without brackets.
@@ -164,7 +184,7 @@ mod tests {
     fn what_is_denied_to_everybody_is_denied_to_the_owner() {
         let check = |statement: Value, expected: bool| {
             let policy = PolicyDocument::of(json!({ "Statement": statement.clone() }));
-            assert_eq!(policy.denies_everybody("sqs:SendMessage"), expected, "{statement}");
+            assert_eq!(policy.denies_everybody("sqs:SendMessage", "arn:q"), expected, "{statement}");
         };
         let deny = |principal: Value, action: &str| json!({ "Effect": "Deny", "Principal": principal, "Action": action });
         check(deny(json!("*"), "SQS:*"), true);
@@ -177,6 +197,28 @@ mod tests {
             json!({ "Effect": "Deny", "Principal": "*", "Action": "sqs:*", "Condition": condition }),
             false,
         );
+    }
+
+    #[test]
+    fn a_statement_is_about_actions_and_resources() {
+        for (more, expected) in [
+            (json!({ "Action": "sqs:*" }), true),
+            (json!({ "Action": "sqs:*", "Resource": "arn:q" }), true),
+            (json!({ "Action": "sqs:*", "Resource": ["arn:other", "arn:?"] }), true),
+            (json!({ "Action": "sqs:*", "Resource": "arn:other" }), false),
+            (json!({ "Action": "sqs:*", "Resource": "ARN:Q" }), false),
+            (json!({ "Action": "sqs:*", "NotResource": "arn:other" }), true),
+            (json!({ "Action": "sqs:*", "NotResource": "arn:*" }), false),
+            (json!({ "NotAction": "sqs:ReceiveMessage" }), true),
+            (json!({ "NotAction": ["sqs:Send*"] }), false),
+            (json!({ "Resource": "*" }), false),
+        ] {
+            let mut statement = json!({ "Effect": "Allow", "Principal": "*" });
+            statement.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            let policy = PolicyDocument::of(json!({ "Statement": statement }));
+            let decision = policy.everybody_decision("SQS:SendMessage", "arn:q");
+            assert_eq!(decision, expected.then_some(true), "{more}");
+        }
     }
 
     #[test]
@@ -212,10 +254,20 @@ mod tests {
             (json!({"Statement": allow}), Some(true)),
             (json!({"Statement": [allow, deny]}), Some(false)),
             (json!({"Statement": [statement("Allow", json!("sqs:ReceiveMessage"))]}), None),
+            (
+                json!({"Statement": [allow, {"Effect": "Deny", "Action": "*",
+                "NotPrincipal": {"Service": "events.amazonaws.com"}}]}),
+                Some(false),
+            ),
+            (
+                json!({"Statement": [allow, {"Effect": "Deny", "Action": "*",
+                "NotPrincipal": {"Service": "sns.amazonaws.com"}}]}),
+                Some(true),
+            ),
             (json!("no policy"), None),
         ] {
             let policy = PolicyDocument::of(document.clone());
-            assert_eq!(policy.service_decision("sqs:SendMessage", &caller), decision, "{document}");
+            assert_eq!(policy.service_decision("sqs:SendMessage", "arn:q", &caller), decision, "{document}");
         }
     }
 }

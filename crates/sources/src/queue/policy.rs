@@ -42,14 +42,15 @@ impl Queues {
     /// one takes what its own account's resources send.
     pub(super) fn may_send(&self, queue: &Queue, caller: &ServiceCaller) -> Result<(), Undelivered> {
         let Some(policy) = queue.attributes.policy() else { return Ok(()) };
-        if policy.service_decision(SEND, caller) == Some(true) {
+        let arn = self.arn(&queue.name);
+        if policy.service_decision(SEND, &arn, caller) == Some(true) {
             return Ok(());
         }
         Err(Undelivered::refused(
             "NO_PERMISSIONS",
             format!(
                 "the policy of queue {} does not let {service} send for {source}: it needs a statement that allows \
-                 {SEND} to the principal {service}",
+                 {SEND} on {arn} to the principal {service}",
                 queue.name,
                 service = caller.service,
                 source = caller.source_arn
@@ -62,9 +63,9 @@ impl Queues {
     /// # Errors
     /// [`QueueError::Denied`].
     pub fn check_denied(&self, queue: &Queue, action: &str) -> Result<(), QueueError> {
-        let action = format!("sqs:{action}");
-        if queue.attributes.policy().is_some_and(|policy| policy.denies_everybody(&action)) {
-            return Err(QueueError::Denied { action, resource: self.arn(&queue.name) });
+        let (action, resource) = (format!("sqs:{action}"), self.arn(&queue.name));
+        if queue.attributes.policy().is_some_and(|policy| policy.denies_everybody(&action, &resource)) {
+            return Err(QueueError::Denied { action, resource });
         }
         Ok(())
     }

@@ -24,14 +24,15 @@ impl Topics {
     /// Whether a service may publish: the policy of the topic must let it. The one that a topic has at first lets in
     /// what its own account's resources send.
     pub(super) fn may_publish(&self, topic: &Topic, caller: &ServiceCaller) -> Result<(), Undelivered> {
-        if self.policy_of(topic).service_decision(PUBLISH, caller) == Some(true) {
+        let arn = self.arn(&topic.name);
+        if self.policy_of(topic).service_decision(PUBLISH, &arn, caller) == Some(true) {
             return Ok(());
         }
         Err(Undelivered::refused(
             "NO_PERMISSIONS",
             format!(
                 "the policy of topic {} does not let {service} publish for {source}: it needs a statement that allows \
-                 {PUBLISH} to the principal {service}",
+                 {PUBLISH} on {arn} to the principal {service}",
                 topic.name,
                 service = caller.service,
                 source = caller.source_arn
@@ -41,11 +42,11 @@ impl Topics {
 
     /// Refuses to publish what the policy of a topic denies to everybody, its owner among them.
     pub(super) fn check_denied(&self, topic: &Topic) -> Result<(), TopicError> {
-        if topic.attributes.contains_key("Policy") && self.policy_of(topic).denies_everybody(PUBLISH) {
+        let arn = self.arn(&topic.name);
+        if topic.attributes.contains_key("Policy") && self.policy_of(topic).denies_everybody(PUBLISH, &arn) {
             return Err(TopicError::NotAuthorized(format!(
-                "User is not authorized to perform: SNS:Publish on resource: {} with an explicit deny in a \
-                 resource-based policy",
-                self.arn(&topic.name)
+                "User is not authorized to perform: SNS:Publish on resource: {arn} with an explicit deny in a \
+                 resource-based policy"
             )));
         }
         Ok(())

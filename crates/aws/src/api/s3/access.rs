@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ebb_model::{Clock, like};
+use ebb_model::{Clock, PolicyDocument};
 use ebb_sources::bucket::{Bucket, Buckets};
 use s3s::access::{S3Access, S3AccessContext};
 use s3s::auth::{S3Auth, SecretKey};
@@ -150,14 +150,14 @@ impl Action {
         })
     }
 
-    /// As policies name it, in lower case.
+    /// As policies name it.
     fn name(self) -> &'static str {
         match self {
-            Self::List => "s3:listbucket",
-            Self::ListVersions => "s3:listbucketversions",
-            Self::Read => "s3:getobject",
-            Self::Write => "s3:putobject",
-            Self::Delete => "s3:deleteobject",
+            Self::List => "s3:ListBucket",
+            Self::ListVersions => "s3:ListBucketVersions",
+            Self::Read => "s3:GetObject",
+            Self::Write => "s3:PutObject",
+            Self::Delete => "s3:DeleteObject",
         }
     }
 }
@@ -180,7 +180,7 @@ fn by_policy(bucket: &Bucket, key: Option<&str>, action: Action) -> Option<bool>
         Some(key) => format!("arn:aws:s3:::{}/{key}", bucket.name),
         None => format!("arn:aws:s3:::{}", bucket.name),
     };
-    of_everybody(&policy, action.name(), &resource)
+    PolicyDocument::of(policy).everybody_decision(action.name(), &resource)
 }
 
 /// Whether everybody may do this: the policy of the bucket or a list says so, and neither is blocked.
@@ -234,31 +234,6 @@ fn is_everybody(principal: &Value) -> bool {
     principal == "*" || one_or_more(&principal["AWS"]).iter().any(|principal| principal == "*")
 }
 
-/// What the statements without conditions say of everybody: `Some(false)` where one denies the action, `Some(true)`
-/// where one allows it.
-fn of_everybody(policy: &Value, action: &str, resource: &str) -> Option<bool> {
-    let any_like = |forms: &Value, text: &str| {
-        let forms = one_or_more(forms);
-        forms
-            .iter()
-            .filter_map(Value::as_str)
-            .any(|form| like(form, text) || like(&form.to_ascii_lowercase(), text))
-    };
-    let mut decision = None;
-    for statement in one_or_more(&policy["Statement"]) {
-        let about = is_everybody(&statement["Principal"])
-            && any_like(&statement["Action"], action)
-            && any_like(&statement["Resource"], resource)
-            && statement.get("Condition").is_none();
-        match (about, statement["Effect"].as_str()) {
-            (true, Some("Deny")) => return Some(false),
-            (true, Some("Allow")) => decision = Some(true),
-            _ => {}
-        }
-    }
-    decision
-}
-
 /// Buckets by the host: `BUCKET.s3.DOMAIN`, `BUCKET.s3.REGION.DOMAIN`.
 pub(super) struct Hosts {
     pub(super) domain: String,
@@ -303,8 +278,6 @@ pub(super) fn virtual_bucket<'a>(host: &'a str, domain: &str) -> Option<&'a str>
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
@@ -334,19 +307,5 @@ mod tests {
         ] {
             assert_eq!(website_bucket(host, "localhost"), bucket, "{host}");
         }
-    }
-
-    #[test]
-    fn everybody_may_what_a_policy_says() {
-        let policy = |effect: &str, principal: Value, resource: &str| json!({"Statement": [{"Effect": effect, "Principal": principal, "Action": "s3:GetObject", "Resource": resource}]});
-        let check = |policy: &Value, expected| {
-            assert_eq!(of_everybody(policy, "s3:getobject", "arn:aws:s3:::b/k"), expected, "{policy}");
-        };
-        check(&policy("Allow", json!("*"), "arn:aws:s3:::b/*"), Some(true));
-        check(&policy("Allow", json!({"AWS": ["*"]}), "arn:aws:s3:::b/k"), Some(true));
-        check(&policy("Allow", json!({"AWS": "arn:aws:iam::1:root"}), "arn:aws:s3:::b/*"), None);
-        check(&policy("Allow", json!("*"), "arn:aws:s3:::other/*"), None);
-        check(&policy("Deny", json!("*"), "*"), Some(false));
-        check(&json!({}), None);
     }
 }
