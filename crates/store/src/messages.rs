@@ -118,6 +118,8 @@ pub struct DeadLetters {
     pub queue: String,
     /// What its `source` is there.
     pub source: String,
+    /// Whether it is kept there for as long as what is sent now, not as what was sent when it was.
+    pub begins_anew: bool,
 }
 
 /// How long a receipt counts.

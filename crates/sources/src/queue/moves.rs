@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use ebb_model::{RequestId, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{QueueError, Queues};
+use super::{Queue, QueueError, Queues};
 
 /// Messages that are moved at one time.
 const BATCH: u32 = 10;
@@ -80,6 +80,19 @@ fn read_task_handle(text: &str) -> Option<(String, String)> {
     Some((handle.task_id, handle.source_arn))
 }
 
+/// Messages would be moved onto themselves for ever, or lose what order and duplicates need.
+/// Source: SQS API reference, `StartMessageMoveTask` (2026-11).
+fn check_destination(source: &Queue, destination: &Queue) -> Result<(), QueueError> {
+    let wrong = |reason: &str| Err(QueueError::Parameter(reason.to_owned()));
+    if source.name == destination.name {
+        return wrong("Source queue arn and destination queue arn cannot be the same.");
+    }
+    if source.is_fifo() != destination.is_fifo() {
+        return wrong("Source queue and destination queue must be of the same type.");
+    }
+    Ok(())
+}
+
 fn no_source() -> QueueError {
     QueueError::NotFound(
         "The resource that you specified for the SourceArn parameter doesn't exist.".to_owned(),
@@ -112,12 +125,13 @@ impl Queues {
             ));
         }
         if let Some(destination) = destination_arn {
-            self.find(destination).map_err(|_| {
+            let destination = self.find(destination).map_err(|_| {
                 QueueError::NotFound(
                     "The resource that you specified for the DestinationArn parameter doesn't exist."
                         .to_owned(),
                 )
             })?;
+            check_destination(&source, &destination)?;
         }
         if per_second.is_some_and(|rate| !(1..=500).contains(&rate)) {
             return Err(QueueError::Parameter(

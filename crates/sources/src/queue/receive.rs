@@ -10,6 +10,10 @@ use tokio::time::Instant;
 use super::send::{REMEMBERED, check_batch, check_id, sequence};
 use super::{Batch, Queue, QueueError, Queues, ReceiptHandle, StoredMessage};
 
+/// How long a message that was received may be invisible, in seconds, however often that is changed.
+/// Source: SQS API reference, `ChangeMessageVisibility` (2026-11).
+const LONGEST_VISIBILITY: u32 = 43_200;
+
 /// How messages are asked for.
 #[derive(Debug, Clone, Default)]
 pub struct ReceiveRequest {
@@ -81,7 +85,7 @@ impl Queues {
     ) -> Result<Vec<Received>, QueueError> {
         let limit = request.limit.map_or(Ok(1), |limit| within("MaxNumberOfMessages", limit, 1, 10))?;
         let visibility = match request.visibility_seconds {
-            Some(seconds) => within("VisibilityTimeout", seconds, 0, 43_200)?,
+            Some(seconds) => within("VisibilityTimeout", seconds, 0, LONGEST_VISIBILITY)?,
             None => queue.attributes.visibility_seconds(),
         };
         let wait = match request.wait_seconds {
@@ -120,6 +124,7 @@ impl Queues {
 
     async fn receive_now(&self, queue: &Queue, receive: &Receive) -> Result<Vec<Received>, QueueError> {
         let received = self.inner.store.messages().receive(receive.clone()).await?;
+        let now = self.inner.clock.now();
         let read = |taken: ebb_store::ReceivedMessage| {
             let message = match serde_json::from_slice(&taken.body) {
                 Ok(message) => message,
@@ -130,7 +135,7 @@ impl Queues {
             };
             Some(Received {
                 message,
-                receipt: ReceiptHandle::new(queue, Receipt { id: taken.id, receives: taken.receives }),
+                receipt: ReceiptHandle::new(queue, Receipt { id: taken.id, receives: taken.receives }, now),
                 receives: taken.receives,
                 sent: taken.sent,
                 first_received: taken.first_received,
@@ -154,6 +159,7 @@ impl Queues {
             max_receives: redrive.max_receives.into(),
             queue: target.uid.clone(),
             source: self.arn(&queue.name),
+            begins_anew: queue.is_fifo(),
         })
     }
 
@@ -204,8 +210,15 @@ impl Queues {
         handle: &str,
         seconds: i64,
     ) -> Result<(), QueueError> {
-        let receipt = ReceiptHandle::read(queue, handle)?;
-        let seconds = within("VisibilityTimeout", seconds, 0, 43_200)?;
+        let (receipt, received) = ReceiptHandle::read_with_time(queue, handle)?;
+        let seconds = within("VisibilityTimeout", seconds, 0, LONGEST_VISIBILITY)?;
+        let held = received.map_or(0, |received| self.inner.clock.now().since(received).as_secs());
+        if held + u64::from(seconds) > u64::from(LONGEST_VISIBILITY) {
+            return Err(QueueError::Parameter(format!(
+                "Value {seconds} for parameter VisibilityTimeout is invalid. Reason: Total VisibilityTimeout for the \
+                 message is beyond the limit [{LONGEST_VISIBILITY} seconds]"
+            )));
+        }
         let changes = vec![(receipt, Duration::from_secs(seconds.into()))];
         let messages = self.inner.store.messages();
         match messages.set_visibility(&queue.uid, changes, validity(queue)).await?.first() {

@@ -251,6 +251,11 @@ async fn dead_letters_are_buried_and_brought_back() {
         world.queues.start_move(&world.queues.arn("q"), None, None).await.is_err(),
         "no dead-letter queue"
     );
+    world.queue("other.fifo", &[("FifoQueue", "true")]).await;
+    for (destination, said) in [("dead", "cannot be the same"), ("other.fifo", "same type")] {
+        let refused = world.queues.start_move(&arn, Some(&world.queues.arn(destination)), None).await;
+        assert!(refused.is_err_and(|error| error.to_string().contains(said)), "{destination}");
+    }
     let task = world.queues.start_move(&arn, None, None).await.expect("a task");
     assert_eq!(task.to_move, 3);
     let done = async {
@@ -332,6 +337,52 @@ async fn a_receipt_of_a_fifo_queue_ends_with_its_visibility_timeout() {
     world.queues.change_visibility(&queue, standard, 1).await.expect("held again");
     assert!(world.receive(&queue).await.is_empty());
     world.queues.delete_message(&queue, standard).await.expect("deleted");
+}
+
+#[tokio::test]
+async fn a_message_is_held_for_twelve_hours_at_most() {
+    let world = World::new().await;
+    let queue = world.queue("q", &[("VisibilityTimeout", "43200")]).await;
+    world.send(&queue, "x").await;
+    let received = world.receive(&queue).await;
+    let receipt = received[0].receipt.as_str();
+    let hold = |seconds| world.queues.change_visibility(&queue, receipt, seconds);
+    hold(43_200).await.expect("all twelve hours");
+    world.clock.0.fetch_add(3_600_000, Ordering::SeqCst);
+    let refused = hold(39_601).await.expect_err("too long");
+    assert!(refused.to_string().contains("beyond the limit [43200 seconds]"), "{refused}");
+    hold(39_600).await.expect("what is left");
+    hold(0).await.expect("visible");
+    // The twelve hours begin with each receive.
+    let again = world.receive(&queue).await;
+    let held = world.queues.change_visibility(&queue, again[0].receipt.as_str(), 43_200).await;
+    held.expect("all twelve hours");
+}
+
+#[tokio::test]
+async fn dead_letters_are_kept_as_long_as_their_queue_keeps_messages() {
+    for (suffix, begins_anew) in [("", false), (".fifo", true)] {
+        let world = World::new().await;
+        let fifo = if begins_anew {
+            vec![("FifoQueue", "true"), ("ContentBasedDeduplication", "true")]
+        } else {
+            vec![]
+        };
+        let (name, dead_name) = (format!("q{suffix}"), format!("dead{suffix}"));
+        let dead = world.queue(&dead_name, &fifo).await;
+        let redrive =
+            json!({"deadLetterTargetArn": world.queues.arn(&dead_name), "maxReceiveCount": 1}).to_string();
+        let attributes =
+            [&fifo[..], &[("VisibilityTimeout", "0"), ("RedrivePolicy", redrive.as_str())]].concat();
+        let queue = world.queue(&name, &attributes).await;
+        let group = begins_anew.then(|| "g".to_owned());
+        world.queues.send(&queue, QueueMessage { group, ..text("x") }, "me").await.expect("sent");
+        let sent = world.receive(&queue).await[0].sent;
+        world.clock.0.fetch_add(60_000, Ordering::SeqCst);
+        assert!(world.receive(&queue).await.is_empty());
+        let buried = world.receive(&dead).await[0].sent;
+        assert_eq!(buried.since(sent), Duration::from_secs(if begins_anew { 60 } else { 0 }), "{name}");
+    }
 }
 
 #[tokio::test]

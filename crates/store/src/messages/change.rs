@@ -162,7 +162,7 @@ const TAKE: &str =
     "UPDATE messages SET visible = $2, receives = receives + 1, received = COALESCE(received, $3)
     WHERE id = $1 RETURNING id, body, receives, sent, received, COALESCE(source, '')";
 // A dead letter goes on counting how often it was received.
-const BURY: &str = "UPDATE messages SET queue = $2, source = $3, visible = $4 WHERE id = $1";
+const BURY: &str = "UPDATE messages SET queue = $2, source = $3, visible = $4, sent = $5 WHERE id = $1";
 
 async fn receive(
     session: &mut Session,
@@ -318,7 +318,14 @@ async fn consider(
         return Ok(None);
     }
     if let Some(dead) = receive.dead_letters.as_ref().filter(|dead| receives >= dead.max_receives) {
-        let args = [Arg::Int(id), Arg::Text(&dead.queue), Arg::Text(&dead.source), Arg::Int(now.millis())];
+        let sent = if dead.begins_anew { now } else { sent };
+        let args = [
+            Arg::Int(id),
+            Arg::Text(&dead.queue),
+            Arg::Text(&dead.source),
+            Arg::Int(now.millis()),
+            Arg::Int(sent.millis()),
+        ];
         session.execute(BURY, &args).await?;
         return Ok(None);
     }
@@ -397,8 +404,9 @@ async fn set_visibility(
     Ok(changed)
 }
 
+// What is moved back is as if it was sent now.
 const MOVE: &str =
-    "UPDATE messages SET queue = $2, visible = $3, receives = 0, received = NULL, source = NULL
+    "UPDATE messages SET queue = $2, visible = $3, receives = 0, received = NULL, source = NULL, sent = $3
     WHERE id IN (SELECT id FROM messages WHERE queue = $1 AND visible <= $3 AND ($5 = '' OR source = $5)
                  ORDER BY id LIMIT $4)";
 const EXPIRE: &str = "DELETE FROM messages

@@ -206,7 +206,12 @@ async fn a_token_keeps_a_second_sending_out_for_its_time() {
 #[tokio::test]
 async fn what_is_received_too_often_or_too_old_is_not_given() {
     each_database(async |store| {
-        let dead = DeadLetters { max_receives: 1, queue: "dead".to_owned(), source: "arn:q".to_owned() };
+        let dead = DeadLetters {
+            max_receives: 1,
+            queue: "dead".to_owned(),
+            source: "arn:q".to_owned(),
+            begins_anew: false,
+        };
         let strict = Receive { dead_letters: Some(dead), ..receive(10) };
         send(store, vec![message("a"), message("b")]).await;
         assert_eq!(shown(&got(store, strict.clone()).await), ["a#1", "b#1"]);
@@ -220,6 +225,9 @@ async fn what_is_received_too_often_or_too_old_is_not_given() {
         store.clock.advance(30_000);
         assert_eq!(store.messages().move_some("dead", QUEUE, Some("arn:q"), 1).await.unwrap(), 1);
         assert_eq!(store.messages().move_some("dead", QUEUE, Some("arn:x"), 9).await.unwrap(), 0);
+        let moved = Receive { not_before: store.clock.now(), ..receive(10) };
+        assert_eq!(shown(&got(store, moved).await), ["a#1"], "what is moved back is as if it was sent now");
+        store.clock.advance(30_000);
         let too_old = Receive { not_before: store.clock.now(), ..receive(10) };
         assert!(got(store, too_old).await.is_empty());
         assert_eq!(store.messages().depth(QUEUE).await.unwrap(), QueueDepth::default());
