@@ -231,3 +231,13 @@ def test_a_trace_goes_on_through_topics_and_the_bus(server, sns, sqs, queue):
         assert received() == trace
     finally:
         sns.meta.events.unregister("before-send.sns.Publish", add)
+
+
+def test_queues_get_messages_in_the_order_in_which_they_are_published(sns, sqs, queue):
+    topic, (url, arn) = sns.create_topic(Name=fresh())["TopicArn"], queue()
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"})
+    for batch in range(5):
+        sns.publish_batch(TopicArn=topic, PublishBatchRequestEntries=[
+            {"Id": str(n), "Message": f"{batch}{n}"} for n in range(10)])
+    bodies = [message["Body"] for message in drain(sqs, url, 50)]
+    assert bodies == [f"{n:02}" for n in range(50)]

@@ -7,7 +7,8 @@ use std::time::Duration;
 use ebb_model::{Clock, Timestamp};
 use ebb_store::trail::{Step, StepKind};
 use ebb_store::{NewWork, Pass, Store, StoreError, Work};
-use tokio::sync::Semaphore;
+use futures_util::future::join_all;
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -43,6 +44,9 @@ pub struct Deliveries {
     stop: CancellationToken,
     tasks: TaskTracker,
 }
+
+/// The place of an attempt among all; there is none once the worker is gone.
+type Place = Result<OwnedSemaphorePermit, AcquireError>;
 
 /// What the worker's tasks share.
 struct Worker {
@@ -94,17 +98,17 @@ impl Worker {
                 }
                 Ok(claimed) => {
                     let mut place = Some(place);
+                    let mut placed = Vec::with_capacity(claimed.len());
                     for item in claimed {
-                        let place = match place.take() {
-                            Some(place) => Ok(place),
-                            None => self.room.clone().acquire_owned().await,
-                        };
-                        let worker = self.clone();
-                        attempts.spawn(async move {
-                            worker.attempt(item).await;
-                            drop(place);
-                        });
+                        placed.push((
+                            item,
+                            match place.take() {
+                                Some(place) => Ok(place),
+                                None => self.room.clone().acquire_owned().await,
+                            },
+                        ));
                     }
+                    self.begin(placed, attempts).await;
                 }
                 Err(error) => {
                     tracing::error!(%error, "deliveries could not be claimed");
@@ -114,16 +118,45 @@ impl Worker {
         }
     }
 
-    async fn attempt(&self, work: Work) {
-        let queue = self.parts.store.work();
-        let delivery: Delivery = match serde_json::from_slice(&work.body) {
-            Ok(delivery) => delivery,
+    /// Attempts at several targets run side by side. Those at one begin in the order in which they were accepted, so that a
+    /// queue gets messages in the order in which they were published.
+    async fn begin(self: &Arc<Self>, claimed: Vec<(Work, Place)>, attempts: &TaskTracker) {
+        let mut by_target: HashMap<String, Vec<_>> = HashMap::new();
+        for (work, place) in claimed {
+            if let Some(delivery) = self.read(&work).await {
+                by_target.entry(delivery.target.clone()).or_default().push((work, delivery, place));
+            }
+        }
+        for at_one in by_target.into_values() {
+            let worker = self.clone();
+            attempts.spawn(async move {
+                let attempt = |(work, delivery, place): (Work, Delivery, Place)| {
+                    let worker = &worker;
+                    async move {
+                        worker.attempt(work, delivery).await;
+                        drop(place);
+                    }
+                };
+                join_all(at_one.into_iter().map(attempt)).await;
+            });
+        }
+    }
+
+    async fn read(&self, work: &Work) -> Option<Delivery> {
+        match serde_json::from_slice(&work.body) {
+            Ok(delivery) => Some(delivery),
             Err(error) => {
                 tracing::error!(work = work.id, %error, "a delivery cannot be read and is dropped");
-                return settled(queue.complete(&work).await);
+                settled(self.parts.store.work().complete(work).await);
+                None
             }
-        };
-        if !self.enter(&delivery.target) {
+        }
+    }
+
+    async fn attempt(&self, work: Work, delivery: Delivery) {
+        let queue = self.parts.store.work();
+        // What this server keeps is never slow.
+        if !delivery.is_near() && !self.enter(&delivery.target) {
             let due = self.parts.clock.now().plus(PUT_BACK);
             return settled(queue.retry(&work, due, None).await);
         }
