@@ -73,3 +73,59 @@ def test_expressions_that_make_no_sense_are_refused(server, expression):
     with pytest.raises(ClientError) as error:
         create(server, expression, arn)
     assert error.value.response["Error"]["Code"] == "ValidationException"
+
+
+def test_universal_targets_call_operations(server):
+    sqs, url, arn = queue(server)
+    function = server.create("def handler(event, context): return event['text']\n")
+    server.lam.put_function_event_invoke_config(
+        FunctionName=function, DestinationConfig={"OnSuccess": {"Destination": arn}})
+    topic = server.client("sns").create_topic(Name=f"t-{uuid.uuid4().hex[:8]}")["TopicArn"]
+    server.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"})
+    rule = f"r-{uuid.uuid4().hex[:8]}"
+    server.client("events").put_rule(Name=rule, EventPattern=json.dumps({"source": [rule]}))
+    server.client("events").put_targets(Rule=rule, Targets=[{"Id": "q", "Arn": arn, "InputPath": "$.detail.n"}])
+    calls = {
+        "sqs:sendMessage": {"QueueUrl": url, "MessageBody": "of sqs <aws.scheduler.attempt-number>"},
+        "sns:publish": {"TopicArn": topic, "Message": "of sns", "MessageAttributes": {
+            "a": {"DataType": "String", "StringValue": "v"}}},
+        "eventbridge:putEvents": {"Entries": [{"Source": rule, "DetailType": "t", "Detail": '{"n": "of events"}'}]},
+        "lambda:invoke": {"FunctionName": function, "InvocationType": "Event",
+                          "Payload": json.dumps({"text": "of lambda"})},
+    }
+    for call, parameters in calls.items():
+        create(server, at(1), arn, Target={
+            "Arn": f"arn:aws:scheduler:::aws-sdk:{call}", "RoleArn": ROLE, "Input": json.dumps(parameters)})
+    got, until = {}, time.monotonic() + 30
+    while len(got) < len(calls) and time.monotonic() < until:
+        for message in sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=1,
+                                           MessageAttributeNames=["All"]).get("Messages", []):
+            body = json.loads(message["Body"])["responsePayload"] if "responsePayload" in message["Body"] else message["Body"]
+            got[body] = {name: one["StringValue"] for name, one in message.get("MessageAttributes", {}).items()}
+    assert got == {"of sqs 1": {}, "of sns": {"a": "v"}, '"of events"': {}, "of lambda": {}}
+
+
+@pytest.mark.parametrize("call,said", [
+    ("s3:putObject", "no universal targets of the service s3"),
+    ("sqs:receiveMessage", "only reads"),
+    ("lambda:deleteFunction", "it has lambda:invoke"),
+    ("sqs", "is no universal target"),
+])
+def test_universal_targets_that_are_not_there_are_named(server, call, said):
+    with pytest.raises(ClientError) as refused:
+        create(server, at(60), f"arn:aws:scheduler:::aws-sdk:{call}")
+    error = refused.value.response["Error"]
+    assert error["Code"] == "ValidationException" and said in error["Message"]
+
+
+def test_a_universal_call_that_is_refused_is_a_dead_letter_that_says_why(server):
+    sqs, url, arn = queue(server)
+    create(server, at(1), arn, Target={
+        "Arn": "arn:aws:scheduler:::aws-sdk:sqs:sendMessage", "RoleArn": ROLE, "DeadLetterConfig": {"Arn": arn},
+        "Input": json.dumps({"QueueUrl": url + "-gone", "MessageBody": "x"})})
+    letter, until = None, time.monotonic() + 30
+    while not letter and time.monotonic() < until:
+        letter = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=1, MessageAttributeNames=["All"]).get("Messages")
+    attributes = letter[0]["MessageAttributes"]
+    assert attributes["ERROR_CODE"]["StringValue"] == "SDK_CLIENT_ERROR"
+    assert "QueueDoesNotExist" in attributes["ERROR_MESSAGE"]["StringValue"]

@@ -21,7 +21,7 @@ use ebb_sources::mapping::{MappingParts, Mappings};
 use ebb_sources::parameters::ParameterStore;
 use ebb_sources::queue::{QueueParts, QueueTarget, Queues};
 use ebb_sources::registry::{Follow, Follower};
-use ebb_sources::schedule::{Scheduler, SchedulerParts};
+use ebb_sources::schedule::{Scheduler, SchedulerParts, UniversalTarget};
 use ebb_sources::topic::{TopicParts, TopicTarget, Topics};
 use ebb_store::{NewWork, Store};
 use http::request::Parts;
@@ -118,13 +118,15 @@ impl Sources {
             queues: queues.clone(),
         })
         .await?;
+        let signer = role_signer(config, keys, clock);
         let targets = Targets::default()
             .with("lambda", Arc::new(FunctionTarget::new(invoker.clone())))
             .with("sqs", Arc::new(QueueTarget::new(queues.clone())))
             .with("events", Arc::new(BusTarget::new(buses.clone())))
             .with("sns", Arc::new(TopicTarget::new(topics.clone())))
             .with("logs", Arc::new(LogGroupTarget::new(store.logs().clone(), clock.clone())))
-            .with("execute-api", Arc::new(api_target(config, keys, clock, edge)));
+            .with("execute-api", Arc::new(api_target(config, signer.clone(), clock, edge)))
+            .with("scheduler", Arc::new(UniversalTarget::new(url(api), signer)));
         topics.start_fifo(targets.clone());
         buckets.deliver_to(targets.clone());
         let log_subscriptions = LogSubscriptions::open(LogSubscriptionParts {
@@ -182,18 +184,22 @@ impl Sources {
     }
 }
 
-/// APIs of this server as targets. Roles are evaluated nowhere, so requests are signed with the root key.
-fn api_target(config: &Config, keys: &KeyRing, clock: &Arc<dyn Clock>, edge: SocketAddr) -> ApiTarget {
-    let signer = RoleSigner { keys: keys.clone(), region: config.region.clone(), clock: clock.clone() };
-    ApiTarget::new(ApiTargetParts {
-        edge,
-        domain: config.domain.clone(),
-        signer: Box::new(signer),
-        clock: clock.clone(),
-    })
+/// Roles are evaluated nowhere, so requests are signed with the root key.
+fn role_signer(config: &Config, keys: &KeyRing, clock: &Arc<dyn Clock>) -> Arc<dyn RequestSigner> {
+    Arc::new(RoleSigner { keys: keys.clone(), region: config.region.clone(), clock: clock.clone() })
 }
 
-/// Signs what rules send to APIs.
+/// APIs of this server as targets.
+fn api_target(
+    config: &Config,
+    signer: Arc<dyn RequestSigner>,
+    clock: &Arc<dyn Clock>,
+    edge: SocketAddr,
+) -> ApiTarget {
+    ApiTarget::new(ApiTargetParts { edge, domain: config.domain.clone(), signer, clock: clock.clone() })
+}
+
+/// Signs what rules send to APIs and schedules to services.
 struct RoleSigner {
     keys: KeyRing,
     region: Region,
@@ -201,8 +207,8 @@ struct RoleSigner {
 }
 
 impl RequestSigner for RoleSigner {
-    fn sign(&self, request: &mut Parts, body: &[u8]) {
-        let scope = SigningScope { region: self.region.as_str(), service: "execute-api" };
+    fn sign(&self, service: &str, request: &mut Parts, body: &[u8]) {
+        let scope = SigningScope { region: self.region.as_str(), service };
         sign(request, body, self.keys.root(), scope, self.clock.now());
     }
 }

@@ -7,6 +7,8 @@ mod firing;
 mod groups;
 mod service;
 mod timers;
+mod universal;
+mod universal_request;
 
 use std::time::Duration;
 
@@ -18,6 +20,7 @@ pub use expression::{Expression, Grammar, InvalidExpression};
 pub use groups::{DEFAULT_GROUP, ScheduleGroup};
 pub use service::{APP_GROUP_PREFIX, Scheduler, SchedulerError, SchedulerParts};
 pub use timers::Timers;
+pub use universal::UniversalTarget;
 
 /// How far back the last time that something was due is looked for at first.
 const FIRST_LOOK: Duration = Duration::from_secs(60 * 60);

@@ -18,13 +18,15 @@ use super::destination_call::{DEADLINE, TargetParameters, outcome, put_headers, 
 use crate::delivery::{Delivery, Sender, Target, Undelivered};
 use crate::http_client::HttpClient;
 
+/// What requests are signed for.
+const SERVICE: &str = "execute-api";
 /// The stage that has no segment in the path.
 const DEFAULT_STAGE: &str = "$default";
 
-/// Signs the request of a rule, as the role of its target would.
+/// Signs the request of a rule or a schedule, as the role of its target would.
 pub trait RequestSigner: Send + Sync + 'static {
-    /// Signs for the service `execute-api`.
-    fn sign(&self, request: &mut Parts, body: &[u8]);
+    /// Signs for a service, as in `execute-api`.
+    fn sign(&self, service: &str, request: &mut Parts, body: &[u8]);
 }
 
 /// Where APIs are, and who signs what is sent to them.
@@ -34,7 +36,7 @@ pub struct ApiTargetParts {
     /// The domain of the edge: `ID.execute-api.REGION.DOMAIN` is an API.
     pub domain: String,
     /// Signs the requests.
-    pub signer: Box<dyn RequestSigner>,
+    pub signer: Arc<dyn RequestSigner>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
 }
@@ -92,7 +94,7 @@ impl ApiTarget {
         }
         let host = format!("{}.execute-api.{}.{}", address.id, address.region, self.parts.domain);
         parts.headers.insert(HOST, HeaderValue::from_str(&host).map_err(|error| error.to_string())?);
-        self.parts.signer.sign(&mut parts, &body);
+        self.parts.signer.sign(SERVICE, &mut parts, &body);
         Ok(Request::from_parts(parts, Full::new(body)))
     }
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::service::{APP_GROUP_PREFIX, SchedulerError};
+use super::universal::UniversalCall;
 use super::{Expression, Grammar, last_due};
 use crate::delivery::RetryPolicy;
 
@@ -143,6 +144,11 @@ impl Schedule {
         }
         if !self.target.arn.starts_with("arn:") || self.target.arn.split(':').count() < 6 {
             return invalid(format!("Provided Arn is not in correct format: {}", self.target.arn));
+        }
+        if UniversalCall::is(&self.target.arn)
+            && let Err(error) = UniversalCall::parse(&self.target.arn)
+        {
+            return invalid(error);
         }
         if self.target.arn.contains(":event-bus/") && self.target.event.is_none() {
             return invalid("EventBridgeParameters are required for the target of an event bus.".to_owned());

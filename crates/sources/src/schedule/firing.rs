@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::definition::Schedule;
 use super::service::{Scheduler, SchedulerError};
+use super::universal::UniversalCall;
 use crate::delivery::{DeadLetter, Delivery, Message, Sender};
 
 impl Scheduler {
@@ -57,7 +58,7 @@ impl Scheduler {
                 .replace("<aws.scheduler.scheduled-time>", &time)
                 .replace("<aws.scheduler.execution-id>", &id.to_string())
                 .replace("<aws.scheduler.attempt-number>", "1"),
-            None if target.event.is_some() => "{}".to_owned(),
+            None if target.event.is_some() || UniversalCall::is(&target.arn) => "{}".to_owned(),
             None => self.event(&arn, &time, id),
         };
         let extra = target.event.as_ref().map(|(source, detail_type)| {
