@@ -462,3 +462,30 @@ def test_what_clients_write_otherwise_is_taken(server, s3, bucket):
     assert both["Message"] == "Cannot specify both Range header and partNumber query parameter"
     source = refused(s3.copy_object, Bucket=bucket, Key="l", CopySource="wrongformat")
     assert (source["Message"], source["ArgumentName"]) == ("Invalid copy source object key", "x-amz-copy-source")
+
+
+def test_an_upload_that_is_complete_may_be_completed_again(s3, bucket):
+    where, parts = upload(s3, bucket, [b"x" * PART, b"y"])
+    first = s3.complete_multipart_upload(**where, MultipartUpload={"Parts": parts})
+    again = s3.complete_multipart_upload(**where, MultipartUpload={"Parts": parts}, IfNoneMatch="*")
+    assert again["ETag"] == first["ETag"] and again["Location"] == first["Location"]
+    s3.put_object(Bucket=bucket, Key="k", Body=b"newer")
+    assert refused(s3.complete_multipart_upload, **where, MultipartUpload={"Parts": parts})["Code"] == "NoSuchUpload"
+
+
+def test_copies_redirect_where_they_are_told_to(s3, bucket):
+    s3.put_object(Bucket=bucket, Key="a", Body=b"x", WebsiteRedirectLocation="/old")
+    source = {"Bucket": bucket, "Key": "a"}
+    s3.copy_object(Bucket=bucket, Key="b", CopySource=source)
+    s3.copy_object(Bucket=bucket, Key="c", CopySource=source, WebsiteRedirectLocation="/new")
+    assert "WebsiteRedirectLocation" not in s3.head_object(Bucket=bucket, Key="b")
+    assert s3.head_object(Bucket=bucket, Key="c")["WebsiteRedirectLocation"] == "/new"
+    error = refused(s3.copy_object, Bucket=bucket, Key="d", CopySource={"Bucket": bucket, "Key": "gone"})
+    assert (error["Code"], error["Key"]) == ("NoSuchKey", "gone")
+
+
+def test_a_document_that_is_not_there_is_missed(s3, bucket):
+    error = refused(s3.put_object_lock_configuration, Bucket=bucket)
+    assert (error["Code"], error["Message"]) == ("MissingRequestBodyError", "Request Body is empty")
+    error = refused(s3.put_object_lock_configuration, Bucket=bucket, ObjectLockConfiguration={})
+    assert error["Code"] == "MalformedXML"

@@ -125,6 +125,7 @@ impl S3Api {
             return about(&parts).tell(answer).await;
         }
         let origin = settings::allowed_origin(&self.buckets, &self.domain, &parts);
+        let has_no_body = errors::has_no_body(&parts);
         let about = about(&parts);
         if let Some(bucket) = about.bucket_of_form(&parts) {
             let answer = forms::post(self, &parts, bucket, body).await.unwrap_or_else(errors::answer);
@@ -149,7 +150,7 @@ impl S3Api {
             },
             called => called,
         };
-        let response = told(called);
+        let response = errors::missing_body(told(called), has_no_body).await;
         let region = about.bucket_read().and_then(|name| self.buckets.bucket(name).ok());
         let region = region.map(|bucket| bucket.region(self.buckets.region()).to_owned());
         let mut response = about.tell(response).await;

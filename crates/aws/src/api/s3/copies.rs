@@ -10,8 +10,10 @@ use s3s::{S3Error, S3ErrorCode, S3Request, S3Response, S3Result, s3_error};
 use super::body::{ALGORITHMS, Incoming, write};
 use super::conditions::Reading;
 use super::encryption::{self, Encryption};
+use super::errors::with_details;
 use super::objects::versioned;
 use super::settings::ENCRYPTION;
+use super::website::REDIRECT;
 use super::{acl, checksums, convert, lock, restore};
 
 /// The object that a copy is made of.
@@ -19,7 +21,11 @@ pub(super) async fn source(buckets: &Buckets, source: &CopySource) -> S3Result<(
     let CopySource::Bucket { bucket, key, version_id } = source else {
         return Err(s3_error!(NotImplemented, "ebb has no access points to copy from"));
     };
-    let object = buckets.object(bucket, key, version_id.as_deref()).await.map_err(convert::error)?;
+    let object = buckets.object(bucket, key, version_id.as_deref()).await;
+    let object = object.map_err(|error| match error {
+        error @ BucketError::NoSuchKey => with_details(convert::error(error), &[("Key", key)]),
+        error => convert::error(error),
+    })?;
     Ok((object, bucket.to_string()))
 }
 
@@ -102,7 +108,7 @@ pub(super) async fn copy(
         && !replace
         && !replace_tags
         && given.settings.is_empty()
-        && !given.headers.contains_key("x-amz-website-redirect-location")
+        && !given.headers.contains_key(REDIRECT)
         && input.server_side_encryption.is_none()
     {
         return Err(s3_error!(
@@ -115,7 +121,7 @@ pub(super) async fn copy(
     let grants = acl::grants_of_object!(input);
     let encryption = Encryption::asked(buckets, &bucket, &request.headers)?;
     encryption.keep(&mut given.settings)?;
-    let given = grants.onto(given, &bucket, buckets.account())?;
+    let mut given = grants.onto(given, &bucket, buckets.account())?;
     // A checksum of the parts of an upload is none of the copy, which has no parts.
     let of_source = object.checksums.iter().next().filter(|(name, _)| ALGORITHMS.contains(&name.as_str()));
     let algorithm = match &input.checksum_algorithm {
@@ -127,13 +133,17 @@ pub(super) async fn copy(
         Some(algorithm) => copy_with(buckets, &object, 0..object.size, algorithm).await?,
         None => (copy_bytes(buckets, &object, 0..object.size).await?, object.checksums.clone()),
     };
+    // Where a website redirects to goes with no copy, and is given with it.
+    let mut headers = if replace { given.headers.clone() } else { object.headers.clone() };
+    headers.remove(REDIRECT);
+    headers.extend(given.headers.remove_entry(REDIRECT));
     let new = NewObject {
         lock,
         key: input.key,
         etag: written.md5,
         parts: vec![written.part],
         multipart: false,
-        headers: if replace { given.headers } else { object.headers.clone() },
+        headers,
         metadata: if replace { given.metadata } else { object.metadata.clone() },
         tags: if replace_tags { given.tags } else { object.tags.clone() },
         checksums,

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use base64::Engine as _;
 use http::header::{
     ALLOW, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, SERVER,
+    TRANSFER_ENCODING,
 };
 use http::request::Parts;
-use http::{Response, StatusCode, Uri};
+use http::{Method, Response, StatusCode, Uri};
 use http_body_util::BodyExt as _;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use s3s::{S3Error, S3Response};
+use s3s::{S3Error, S3ErrorCode, S3Response};
 
 use ebb_model::{Clock, RequestId};
 
@@ -44,6 +45,31 @@ pub(super) fn answer(error: S3Error) -> Response<Body> {
             response
         }
     }
+}
+
+/// Whether a request that is to change something has no body.
+pub(super) fn has_no_body(parts: &Parts) -> bool {
+    let length = parts.headers.get(CONTENT_LENGTH).map(HeaderValue::as_bytes);
+    matches!(parts.method, Method::PUT | Method::POST)
+        && length.is_none_or(|length| length == b"0")
+        && !parts.headers.contains_key(TRANSFER_ENCODING)
+}
+
+/// Says of a document that cannot be read that there is none, where there is none. Source: S3 API reference, "List of
+/// error codes" (2026-11).
+pub(super) async fn missing_body(response: Response<Body>, has_no_body: bool) -> Response<Body> {
+    if !has_no_body || response.status() != StatusCode::BAD_REQUEST {
+        return response;
+    }
+    let (parts, body) = response.into_parts();
+    let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+    if !String::from_utf8_lossy(&body).contains("<Code>MalformedXML</Code>") {
+        return Response::from_parts(parts, full_body(body));
+    }
+    let code = S3ErrorCode::Custom("MissingRequestBodyError".into());
+    let mut error = S3Error::with_message(code, "Request Body is empty");
+    error.set_status_code(StatusCode::BAD_REQUEST);
+    answer(error)
 }
 
 /// The header that carries the status of an answer as far as here, where it is not the one that the protocol's crate
@@ -165,7 +191,10 @@ impl About {
         } else {
             default_message(code).map(|message| element("Message", message)).unwrap_or_default()
         };
-        more.push_str(&self.more(code, &text));
+        // A copy may be about another key than the request.
+        if details.get("Key").is_none() {
+            more.push_str(&self.more(code, &text));
+        }
         more.extend(details.iter().map(|(name, value)| element(name, value)));
         if !text.contains("<RequestId>") {
             more.push_str(&element("RequestId", &self.ids.0));

@@ -1,7 +1,8 @@
 //! Uploads in parts.
 
 use ebb_sources::bucket::{
-    BucketError, Buckets, CompletedPart as Chosen, Condition, LEAST_PART, ListingRequest, NewObject, Upload,
+    BucketError, Buckets, CompletedPart as Chosen, Condition, LEAST_PART, ListingRequest, NewObject, Object,
+    Upload,
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use s3s::dto::*;
@@ -205,7 +206,14 @@ pub(super) async fn complete(
     request: S3Request<CompleteMultipartUploadInput>,
 ) -> S3Result<S3Response<CompleteMultipartUploadOutput>> {
     let input = request.input;
-    let upload = find(buckets, &input.bucket, &input.key, &input.upload_id).await?;
+    let upload = match buckets.upload(&input.bucket, &input.key, &input.upload_id).await {
+        Err(BucketError::NoSuchUpload) => {
+            let completed = buckets.completed_upload(&input.bucket, &input.key, &input.upload_id).await;
+            let object = completed.ok_or_else(|| convert::error(BucketError::NoSuchUpload))?;
+            return Ok(told_of(buckets, input.bucket, &object));
+        }
+        upload => upload.map_err(convert::error)?,
+    };
     let parts = input.multipart_upload.and_then(|upload| upload.parts).unwrap_or_default();
     if parts.is_empty() {
         return Err(s3_error!(InvalidRequest, "You must specify at least one part"));
@@ -251,27 +259,31 @@ pub(super) async fn complete(
         }
         error => convert::error(error),
     })?;
-    let bucket = input.bucket.clone();
+    Ok(told_of(buckets, input.bucket, &object))
+}
+
+/// What is said of an upload that is complete.
+fn told_of(buckets: &Buckets, bucket: String, object: &Object) -> S3Response<CompleteMultipartUploadOutput> {
     let checksum = |name: &str| object.checksums.get(name).cloned();
     let told = Encryption::of(&object.settings).told();
-    Ok(S3Response::new(CompleteMultipartUploadOutput {
-        expiration: lifecycle::expiration(buckets, &input.bucket, &object),
-        location: Some(format!("/{}/{}", input.bucket, utf8_percent_encode(&object.key, LOCATION))),
-        bucket: Some(input.bucket),
+    S3Response::new(CompleteMultipartUploadOutput {
+        expiration: lifecycle::expiration(buckets, &bucket, object),
+        location: Some(format!("/{bucket}/{}", utf8_percent_encode(&object.key, LOCATION))),
         key: Some(object.key.clone()),
         e_tag: Some(convert::etag(&object.etag)),
-        version_id: convert::named_version(&object, versioned(buckets, &bucket)),
+        version_id: convert::named_version(object, versioned(buckets, &bucket)),
+        bucket: Some(bucket),
         checksum_crc32: checksum("crc32"),
         checksum_crc32c: checksum("crc32c"),
         checksum_crc64nvme: checksum("crc64nvme"),
         checksum_sha1: checksum("sha1"),
         checksum_sha256: checksum("sha256"),
-        checksum_type: (!object.checksums.is_empty()).then(|| checksum_type(&object)),
+        checksum_type: (!object.checksums.is_empty()).then(|| checksum_type(object)),
         server_side_encryption: told.algorithm,
         ssekms_key_id: told.key,
         bucket_key_enabled: told.bucket_key,
         ..CompleteMultipartUploadOutput::default()
-    }))
+    })
 }
 
 /// Which part is too small.

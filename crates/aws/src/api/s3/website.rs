@@ -34,7 +34,7 @@ const READING: [HeaderName; 6] = [
     header::IF_UNMODIFIED_SINCE,
 ];
 /// Where an object leads instead of being shown.
-const REDIRECT: &str = "x-amz-website-redirect-location";
+pub(super) const REDIRECT: &str = "x-amz-website-redirect-location";
 
 /// Why there is nothing to show.
 struct Failure {
