@@ -1,6 +1,7 @@
 """What was acknowledged is there after a crash: writers record every acknowledgement, the server is killed at random,
 and in the end each acknowledged item is accounted for."""
 import collections
+import datetime
 import json
 import random
 import threading
@@ -20,7 +21,7 @@ class Writers:
         self.clients, self.over, self.running = {}, threading.Event(), []
 
     def connect(self):
-        self.clients = {name: self.server.client(name) for name in ("sqs", "events", "s3", "lambda")}
+        self.clients = {name: self.server.client(name) for name in ("sqs", "sns", "events", "scheduler", "s3", "lambda")}
 
     def start(self, kind, write):
         def run():
@@ -65,11 +66,14 @@ def test_nothing_acknowledged_is_lost_in_twenty_crashes(own_server):
     policy = json.dumps({"Version": "2012-10-17", "Statement": [
         {"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": "*"}]})
     names = {}
-    for name in ("standard", "bus", "bucket", "results", "order.fifo"):
+    for name in ("standard", "topic", "bus", "schedule", "bucket", "results", "order.fifo"):
         attributes = {"Policy": policy, **({"FifoQueue": "true"} if name.endswith(".fifo") else {})}
         sqs.create_queue(QueueName=name, Attributes=attributes)
         names[name] = name
     url = lambda name: f"{server.api}/000000000000/{name}"
+    sns = server.client("sns")
+    topic = sns.create_topic(Name="crash")["TopicArn"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn("topic"), Attributes={"RawMessageDelivery": "true"})
     events.put_rule(Name="all", EventPattern=json.dumps({"source": ["crash"]}))
     events.put_targets(Rule="all", Targets=[{"Id": "q", "Arn": arn("bus"), "InputPath": "$.detail.n"}])
     s3.create_bucket(Bucket="crash")
@@ -89,6 +93,16 @@ def test_nothing_acknowledged_is_lost_in_twenty_crashes(own_server):
             MessageDeduplicationId=f"{group}{n}"))
     writers.start("bus", lambda clients, n: clients["events"].put_events(Entries=[
         {"Source": "crash", "DetailType": "t", "Detail": json.dumps({"n": n})}])["FailedEntryCount"] == 0)
+    writers.start("topic", lambda clients, n: clients["sns"].publish(TopicArn=topic, Message=str(n)))
+
+    def schedule(clients, n):
+        time.sleep(0.03)  # Each is configuration, and fires once.
+        soon = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=1)
+        return clients["scheduler"].create_schedule(
+            Name=f"s{n}", ScheduleExpression=f"at({soon:%Y-%m-%dT%H:%M:%S})", FlexibleTimeWindow={"Mode": "OFF"},
+            ActionAfterCompletion="DELETE",
+            Target={"Arn": arn("schedule"), "RoleArn": "arn:aws:iam::000000000000:role/r", "Input": str(n)})
+    writers.start("schedule", schedule)
     writers.start("object", lambda clients, n: clients["s3"].put_object(Bucket="crash", Key=f"k{n}", Body=f"{n}" * 9))
 
     def invoke(clients, n):
@@ -115,7 +129,9 @@ def test_nothing_acknowledged_is_lost_in_twenty_crashes(own_server):
         return got
 
     account("queue", "standard", int)
+    account("topic", "topic", int)
     account("bus", "bus", int)
+    account("schedule", "schedule", int)
     account("object", "bucket", lambda body: int(json.loads(body)["Records"][0]["s3"]["object"]["key"][1:])
             if "Records" in body else 0)
     account("invoke", "results", lambda body: json.loads(body)["requestPayload"])

@@ -6,6 +6,7 @@
 
 mod accepted;
 mod destinations;
+mod hold;
 mod lanes;
 mod next;
 mod steps;
@@ -23,16 +24,12 @@ use crate::run::{check_size, read_json};
 use crate::{Invoker, Shared, resolve};
 use accepted::Accepted;
 pub use destinations::{CarriedResult, ResultCarrier};
+use hold::{HEARTBEAT, LEASE, hold};
 use lanes::{Lanes, Slot};
 use next::{Attempt, Next, Policy};
 
 /// The queue in the store.
 const QUEUE: &str = "invoke";
-/// How long a claim holds. Short, so that the events of a server that died are soon taken up again; held on to by
-/// [`HEARTBEAT`] while an event runs.
-const LEASE: Duration = Duration::from_secs(15);
-/// How often a claim is renewed.
-const HEARTBEAT: Duration = Duration::from_secs(5);
 /// Events claimed at one time.
 const BATCH: u32 = 32;
 /// The pause after the store failed.
@@ -116,7 +113,7 @@ async fn deliver(shared: Arc<Shared>, work: Work, event: Accepted, _slot: Slot) 
         Attempt::TooLate
     } else {
         steps::tried(&shared, &event);
-        match hold(&shared, &work, run(&shared, &event)).await {
+        match hold(&shared.store, &work, HEARTBEAT, run(&shared, &event)).await {
             Some(attempt) => attempt,
             // Another server has it.
             None => return,
@@ -155,26 +152,6 @@ async fn run(shared: &Arc<Shared>, event: &Accepted) -> Attempt {
     match invoker.invoke(event.invocation(), Delivery::Whole).await {
         Ok(outcome) => Attempt::Ended(outcome),
         Err(error) => Attempt::NotRun(error),
-    }
-}
-
-/// Renews the claim while `run` lasts; nothing where it was lost to another server.
-async fn hold<T>(shared: &Shared, work: &Work, run: impl Future<Output = T>) -> Option<T> {
-    let renewing = async {
-        loop {
-            tokio::time::sleep(HEARTBEAT).await;
-            match shared.store.work().extend(work, LEASE).await {
-                Err(StoreError::LeaseLost { .. }) => return,
-                // The next one may get through, and if not the event runs twice.
-                Err(error) => tracing::warn!(%error, "a claim could not be renewed"),
-                Ok(()) => {}
-            }
-        }
-    };
-    tokio::select! {
-        biased;
-        ended = run => Some(ended),
-        () = renewing => None,
     }
 }
 

@@ -226,6 +226,26 @@ async fn what_a_queue_refuses_reaches_the_dead_letters_of_the_subscription() {
 }
 
 #[tokio::test]
+async fn subscriptions_go_with_their_topic() {
+    let mut world = World::new().await;
+    let topics = world.topics.clone();
+    let make = || topics.create("t", BTreeMap::new(), BTreeMap::new());
+    make().await.expect("a topic");
+    let queue = "arn:aws:sqs:us-east-1:000000000000:q";
+    let subscription = world.subscribe(TOPIC, Protocol::Sqs, queue, &[]).await;
+    world.topics.delete(TOPIC).await.expect("deleted");
+    assert!(matches!(world.topics.subscription(&subscription), Err(TopicError::NotFound(_))));
+    assert_eq!(world.topics.subscriptions(None).expect("a list"), []);
+    make().await.expect("another of the name");
+    assert_eq!(world.topics.subscriptions(Some(TOPIC)).expect("a list"), []);
+    world.topics.publish(TOPIC, message("nobody hears")).await.expect("published");
+    world.subscribe(TOPIC, Protocol::Sqs, queue, &[("RawMessageDelivery", "true")]).await;
+    world.topics.publish(TOPIC, message("heard")).await.expect("published");
+    assert_eq!(world.next().await.message.body, "heard");
+    world.stop().await;
+}
+
+#[tokio::test]
 async fn a_fifo_topic_keeps_the_order_of_a_group_and_drops_what_came_before() {
     let mut world = World::new().await;
     let topic = format!("{TOPIC}.fifo");
