@@ -469,6 +469,10 @@ def test_an_upload_that_is_complete_may_be_completed_again(s3, bucket):
     first = s3.complete_multipart_upload(**where, MultipartUpload={"Parts": parts})
     again = s3.complete_multipart_upload(**where, MultipartUpload={"Parts": parts}, IfNoneMatch="*")
     assert again["ETag"] == first["ETag"] and again["Location"] == first["Location"]
+    begun = s3.create_multipart_upload(Bucket=bucket, Key="k")["UploadId"]
+    error = refused(s3.complete_multipart_upload, Bucket=bucket, Key="k", UploadId=begun)
+    assert (error["Code"], error["Message"]) == ("InvalidRequest", "You must specify at least one part")
+    assert refused(s3.complete_multipart_upload, Bucket=bucket, Key="k", UploadId="none")["Code"] == "NoSuchUpload"
     s3.put_object(Bucket=bucket, Key="k", Body=b"newer")
     assert refused(s3.complete_multipart_upload, **where, MultipartUpload={"Parts": parts})["Code"] == "NoSuchUpload"
 
