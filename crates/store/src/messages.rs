@@ -68,6 +68,8 @@ pub struct ReceivedMessage {
     pub first_received: Timestamp,
     /// Where a dead letter comes from, as it was given.
     pub source: Option<String>,
+    /// Until when the attempt is remembered that it was given to first, where that has a name.
+    pub attempt_until: Option<Timestamp>,
 }
 
 /// A receipt: proof that a message was received, until it is received again.

@@ -133,9 +133,16 @@ impl Queues {
                     return None;
                 }
             };
+            // An attempt that is repeated is given the same receipts.
+            let remembered = i64::try_from(REMEMBERED.as_millis()).unwrap_or(i64::MAX);
+            let received = taken.attempt_until.map_or(now, |until| Timestamp(until.millis() - remembered));
             Some(Received {
                 message,
-                receipt: ReceiptHandle::new(queue, Receipt { id: taken.id, receives: taken.receives }, now),
+                receipt: ReceiptHandle::new(
+                    queue,
+                    Receipt { id: taken.id, receives: taken.receives },
+                    received,
+                ),
                 receives: taken.receives,
                 sent: taken.sent,
                 first_received: taken.first_received,

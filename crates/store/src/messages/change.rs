@@ -215,6 +215,7 @@ async fn receive(
         taken.sort_by_key(|message| message.id);
     }
     if let Some(attempt) = receive.attempt.as_ref().filter(|_| !taken.is_empty()) {
+        taken.iter_mut().for_each(|one| one.attempt_until = Some(attempt.until));
         let receipts: Vec<String> = taken.iter().map(|one| format!("{}:{}", one.id, one.receives)).collect();
         let receipts = receipts.join(" ");
         let args = [
@@ -265,7 +266,7 @@ async fn by_group(
 }
 
 const ATTEMPT: &str =
-    "SELECT receipts FROM receive_attempts WHERE queue = $1 AND attempt = $2 AND until > $3";
+    "SELECT receipts, until FROM receive_attempts WHERE queue = $1 AND attempt = $2 AND until > $3";
 const REMEMBER_ATTEMPT: &str =
     "INSERT INTO receive_attempts (queue, attempt, until, receipts) VALUES ($1, $2, $3, $4)
     ON CONFLICT (queue, attempt) DO UPDATE SET until = excluded.until, receipts = excluded.receipts";
@@ -283,7 +284,7 @@ async fn take_again(
 ) -> Result<Option<Vec<ReceivedMessage>>, sqlx::Error> {
     let args = [Arg::Text(&receive.queue), Arg::Text(&attempt.id), Arg::Int(now.millis())];
     let Some(row) = session.row(ATTEMPT, &args).await? else { return Ok(None) };
-    let receipts = row.text(0)?;
+    let (receipts, attempt_until) = (row.text(0)?, Some(Timestamp(row.int(1)?)));
     let receipts = receipts.split(' ').filter_map(|receipt| {
         let (id, receives) = receipt.split_once(':')?;
         Some(Receipt { id: id.parse().ok()?, receives: receives.parse().ok()? })
@@ -300,7 +301,8 @@ async fn take_again(
     let mut again = Vec::with_capacity(receipts.len());
     for held in &receipts {
         let row = session.row(HOLD, &[Arg::Int(held.id), Arg::Int(until)]).await?;
-        again.extend(row.map(|row| received(&row)).transpose()?);
+        let held = row.map(|row| received(&row)).transpose()?;
+        again.extend(held.map(|held| ReceivedMessage { attempt_until, ..held }));
     }
     Ok(Some(again))
 }
@@ -342,6 +344,7 @@ fn received(row: &Row) -> Result<ReceivedMessage, sqlx::Error> {
         sent: Timestamp(row.int(3)?),
         first_received: Timestamp(row.int(4)?),
         source: Some(row.text(5)?).filter(|source| !source.is_empty()),
+        attempt_until: None,
     })
 }
 
