@@ -1,4 +1,4 @@
-"""Spin applications: components by their spin.toml, with variables, key-value stores, files and a list of hosts."""
+"""Spin applications: components by their spin.toml, with variables, key-value stores, databases, files and a list of hosts."""
 import uuid
 
 import pytest
@@ -22,6 +22,16 @@ interface key-value {
     get-keys: func() -> result<list<string>, error>;
   }
 }
+interface sqlite {
+  variant error { no-such-database, access-denied, invalid-connection, database-full, io(string) }
+  variant value { integer(s64), real(f64), text(string), blob(list<u8>), null }
+  record row-result { values: list<value> }
+  record query-result { columns: list<string>, rows: list<row-result> }
+  resource connection {
+    open: static func(database: string) -> result<connection, error>;
+    execute: func(statement: string, parameters: list<value>) -> result<query-result, error>;
+  }
+}
 """
 SOURCE = """
 import { ResponseOutparam, OutgoingResponse, OutgoingBody, OutgoingRequest, Fields } from 'wasi:http/types@VERSION';
@@ -30,6 +40,7 @@ import { getEnvironment } from 'wasi:cli/environment@VERSION';
 import { getDirectories } from 'wasi:filesystem/preopens@VERSION';
 import { get as variable } from 'fermyon:spin/variables@2.0.0';
 import { Store } from 'fermyon:spin/key-value@2.0.0';
+import { Connection } from 'fermyon:spin/sqlite@2.0.0';
 
 const text = (bytes) => new TextDecoder().decode(bytes);
 const bytes = (value) => new TextEncoder().encode(value);
@@ -75,6 +86,13 @@ export const incomingHandler = { handle(request, out) {
     const value = store.get(key);
     return { value: value ? text(value) : null, exists: store.exists(key), keys: store.getKeys() };
   });
+  else if (name === 'sql') answer = attempt(() => {
+    const database = Connection.open(argument.get('label') ?? 'default');
+    const given = argument.getAll('p').map((value) => ({ tag: 'text', val: value }));
+    const { columns, rows } = database.execute(argument.get('q'), given);
+    const plain = ({ tag, val }) => typeof val === 'bigint' ? Number(val) : tag === 'null' ? null : val;
+    return { columns, rows: rows.map(({ values }) => values.map(plain)) };
+  });
   else answer = { component: attempt(() => variable('component')), headers };
   const response = new OutgoingResponse(new Fields());
   const body = response.body();
@@ -109,6 +127,7 @@ source = "web/app.wasm"
 environment = { MODE = "test" }
 files = [{ source = "static", destination = "/" }]
 key_value_stores = ["default"]
+sqlite_databases = ["default"]
 allowed_outbound_hosts = ["http://127.0.0.1:*"]
 
 [component.web.variables]
@@ -128,7 +147,8 @@ missing = "{{ secret }}"
 def spin(server, tmp_path_factory):
     """spin(path, **query) requests the application; gives the decoded answer."""
     imports = ["wasi:http/outgoing-handler@VERSION", "wasi:cli/environment@VERSION", "wasi:filesystem/preopens@VERSION",
-               "wasi:filesystem/types@VERSION", "fermyon:spin/variables@2.0.0", "fermyon:spin/key-value@2.0.0"]
+               "wasi:filesystem/types@VERSION", "fermyon:spin/variables@2.0.0", "fermyon:spin/key-value@2.0.0",
+               "fermyon:spin/sqlite@2.0.0"]
     component = components.build(tmp_path_factory.mktemp("component"), SOURCE, imports, {"spin": SPIN})
     name = f"s-{uuid.uuid4().hex[:8]}"
     folder = tmp_path_factory.mktemp("spin")
@@ -138,13 +158,17 @@ def spin(server, tmp_path_factory):
     (folder / "static" / "a.txt").write_text("a file")
     (folder / "spin.toml").write_text(MANIFEST)
     (folder / "variables").write_text("SPIN_VARIABLE_SECRET=you\n")
-    done = server.cli("deploy", folder, "--name", name, "--env-file", folder / "variables")
-    assert done.returncode == 0, done.stdout + done.stderr
+
+    def deploy():
+        done = server.cli("deploy", folder, "--name", name, "--env-file", folder / "variables")
+        assert done.returncode == 0, done.stdout + done.stderr
+    deploy()
 
     def request(path, headers=None, **query):
         answer = server.http(f"{name}.localhost", path, params=query, headers=headers)
         assert answer.status_code == 200, answer.text
         return answer.json()
+    request.deploy, request.folder = deploy, folder
     return request
 
 
@@ -180,6 +204,21 @@ def test_a_store_keeps_what_is_set(spin):
     assert spin("/users/1/store", key="a") == {"error": "access-denied"}
 
 
+def test_a_database_keeps_its_rows_over_a_new_version(spin):
+    assert spin("/sql", q="CREATE TABLE links (name TEXT, hits INTEGER DEFAULT 0)") == {"columns": [], "rows": []}
+    spin("/sql", q="INSERT INTO links (name) VALUES (?)", p="a'b")
+    spin("/sql", q="UPDATE links SET hits = hits + 1")
+    rows = {"columns": ["name", "hits"], "rows": [["a'b", 1]]}
+    assert spin("/sql", q="SELECT * FROM links") == rows
+    (spin.folder / "static" / "new.txt").write_text("a new version")
+    spin.deploy()
+    assert spin("/file", name="new.txt") == "a new version"
+    assert spin("/sql", q="SELECT * FROM links") == rows
+    assert spin("/sql", q="SELECT 1", label="other") == {"error": "access-denied"}
+    assert spin("/users/1/sql", q="SELECT 1") == {"error": "access-denied"}
+    assert spin("/sql", q="SELECT nothing") == {"error": "io"}
+
+
 def test_a_component_sees_its_files_and_no_others(spin):
     assert spin("/file", name="a.txt") == "a file"
     assert isinstance(spin("/file", name="../spin.json"), dict)
@@ -193,6 +232,6 @@ def test_requests_go_to_listed_hosts_only(spin):
 
 
 def test_what_is_not_built_is_refused_by_name(server, tmp_path):
-    (tmp_path / "spin.toml").write_text(MANIFEST.replace("key_value_stores", "sqlite_databases"))
+    (tmp_path / "spin.toml").write_text(MANIFEST.replace("key_value_stores", "ai_models"))
     done = server.cli("deploy", tmp_path, "--name", "s-refused")
-    assert done.returncode == 1 and "sqlite_databases" in done.stderr, done.stderr
+    assert done.returncode == 1 and "ai_models" in done.stderr, done.stderr

@@ -8,7 +8,6 @@ use std::process::ExitCode;
 
 use wasmtime::Engine;
 use wasmtime::component::Component;
-use wasmtime_wasi_http::p2::bindings::ProxyPre;
 
 use crate::{engine, state};
 
@@ -101,7 +100,7 @@ fn examine(engine: &Engine, component: &Component) -> Result<(), Refused> {
         return Err(Refused::NoHandler(instead(&exports)));
     }
     let linker = state::linker(engine).map_err(|error| Refused::Imports(format!("{error:#}")))?;
-    let linked = linker.instantiate_pre(component).and_then(ProxyPre::new);
+    let linked = state::linked(&linker, component);
     linked.map(|_| ()).map_err(|error| Refused::Imports(format!("{error:#}")))
 }
 

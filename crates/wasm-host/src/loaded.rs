@@ -14,7 +14,7 @@ use crate::engine::{MOST_INSTANCES, MOST_MEMORIES};
 use crate::epoch::Epoch;
 use crate::output::Sink;
 use crate::spin;
-use crate::state::State;
+use crate::state::{self, State};
 
 /// Tells the memory of the function, in MiB. Source: the Lambda developer guide, "Defined runtime environment variables".
 const MEMORY_VARIABLE: &str = "AWS_LAMBDA_FUNCTION_MEMORY_SIZE";
@@ -60,7 +60,7 @@ impl Loaded {
         let places = places(component.resources_required(), budget.bytes());
         Ok(Self {
             spin,
-            component: ProxyPre::new(linker.instantiate_pre(&component)?)?,
+            component: state::linked(linker, &component)?,
             environment: environment.into_iter().collect(),
             budget,
             places: Arc::new(Semaphore::new(places)),

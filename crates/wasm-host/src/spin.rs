@@ -1,15 +1,19 @@
-//! What a component of a Spin application has beyond those of `wasi:http`: variables, key-value stores, a list of the
-//! hosts that it may send requests to, and headers that tell of its route.
+//! What a component of a Spin application has beyond those of `wasi:http`: variables, key-value stores, SQLite
+//! databases, a list of the hosts that it may send requests to, and headers that tell of its route.
 //!
 //! What the application says of it is a file in the package. Source of all: the Spin documentation, "Spin Application
-//! Manifest Reference", "The Spin HTTP Trigger", "Spin Key Value Store", "Dynamic Application Configuration" (2026-11).
+//! Manifest Reference", "The Spin HTTP Trigger", "Spin Key Value Store", "SQLite Storage", "Dynamic Application Configuration"
+//! (2026-11).
 
+mod absent;
 mod bindings;
+mod database;
 mod key_value;
 mod outbound;
 mod routes;
 mod s3;
 mod signature;
+mod sqlite;
 mod template;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,7 +24,10 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
+pub(crate) use absent::add_to_linker as add_absent;
 pub(crate) use bindings::{View, add_to_linker};
+#[expect(unreachable_pub, reason = "generated code exports it again")]
+pub use database::Database;
 #[expect(unreachable_pub, reason = "generated code exports it again")]
 pub use key_value::Store;
 pub(crate) use outbound::Allowed;
@@ -47,6 +54,9 @@ struct Manifest {
     variables: BTreeMap<String, String>,
     /// The buckets that keep its stores, by label.
     stores: BTreeMap<String, String>,
+    /// The databases that it may open, by label.
+    #[serde(default)]
+    databases: BTreeSet<String>,
     /// The hosts that it may send requests to, which may hold `{{ name }}` as well.
     outbound: Vec<String>,
 }
@@ -58,6 +68,7 @@ pub(crate) struct Component {
     /// None for one that has no value.
     pub(crate) variables: BTreeMap<String, Option<String>>,
     pub(crate) stores: BTreeMap<String, String>,
+    databases: BTreeSet<String>,
     pub(crate) allowed: Arc<Allowed>,
     /// The folder of its files, where it has any.
     pub(crate) files: Option<PathBuf>,
@@ -103,6 +114,7 @@ impl Component {
             routes: manifest.routes.iter().map(|route| Route::parse(route)).collect(),
             variables,
             stores: manifest.stores,
+            databases: manifest.databases,
             allowed: Arc::new(allowed),
             files: None,
             buckets,

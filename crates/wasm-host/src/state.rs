@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use wasmtime::Engine;
-use wasmtime::component::{Linker, ResourceTable};
+use wasmtime::component::{Component, Linker, ResourceTable};
 use wasmtime_wasi::filesystem::FsPerms;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::p2::bindings::ProxyPre;
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::budget::Share;
@@ -71,6 +72,16 @@ impl WasiHttpView for State {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
         WasiHttpCtxView { ctx: &mut self.http, table: &mut self.table, hooks: &mut self.outbound }
     }
+}
+
+/// A component with all that it imports.
+///
+/// # Errors
+/// Where it imports what the host does not have, or exports no handler.
+pub(crate) fn linked(linker: &Linker<State>, component: &Component) -> wasmtime::Result<ProxyPre<State>> {
+    let mut linker = linker.clone();
+    spin::add_absent(&mut linker, component)?;
+    ProxyPre::new(linker.instantiate_pre(component)?)
 }
 
 /// Everything that components may import.

@@ -2,14 +2,18 @@
 //!
 //! Source: the Spin documentation, "Spin Application Manifest Reference" (version 2 of the manifest, 2026-11).
 
-use std::collections::{BTreeMap, BTreeSet};
+mod files;
+
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Component as Part, Path, PathBuf};
 
+use ebb_model::ServerSettings;
 use serde::Deserialize;
 use serde_json::json;
 use toml::Value;
 
+use self::files::{below, matches};
 use super::description::{Description, SourceFunction, name_of};
 use super::error::ProjectError;
 use super::pack::Files;
@@ -67,6 +71,8 @@ struct ComponentTable {
     #[serde(default)]
     key_value_stores: Vec<String>,
     #[serde(default)]
+    sqlite_databases: Vec<String>,
+    #[serde(default)]
     variables: BTreeMap<String, String>,
     /// What there is beside these.
     #[serde(flatten)]
@@ -104,6 +110,7 @@ pub(super) struct Settings {
     application: BTreeMap<String, Option<String>>,
     variables: BTreeMap<String, String>,
     stores: Vec<String>,
+    databases: Vec<String>,
     outbound: Vec<String>,
     files: Vec<FileEntry>,
     excluded: Vec<String>,
@@ -127,6 +134,7 @@ fn parse(folder: &Path, text: &str) -> Result<Description, String> {
     if routes.is_empty() {
         return Err("it has no HTTP trigger; add a [[trigger.http]] table".to_owned());
     }
+    check_databases(&manifest, &routes)?;
     let single = routes.len() == 1;
     let mut description =
         Description { name: app_name_of(&manifest.application.name), ..Description::default() };
@@ -141,6 +149,22 @@ fn parse(folder: &Path, text: &str) -> Result<Description, String> {
         description.ignore(format!("{MANIFEST}: component {id}"), "no HTTP trigger leads to it");
     }
     Ok(description)
+}
+
+/// A database is in the folder of one function, which no other has.
+fn check_databases(manifest: &Manifest, routes: &BTreeMap<String, Vec<String>>) -> Result<(), String> {
+    let mut owners = BTreeMap::<&str, &str>::new();
+    for (id, table) in manifest.component.iter().filter(|(id, _)| routes.contains_key(*id)) {
+        for label in &table.sqlite_databases {
+            if let Some(other) = owners.insert(label, id) {
+                return Err(format!(
+                    "sqlite_databases: the components {other} and {id} share the database {label:?}, and ebb keeps a \
+                     database for one component yet: give each its own label, or have one component ask the other"
+                ));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The routes of the HTTP triggers, by component.
@@ -188,6 +212,7 @@ fn function(
         application: variables.iter().map(|(name, it)| (name.clone(), it.default.clone())).collect(),
         variables: table.variables.clone(),
         stores: table.key_value_stores.clone(),
+        databases: table.sqlite_databases.clone(),
         outbound: table.allowed_outbound_hosts.clone(),
         files: table.files.clone(),
         excluded: table.exclude_files.clone(),
@@ -206,7 +231,11 @@ fn function(
         spin: Some(Box::new(settings)),
     };
     let paths: Result<_, _> = routes.iter().map(|path| route(path)).collect();
+    // A database is files of the function's own.
+    let server =
+        ServerSettings { stateful: !table.sqlite_databases.is_empty(), ..ServerSettings::of_components() };
     Ok(SourceFunction {
+        server: Some(server),
         build: table.build.as_ref().map(|build| match &build.command {
             Commands::One(command) => command.clone(),
             Commands::Several(commands) => commands.join(" && "),
@@ -267,7 +296,7 @@ impl Settings {
         let stores: BTreeMap<_, _> = self.stores.iter().map(bucket).collect();
         let settings = json!({
             "routes": self.routes, "application": self.application, "variables": self.variables,
-            "stores": stores, "outbound": self.outbound,
+            "stores": stores, "databases": self.databases, "outbound": self.outbound,
         });
         files.add(".ebb/spin.json", settings.to_string());
         for (name, path) in self.found()? {
@@ -301,67 +330,6 @@ impl Settings {
             !self.excluded.iter().any(|pattern| matches(pattern, &name))
         });
         Ok(found)
-    }
-}
-
-/// The files of a folder, with their paths in it; a file has an empty one.
-fn below(folder: &Path) -> Result<Vec<(String, PathBuf)>, ProjectError> {
-    let mut found = Vec::new();
-    let mut left = vec![(String::new(), folder.to_owned())];
-    let mut seen = BTreeSet::new();
-    while let Some((name, path)) = left.pop() {
-        let read = |source| ProjectError::io("read", &path, source);
-        if !path.metadata().map_err(read)?.is_dir() {
-            found.push((name, path));
-            continue;
-        }
-        // Links may lead around in a circle.
-        if !seen.insert(path.canonicalize().map_err(read)?) {
-            continue;
-        }
-        for entry in fs::read_dir(&path).map_err(read)? {
-            let entry = entry.map_err(read)?;
-            let own = entry.file_name().to_string_lossy().into_owned();
-            let is_build = matches!(own.as_str(), ".git" | "target" | "node_modules" | ".spin");
-            if !is_build {
-                left.push((format!("{name}/{own}").trim_start_matches('/').to_owned(), entry.path()));
-            }
-        }
-    }
-    Ok(found)
-}
-
-/// Whether a path matches a pattern: `**` stands for any folders, `*` for anything within one name, `?` for a character.
-fn matches(pattern: &str, path: &str) -> bool {
-    let pattern: Vec<_> = pattern.trim_start_matches("./").split('/').collect();
-    let path: Vec<_> = path.split('/').collect();
-    folders_match(&pattern, &path)
-}
-
-fn folders_match(pattern: &[&str], path: &[&str]) -> bool {
-    match (pattern.split_first(), path.split_first()) {
-        (None, None) => true,
-        (Some((&"**", rest)), _) => {
-            folders_match(rest, path)
-                || path.split_first().is_some_and(|(_, path)| folders_match(pattern, path))
-        }
-        (Some((first, rest)), Some((name, path))) => {
-            name_matches(first.as_bytes(), name.as_bytes()) && folders_match(rest, path)
-        }
-        _ => false,
-    }
-}
-
-fn name_matches(pattern: &[u8], name: &[u8]) -> bool {
-    match (pattern.split_first(), name.split_first()) {
-        (None, None) => true,
-        (Some((b'*', rest)), _) => {
-            name_matches(rest, name)
-                || name.split_first().is_some_and(|(_, name)| name_matches(pattern, name))
-        }
-        (Some((b'?', rest)), Some((_, name))) => name_matches(rest, name),
-        (Some((one, rest)), Some((other, name))) => one == other && name_matches(rest, name),
-        _ => false,
     }
 }
 
@@ -428,7 +396,11 @@ mod tests {
         check("spin_manifest_version = 2", "spin_manifest_version = \"1\"", "version 2");
         check("[[trigger.http]]", "[[trigger.redis]]", "trigger redis");
         check("component = \"web\"", "component = \"other\"", "no [component.other]");
-        check("key_value_stores = [\"default\"]", "sqlite_databases = [\"default\"]", "sqlite_databases");
+        check("key_value_stores = [\"default\"]", "ai_models = [\"llama2-chat\"]", "ai_models");
+        let shared = "source = \"web/app.wasm\"\nsqlite_databases = [\"default\"]";
+        let both = APPLICATION.replace("key_value_stores", "sqlite_databases");
+        let said = parse(Path::new("/p"), &both.replace("source = \"web/app.wasm\"", shared)).unwrap_err();
+        assert!(said.contains("users-api and web share"), "{said}");
         check("\"{{ greeting }}!\"", "\"{{ greet }}!\"", "no variable");
         check("\"web/app.wasm\"", "{ url = \"https://a\", digest = \"b\" }", "a file");
         check("\"web/app.wasm\"", "\"../app.wasm\"", "outside");
@@ -436,19 +408,11 @@ mod tests {
     }
 
     #[test]
-    fn files_are_matched_by_patterns() {
-        for (pattern, path, expected) in [
-            ("a.txt", "a.txt", true),
-            ("*.txt", "a.txt", true),
-            ("*.txt", "b/a.txt", false),
-            ("b/*", "b/a.txt", true),
-            ("b/**/*", "b/c/d/a.txt", true),
-            ("**/*.txt", "a.txt", true),
-            ("b/**", "c/a.txt", false),
-            ("?.txt", "ab.txt", false),
-        ] {
-            assert_eq!(matches(pattern, path), expected, "{pattern} {path}");
-        }
+    fn a_component_with_a_database_keeps_state() {
+        let text = APPLICATION.replace("key_value_stores", "sqlite_databases");
+        let description = parse(Path::new("/p"), &text).unwrap();
+        let stateful = |function: &SourceFunction| function.server.as_ref().unwrap().stateful;
+        assert_eq!(description.functions.iter().map(stateful).collect::<Vec<_>>(), [true, false]);
     }
 
     #[test]
@@ -465,6 +429,7 @@ mod tests {
             application: BTreeMap::new(),
             variables: BTreeMap::new(),
             stores: Vec::new(),
+            databases: Vec::new(),
             outbound: Vec::new(),
             files: vec![
                 FileEntry::Mounted { source: "static".into(), destination: "/".into() },
