@@ -49,6 +49,7 @@ async function deliver(event, env) {
     return null;
   }
   if (event?.ebb === 'fetch' || event?.ebb === 'call') return serve(event, env);
+  if (event?.ebb === 'workflow-call') return serveWorkflow(event, env);
   if (event?.ebb === 'object-fetch' || event?.ebb === 'object-call') return serveObject(event, env);
   const records = event?.Records;
   if (Array.isArray(records) && records.every((record) => record.eventSource === 'aws:sqs')) return consume(records, env);
@@ -74,6 +75,17 @@ async function serveObject({ ebb, class: name, id, method, args, request }, env)
     const object = objects.get(named ? objects.idFromName(decodeURIComponent(id.slice(5))) : objects.idFromString(id));
     if (ebb === 'object-call') return { value: encode(await object[method](...args.map(decode))) };
     return await described(await object.fetch(asRequest(request)));
+  } catch (error) {
+    return { thrown: [error?.name ?? 'Error', error?.message ?? String(error)] };
+  }
+}
+
+// The same of an instance of one of this one's workflows.
+async function serveWorkflow({ instance, method, args }, env) {
+  try {
+    if (env.WORKFLOWS === undefined) throw new TypeError('the worker has no workflows');
+    const stub = env.WORKFLOWS.get(env.WORKFLOWS.idFromName(instance));
+    return { value: encode(await stub[method](...args.map(decode))) };
   } catch (error) {
     return { thrown: [error?.name ?? 'Error', error?.message ?? String(error)] };
   }

@@ -1,6 +1,7 @@
-// Bindings that need no service behind them: rate limits are counted in the isolate, data points go to the log.
+// Bindings that need no service behind them: rate limits are counted in the isolate, data points go to the log, and a
+// version knows what it is.
 //
-// Source: the Workers documentation, "Rate Limiting" and "Workers Analytics Engine" (2026-11). There, too, a limit is one
+// Source: the Workers documentation, "Rate Limiting", "Workers Analytics Engine" and "Version metadata" (2026-11). There, too, a limit is one
 // of a place, not of the whole network.
 
 class RateLimit {
@@ -29,5 +30,8 @@ class Dataset {
   }
 }
 
-export default (env) =>
-  env.dataset === undefined ? new RateLimit(Number(env.limit), Number(env.period)) : new Dataset(env.dataset);
+export default (env) => {
+  // No deploy of ebb's has a tag.
+  if (env.version !== undefined) return { id: env.version, tag: '', timestamp: env.timestamp };
+  return env.dataset === undefined ? new RateLimit(Number(env.limit), Number(env.period)) : new Dataset(env.dataset);
+};

@@ -1,6 +1,8 @@
-// The binding of a worker to one of its workflows.
+// The binding of a worker to a workflow of its own, or of another worker, whose instances are asked by events of its function.
 //
 // Source: as in workflows.js.
+
+import { decode, encode, error } from 'ebb:rpc';
 
 const ID = /^[a-zA-Z0-9_][a-zA-Z0-9-_]{0,99}$/;
 const BATCH = 100;
@@ -17,6 +19,22 @@ class Instance {
   terminate() { return this.#stub.terminate(); }
   restart() { return this.#stub.restart(); }
   sendEvent({ type, payload }) { return this.#stub.sendEvent({ type, payload }); }
+}
+
+// The namespace of another worker's instances, as far as the binding uses one.
+class Remote {
+  #service;
+  constructor(service) { this.#service = service; }
+  idFromName(name) { return name; }
+  get(instance) {
+    const ask = async (method, args) => {
+      const body = JSON.stringify({ ebb: 'workflow-call', instance, method, args: args.map(encode) });
+      const answer = await (await this.#service.fetch('http://workflows/', { method: 'POST', body })).json();
+      if (answer.thrown) throw error(...answer.thrown);
+      return decode(answer.value);
+    };
+    return new Proxy({}, { get: (_, method) => (...args) => ask(method, args) });
+  }
 }
 
 class Workflow {
@@ -53,4 +71,4 @@ class Workflow {
   }
 }
 
-export default (env) => new Workflow(env);
+export default (env) => new Workflow(env.remote === undefined ? env : { ...env, engine: new Remote(env.remote) });

@@ -1,5 +1,6 @@
 """Cloudflare Workers on workerd, deployed as wrangler describes them."""
 import concurrent.futures
+import datetime
 import json
 import subprocess
 import textwrap
@@ -687,6 +688,29 @@ def test_a_tail_worker_is_told_what_happens(worker, server):
     saw = lambda path: json.loads(told(f"/?of={path}").text or "null")
     assert eventually(lambda: saw("/good")) == ["w", "ok", [["saw", {"path": "/good"}]], []]
     assert eventually(lambda: saw("/bad")) == ["w", "exception", [["saw", {"path": "/bad"}]], ["not today"]]
+
+
+def test_a_worker_that_would_tail_itself_is_refused(worker):
+    said = worker({"wrangler.toml": wrangler('tail_consumers = [{ service = "w" }]'), "index.js": "export default {};"}, fails=True)
+    assert "tail_consumers" in said and "its own" in said
+
+
+def test_environments_of_one_worker_are_refused_by_name_but_for_the_one_that_each_has(worker):
+    code = "export default { fetch: () => new Response('ok') };"
+    for environment, fails in (("production", False), ("staging", True)):
+        binding = f'[[services]]\nbinding = "OTHER"\nservice = "other"\nenvironment = "{environment}"\n'
+        said = worker({"wrangler.toml": wrangler(binding), "index.js": code}, fails=fails)
+        assert not fails or "other-staging" in said
+
+
+def test_a_worker_knows_its_version(worker):
+    files = {"wrangler.toml": wrangler('[version_metadata]\nbinding = "VERSION"\n'), "index.js": """
+        export default { fetch: (request, env) => Response.json(env.VERSION) };"""}
+    get = worker(files)
+    first = get("/").json()
+    assert uuid.UUID(first["id"]) and first["tag"] == "" and datetime.datetime.fromisoformat(first["timestamp"])
+    worker({**files, "index.js": files["index.js"] + "\n// another"}, name=get.name)
+    assert get("/").json()["id"] != first["id"]
 
 
 def test_stacks_show_the_workers_own_sources(worker, server):

@@ -85,10 +85,29 @@ pub(crate) fn of_server(spec: &InstanceSpec, port: u16) -> Environment {
     set("K_SERVICE", version.name.to_string());
     set("K_REVISION", format!("{}-{revision}", version.name));
     set("K_CONFIGURATION", version.name.to_string());
+    if version.settings.runtime.family() == RuntimeFamily::Workerd {
+        // What a binding of `version_metadata` tells; workers see no variables of the process.
+        let digest = version.code.digest.to_string();
+        set("EBB_VERSION_ID", id_of(digest.get(..32).unwrap_or_default()));
+        set("EBB_VERSION_TIMESTAMP", version.last_modified.to_rfc3339());
+    }
     set("AWS_REGION", region.clone());
     set("AWS_DEFAULT_REGION", region);
     environment.extend(keys(&spec.credentials));
     environment
+}
+
+/// 32 hexadecimal digits in the form of a UUID.
+fn id_of(digits: &str) -> String {
+    let mut rest = digits;
+    let mut parts = Vec::new();
+    for length in [8, 4, 4, 4] {
+        let (part, others) = rest.split_at_checked(length).unwrap_or((rest, ""));
+        parts.push(part);
+        rest = others;
+    }
+    parts.push(rest);
+    parts.join("-")
 }
 
 /// What a component gets: its own variables, and where and with which key the control API is reached. It has no shell, no

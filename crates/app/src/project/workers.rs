@@ -128,7 +128,7 @@ impl Project {
     fn server(&self) -> Result<ServerSettings, ProjectError> {
         let classes = objects::classes(&self.described.worker).map_err(|message| self.wrong(message))?;
         // Instances of workflows are objects, too.
-        let has_objects = !classes.is_empty() || !self.described.worker.workflows.is_empty();
+        let has_objects = !classes.is_empty() || self.described.worker.own_workflows().next().is_some();
         Ok(ServerSettings {
             concurrency: if has_objects { CONCURRENCY_OF_OBJECTS } else { CONCURRENCY },
             settles: true,
@@ -191,7 +191,7 @@ impl Project {
             bindings: bindings::of(self, app).map_err(|message| self.wrong(message))?,
             services: bindings::services(self, app),
             classes: &classes,
-            workflows: !worker.workflows.is_empty(),
+            workflows: worker.own_workflows().next().is_some(),
             assets: assets.as_ref(),
             settings: json!({
                 "main": worker.main.is_some(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use ebb_model::Digest;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::config::{Binding, Service};
 use super::wrangler::{self, KvNamespace};
@@ -41,17 +41,14 @@ pub(super) fn of(project: &Project, app: &str) -> Result<Vec<(String, Binding)>,
         };
         (it.name.clone(), binding)
     }));
-    for workflow in &worker.workflows {
-        let own = |script: &String| Some(script) == worker.name.as_ref() || script == app;
-        if !workflow.script_name.as_ref().is_none_or(own) {
-            return Err(format!(
-                "workflows: {} is one of another worker, which ebb does not bind to yet",
-                workflow.name
-            ));
-        }
-        let binding = Binding::Workflow(workflow.name.clone(), workflow.class_name.clone());
-        bindings.push((workflow.binding.clone(), binding));
-    }
+    bindings.extend(worker.workflows.iter().map(|it| {
+        let binding = Binding::Workflow {
+            name: it.name.clone(),
+            class: it.class_name.clone(),
+            script: it.script_name.clone().filter(|_| !worker.is_own(it)),
+        };
+        (it.binding.clone(), binding)
+    }));
     let limits = worker.ratelimits.iter();
     bindings
         .extend(limits.map(|it| (it.name.clone(), Binding::RateLimit(it.simple.limit, it.simple.period))));
@@ -61,8 +58,7 @@ pub(super) fn of(project: &Project, app: &str) -> Result<Vec<(String, Binding)>,
         (it.binding.clone(), Binding::Dataset(dataset))
     }));
     if let Some(metadata) = &worker.version_metadata {
-        let value = json!({ "id": "", "tag": "", "timestamp": "" });
-        bindings.push((metadata.binding.clone(), Binding::Json(value.to_string())));
+        bindings.push((metadata.binding.clone(), Binding::Version));
     }
     if let Some(name) = worker.assets.as_ref().and_then(|assets| assets.binding.clone()) {
         bindings.push((name, Binding::Assets));
@@ -94,6 +90,10 @@ pub(super) fn services(project: &Project, app: &str) -> Vec<Service> {
     let objects = worker.durable_objects.bindings.iter();
     let objects = objects
         .filter_map(|it| Some(Service::Objects(foreign(project, it, app)?.clone(), it.class_name.clone())));
+    let workflows = worker.workflows.iter().filter(|workflow| !worker.is_own(workflow));
+    let workflows =
+        workflows.filter_map(|it| Some(Service::Objects(it.script_name.clone()?, it.class_name.clone())));
+    let objects = objects.chain(workflows);
     let own = worker.name.clone().unwrap_or_else(|| app.to_owned());
     let tails = worker.tail_consumers.iter().map(|it| Service::Tail(it.service.clone(), own.clone()));
     let all: BTreeSet<_> =

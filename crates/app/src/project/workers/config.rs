@@ -12,6 +12,11 @@ use super::objects::Class;
 const OWN_DATE: &str = "2025-09-01";
 /// Where the folder is that outlives the instance.
 const STATE: &str = "/var/state";
+/// The variables by which the process is told its version, and when that was deployed.
+const VERSION: &str = "EBB_VERSION_ID";
+const DEPLOYED: &str = "EBB_VERSION_TIMESTAMP";
+/// The namespace of the instances of workflows.
+const INSTANCES: &str = "durableObjectNamespace = (className = \"Instance\", serviceName = \"workflows\")";
 /// Their bindings to the services of the platform.
 const KEYS: &[&str] = &["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION"];
 
@@ -37,12 +42,18 @@ pub(super) enum Binding {
     ForeignObjects(String, String),
     /// Another worker, by its function, and one of its entry points.
     Worker(String, Option<String>),
-    /// A workflow of the worker's own, by its name and its class.
-    Workflow(String, String),
+    /// A workflow, by its name and its class; `script` is the function of another worker that it is of.
+    Workflow {
+        name: String,
+        class: String,
+        script: Option<String>,
+    },
     /// So many calls of a key in so many seconds.
     RateLimit(u32, u32),
     /// Where data points go, by its name.
     Dataset(String),
+    /// What is known of the deployed version.
+    Version,
     /// The static files.
     Assets,
     /// The worker itself, by one of its entry points.
@@ -162,6 +173,9 @@ impl Worker<'_> {
                 "(name = {binding}, durableObjectNamespace = (className = {class}, serviceName = \"main\"))"
             ));
         }
+        if self.workflows {
+            bindings.push(format!("(name = \"WORKFLOWS\", {INSTANCES})"));
+        }
         bindings.extend(platform());
         own(text, "entry", &["entry.js", "edge.js", "assets.js", "aws.js", "rpc.js"], &bindings);
     }
@@ -237,17 +251,31 @@ impl Binding {
             Self::Worker(function, entrypoint) => {
                 format!("service = {}", quoted(&worker_service(function, entrypoint.as_deref())))
             }
-            Self::Workflow(name, class) => format!(
-                "wrapped = (moduleName = \"ebb:workflows\", innerBindings = [(name = \"engine\", durableObjectNamespace = (className = \"Instance\", serviceName = \"workflows\")), (name = \"workflow\", text = {}), (name = \"class\", text = {})])",
-                quoted(name),
-                quoted(class)
-            ),
+            Self::Workflow { name, class, script } => {
+                let engine = match script {
+                    None => format!("(name = \"engine\", {INSTANCES})"),
+                    Some(script) => {
+                        let service = quoted(&format!("objects:{script}:{class}"));
+                        format!("(name = \"remote\", service = {service})")
+                    }
+                };
+                format!(
+                    "wrapped = (moduleName = \"ebb:workflows\", innerBindings = [{engine}, (name = \"workflow\", text = {}), (name = \"class\", text = {})])",
+                    quoted(name),
+                    quoted(class)
+                )
+            }
             Self::RateLimit(limit, period) => format!(
                 "wrapped = (moduleName = \"ebb:small\", innerBindings = [(name = \"limit\", text = \"{limit}\"), (name = \"period\", text = \"{period}\")])"
             ),
             Self::Dataset(name) => format!(
                 "wrapped = (moduleName = \"ebb:small\", innerBindings = [(name = \"dataset\", text = {})])",
                 quoted(name)
+            ),
+            Self::Version => format!(
+                "wrapped = (moduleName = \"ebb:small\", innerBindings = [(name = \"version\", fromEnvironment = {}), (name = \"timestamp\", fromEnvironment = {})])",
+                quoted(VERSION),
+                quoted(DEPLOYED)
             ),
             Self::Assets => "service = \"assets\"".to_owned(),
             Self::Own(None) => "service = \"main\"".to_owned(),

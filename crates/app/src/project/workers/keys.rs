@@ -55,7 +55,7 @@ const KNOWN: &[(&str, &[&str])] = &[
         ],
     ),
     ("durable_objects", &["bindings"]),
-    ("durable_objects.bindings", &["name", "class_name", "script_name"]),
+    ("durable_objects.bindings", &["name", "class_name", "script_name", "environment"]),
     ("kv_namespaces", &["binding", "id", "preview_id"]),
     ("limits", &["cpu_ms"]),
     (
@@ -88,9 +88,9 @@ const KNOWN: &[(&str, &[&str])] = &[
     ("ratelimits", &["name", "namespace_id", "simple"]),
     ("ratelimits.simple", &["limit", "period"]),
     ("rules", &["type", "globs", "fallthrough"]),
-    ("services", &["binding", "service", "entrypoint"]),
+    ("services", &["binding", "service", "environment", "entrypoint"]),
     ("triggers", &["crons"]),
-    ("tail_consumers", &["service"]),
+    ("tail_consumers", &["service", "environment"]),
     ("version_metadata", &["binding"]),
     ("workflows", &["binding", "class_name", "name", "script_name"]),
 ];

@@ -191,7 +191,7 @@ impl Modules {
              export const ebbRequests = requests(main, settled);\n",
             serde_json::Value::from(format!("./{own}")),
         );
-        if !worker.workflows.is_empty() {
+        if worker.own_workflows().next().is_some() {
             source +=
                 "import { runner } from \"./ebb-workflow-run.js\";\nexport const ebbRun = runner(worker);\n";
             modules.insert(0, own_part("ebb-workflow-run.js", ".ebb/workflow_run.js"));

@@ -2,6 +2,8 @@
 //!
 //! Source: the Workers documentation, "Wrangler configuration" (2026-11).
 
+mod checks;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,6 +14,7 @@ use serde_json::{Map, Value};
 use super::super::error::ProjectError;
 use super::super::jsonc;
 use super::keys;
+use checks::check;
 
 /// The files, in the order in which wrangler looks for them.
 pub(super) const FILES: &[&str] = &["wrangler.json", "wrangler.jsonc", "wrangler.toml"];
@@ -120,6 +123,18 @@ pub(super) struct Wrangler {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub(super) struct TailConsumer {
     pub(super) service: String,
+    pub(super) environment: Option<String>,
+}
+
+impl Wrangler {
+    /// The workflows that are of this worker's own classes; the others are of another worker.
+    pub(super) fn own_workflows(&self) -> impl Iterator<Item = &Workflow> {
+        self.workflows.iter().filter(|workflow| self.is_own(workflow))
+    }
+
+    pub(super) fn is_own(&self, workflow: &Workflow) -> bool {
+        workflow.script_name.is_none() || workflow.script_name == self.name
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -226,6 +241,7 @@ pub(super) struct ObjectBinding {
     pub(super) name: String,
     pub(super) class_name: String,
     pub(super) script_name: Option<String>,
+    pub(super) environment: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -261,6 +277,7 @@ pub(super) struct Export {
 pub(super) struct Service {
     pub(super) binding: String,
     pub(super) service: String,
+    pub(super) environment: Option<String>,
     pub(super) entrypoint: Option<String>,
 }
 
@@ -433,57 +450,4 @@ pub(super) fn is_empty(value: &Value) -> bool {
         Value::Object(entries) => entries.values().all(is_empty),
         _ => false,
     }
-}
-
-fn check(worker: &Wrangler) -> Result<(), String> {
-    if worker.main.as_ref().is_some_and(|main| main.ends_with(".py")) {
-        return Err("main: ebb does not run workers in Python yet".to_owned());
-    }
-    if worker.main.is_none() && worker.assets.as_ref().is_none_or(|assets| assets.directory.is_none()) {
-        return Err("main: a worker needs an entry point, or assets.directory".to_owned());
-    }
-    if let Some(assets) = &worker.assets {
-        one_of("assets.html_handling", &assets.html_handling, HTML_HANDLING)?;
-        one_of("assets.not_found_handling", &assets.not_found_handling, NOT_FOUND_HANDLING)?;
-    }
-    for consumer in &worker.queues.consumers {
-        check_consumer(consumer).map_err(|why| format!("queues.consumers ({}): {why}", consumer.queue))?;
-    }
-    for rule in &worker.rules {
-        one_of("rules.type", &rule.kind, RULE_TYPES)?;
-    }
-    Ok(())
-}
-
-/// Source: the Queues documentation, "Limits" (2026-11).
-fn check_consumer(consumer: &Consumer) -> Result<(), String> {
-    if consumer.kind.as_ref().is_some_and(|kind| kind != "worker") {
-        return Err("ebb has consumers that are workers; others receive by the SQS API".to_owned());
-    }
-    let within = |what: &str, value: u32, least: u32, most: u32| match (least..=most).contains(&value) {
-        true => Ok(()),
-        false => Err(format!("{what}: {value} is not {least} to {most}")),
-    };
-    within("max_batch_size", consumer.max_batch_size, 1, 100)?;
-    within("max_batch_timeout", consumer.max_batch_timeout, 0, 60)?;
-    within("max_retries", consumer.max_retries, 0, 100)?;
-    within(
-        "max_concurrency (a mapping runs two batches at least)",
-        consumer.max_concurrency.unwrap_or(2),
-        2,
-        250,
-    )?;
-    within("retry_delay", consumer.retry_delay, 0, 43_200)
-}
-
-const HTML_HANDLING: &[&str] =
-    &["auto-trailing-slash", "force-trailing-slash", "drop-trailing-slash", "none"];
-const NOT_FOUND_HANDLING: &[&str] = &["none", "404-page", "single-page-application"];
-const RULE_TYPES: &[&str] = &["ESModule", "CommonJS", "CompiledWasm", "Text", "Data"];
-
-fn one_of(what: &str, value: &str, allowed: &[&str]) -> Result<(), String> {
-    if allowed.contains(&value) {
-        return Ok(());
-    }
-    Err(format!("{what}: {value:?} is not one of {}", allowed.join(", ")))
 }
