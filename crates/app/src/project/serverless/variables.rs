@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use crate::project::{dotenv, script};
-use crate::template::{Entry, Fault, Node, Value, parse};
+use crate::template::{Entry, Fault, Late, Node, Place, Value, parse};
 
 /// How deep variables lead to variables.
 const DEPTH: usize = 50;
@@ -66,7 +66,17 @@ impl Variables<'_> {
 
     /// The first of the alternatives that has a value.
     fn variable(&self, inner: &str, line: u32, depth: usize) -> Result<Node, Fault> {
-        for alternative in inner.split(',').map(str::trim) {
+        let mut alternatives = inner.split(',').map(str::trim);
+        while let Some(alternative) = alternatives.next() {
+            if let Some(place) = late(alternative, line)? {
+                // The server looks it up; it is told what takes its place, if anything does.
+                let rest: Vec<_> = alternatives.collect();
+                let default = match rest.is_empty() {
+                    true => None,
+                    false => self.variable(&rest.join(","), line, depth)?.scalar(),
+                };
+                return Ok(Node::text(line, Late { place, default }.text()));
+            }
             let literal = alternative.trim_matches(['\'', '"']);
             if literal.len() + 2 == alternative.len() {
                 return Ok(Node::text(line, literal));
@@ -187,6 +197,24 @@ impl Variables<'_> {
     }
 }
 
+/// The place of a value that only the server knows: `cf:STACK.OUTPUT` or `s3:BUCKET/KEY`, of any region.
+/// Source: Serverless Framework documentation, "Reference CloudFormation Outputs" and "AWS S3 Objects" (2026-11).
+fn late(text: &str, line: u32) -> Result<Option<Place>, Fault> {
+    let Some((source, address)) = text.split_once(':') else { return Ok(None) };
+    let wrong = |form: &str| Fault::new(line, format!("${{{text}}}: it is not of the form {form}"));
+    Ok(match source.split_once('(').map_or(source, |(source, _)| source) {
+        "cf" => {
+            let (stack, name) = address.split_once('.').ok_or_else(|| wrong("cf:STACK.OUTPUT"))?;
+            Some(Place::Output { stack: stack.to_owned(), name: name.to_owned() })
+        }
+        "s3" => {
+            let (bucket, key) = address.split_once('/').ok_or_else(|| wrong("s3:BUCKET/KEY"))?;
+            Some(Place::Object { bucket: bucket.to_owned(), key: key.to_owned() })
+        }
+        _ => None,
+    })
+}
+
 /// The first variable that holds no other: where it begins and ends. Functions of CloudFormation (`${AWS::Region}`,
 /// `${Resource}`) are left alone.
 fn innermost(text: &str) -> Option<(usize, usize)> {
@@ -195,7 +223,9 @@ fn innermost(text: &str) -> Option<(usize, usize)> {
             || inner.starts_with("strToBool(")
             || inner.split_once(':').is_some_and(|(source, rest)| {
                 let source = source.split_once('(').map_or(source, |(source, _)| source);
-                !rest.starts_with(':') && !source.is_empty() && source.bytes().all(|b| b.is_ascii_lowercase())
+                !rest.starts_with(':')
+                    && !source.is_empty()
+                    && source.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
             })
     };
     let mut open = Vec::new();
@@ -247,6 +277,9 @@ params: {default: {domain: example, other: o}, dev: {domain: dev.example}}
             ("${file(./x.yml):a.b}", "\"shop!\""),
             ("${ssm:/x/y}", "\"{{resolve:ssm:/x/y}}\""),
             ("${ssm(eu-west-1):/x}", "\"{{resolve:ssm:/x}}\""),
+            ("${cf:stack-${sls:stage}.Out}", "\"{{ebb:stack:stack-dev:Out}}\""),
+            ("${cf(eu-west-1):stack.Out, 'none'}", "\"{{ebb:stack:stack:Out|none}}\""),
+            ("x-${s3:bucket/a/b.txt, self:service}", "\"x-{{ebb:object:bucket:a/b.txt|shop}}\""),
             ("${strToBool(true)}", "true"),
             ("${env:EBB_OF_FILE}", "\"filed\""),
             ("${param:domain}", "\"dev.example\""),
@@ -257,7 +290,8 @@ params: {default: {domain: example, other: o}, dev: {domain: dev.example}}
         }
         for (text, why) in [
             ("${self:nope}", "has no value"),
-            ("${cf:stack.Out}", "variables from cf"),
+            ("${cf:stack}", "cf:STACK.OUTPUT"),
+            ("${git:sha1}", "variables from git"),
             ("${strToBool(perhaps)}", "neither true nor false"),
             ("${self:custom.loop}", "without end"),
             ("x${self:custom.dev}", "cannot be a part of a text"),
