@@ -25,6 +25,30 @@ def refused(call, code, status=None):
     return error.value.response
 
 
+@pytest.mark.parametrize("runtime, handler, files", [
+    ("nodejs14.x", "app.handler", {"app.js": "exports.handler = async (event) => event.n + 1"}),
+    ("python3.8", "app.handler", {"app.py": "def handler(event, context):\n    return event['n'] + 1\n"}),
+    # What its package brings is called as the handler is.
+    ("go1.x", "main", {"main": """#!/bin/sh
+        api=http://$AWS_LAMBDA_RUNTIME_API/2018-06-01/runtime
+        while true; do
+          head=$(mktemp)
+          curl -sS -D "$head" "$api/invocation/next" > /dev/null
+          id=$(grep -i lambda-runtime-aws-request-id "$head" | tr -d '\\r' | cut -d' ' -f2)
+          curl -sS -d 8 "$api/invocation/$id/response"
+        done
+        """}),
+])
+def test_functions_for_runtimes_that_are_no_longer_made_run_as_they_are(server, runtime, handler, files):
+    name = f"f-{uuid.uuid4().hex[:8]}"
+    server.lam.create_function(FunctionName=name, Runtime=runtime, Handler=handler, Role=ROLE, Code={"ZipFile": zipped(files, ("main",))})
+    eventually(lambda: server.lam.get_function(FunctionName=name)["Configuration"]["State"] == "Active")
+    answer = server.lam.invoke(FunctionName=name, Payload=b'{"n": 7}')
+    assert "FunctionError" not in answer and answer["Payload"].read() == b"8"
+    assert server.lam.get_function_configuration(FunctionName=name)["Runtime"] == runtime
+    server.lam.delete_function(FunctionName=name)
+
+
 def test_a_function_from_creation_to_deletion(server):
     source = zipped({"app.py": ECHO})
     name = f"f-{uuid.uuid4().hex[:8]}"

@@ -121,6 +121,9 @@ pub struct Deployment {
     pub urls: Vec<Url>,
     /// What was left out of the packages.
     pub ignored: Vec<Ignored>,
+    /// Runtimes that an interpreter of another version runs, each with it, for people.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stand_ins: Vec<String>,
     /// What its template says about what was made.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub outputs: Vec<ShownOutput>,

@@ -22,6 +22,7 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod undo;
+mod values;
 mod world;
 
 use std::collections::{BTreeMap, HashMap};

@@ -42,7 +42,9 @@ mod violations;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use ebb_model::{AccountId, Clock, Function, FunctionArn, FunctionName, Qualifier, Region, Timestamp};
+use ebb_model::{
+    AccountId, Clock, Function, FunctionArn, FunctionName, Qualifier, Region, RuntimeName, Timestamp,
+};
 use ebb_store::Store;
 use tokio::sync::watch;
 
@@ -169,6 +171,13 @@ impl Catalog {
     #[must_use]
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.inner.changes.subscribe()
+    }
+
+    /// What runs `runtime` on this machine where that is not of the version that it names, for people. May look for
+    /// interpreters on the disk: call it where blocking is allowed.
+    #[must_use]
+    pub fn stand_in(&self, runtime: RuntimeName) -> Option<String> {
+        self.inner.runtime.stand_in(runtime)
     }
 
     /// The account whose functions these are.

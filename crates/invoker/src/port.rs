@@ -23,6 +23,12 @@ pub trait Runtime: Send + Sync + 'static {
     /// [`Unavailable`] says what is missing and how to install it.
     fn check(&self, runtime: RuntimeName) -> Result<(), Unavailable>;
 
+    /// What runs `runtime` on this machine where that is not of the version that it names, for people. May look for
+    /// interpreters on the disk.
+    fn stand_in(&self, _runtime: RuntimeName) -> Option<String> {
+        None
+    }
+
     /// Does what is done once for a package rather than at each start, such as compiling it; `code` is where it is
     /// unpacked. Called before a version can be invoked, and again after a restart that it did not survive.
     ///

@@ -58,21 +58,33 @@ pub struct RuntimeName(u8);
 #[error("Value {0} at 'runtime' failed to satisfy constraint: Member must satisfy enum value set: {known} or be a valid ARN", known = RuntimeName::known_list())]
 pub struct UnknownRuntime(pub String);
 
+/// Within a family in the order of their versions: the last is the newest. Those that Lambda itself makes no functions of
+/// any more are here as far as a newer interpreter of their language runs what was written for them.
 const KNOWN: &[(&str, RuntimeFamily)] = &[
+    ("nodejs14.x", RuntimeFamily::Node(14)),
+    ("nodejs16.x", RuntimeFamily::Node(16)),
     ("nodejs18.x", RuntimeFamily::Node(18)),
     ("nodejs20.x", RuntimeFamily::Node(20)),
     ("nodejs22.x", RuntimeFamily::Node(22)),
     ("nodejs24.x", RuntimeFamily::Node(24)),
+    ("python3.7", RuntimeFamily::Python(7)),
+    ("python3.8", RuntimeFamily::Python(8)),
     ("python3.9", RuntimeFamily::Python(9)),
     ("python3.10", RuntimeFamily::Python(10)),
     ("python3.11", RuntimeFamily::Python(11)),
     ("python3.12", RuntimeFamily::Python(12)),
     ("python3.13", RuntimeFamily::Python(13)),
     ("python3.14", RuntimeFamily::Python(14)),
+    ("provided", RuntimeFamily::Custom),
+    (GO, RuntimeFamily::Custom),
     ("provided.al2", RuntimeFamily::Custom),
     ("provided.al2023", RuntimeFamily::Custom),
+    ("java8", RuntimeFamily::Java(8)),
+    ("java8.al2", RuntimeFamily::Java(8)),
+    ("java11", RuntimeFamily::Java(11)),
     ("java17", RuntimeFamily::Java(17)),
     ("java21", RuntimeFamily::Java(21)),
+    ("java25", RuntimeFamily::Java(25)),
     ("ruby3.2", RuntimeFamily::Ruby(2)),
     ("ruby3.3", RuntimeFamily::Ruby(3)),
     ("ruby3.4", RuntimeFamily::Ruby(4)),
@@ -81,6 +93,9 @@ const KNOWN: &[(&str, RuntimeFamily)] = &[
     ("workerd", RuntimeFamily::Workerd),
     ("wasm", RuntimeFamily::Wasm),
 ];
+
+/// Programs of Go before they were called `bootstrap`.
+const GO: &str = "go1.x";
 
 impl RuntimeName {
     /// Reads an identifier.
@@ -106,6 +121,13 @@ impl RuntimeName {
     #[must_use]
     pub fn family(&self) -> RuntimeFamily {
         KNOWN[usize::from(self.0)].1
+    }
+
+    /// Whether the handler is the name of the program that the package brings, which is `bootstrap` otherwise.
+    /// Source: the AWS compute blog, "Migrating AWS Lambda functions from the Go1.x runtime to the custom runtime" (2023).
+    #[must_use]
+    pub fn handler_is_program(&self) -> bool {
+        self.as_str() == GO
     }
 
     fn known_list() -> String {

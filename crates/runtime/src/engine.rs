@@ -293,6 +293,12 @@ impl Runtime for Engine {
         }
     }
 
+    fn stand_in(&self, runtime: RuntimeName) -> Option<String> {
+        let chosen = self.interpreters.find(runtime).ok().flatten().filter(|chosen| !chosen.exact)?;
+        let (language, _) = Language::of(runtime.family())?;
+        Some(format!("{language} {}", chosen.interpreter.version))
+    }
+
     fn prepare<'a>(
         &'a self,
         version: &'a FunctionVersion,

@@ -119,6 +119,17 @@ impl Language {
     }
 }
 
+impl std::fmt::Display for Language {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Node => "Node.js",
+            Self::Python => "Python",
+            Self::Java => "Java",
+            Self::Ruby => "Ruby",
+        })
+    }
+}
+
 /// What runs a runtime.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Chosen {

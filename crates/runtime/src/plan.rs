@@ -341,11 +341,13 @@ fn managed_program(managed: &Managed, spec: &InstanceSpec, mut environment: Envi
     }
 }
 
-/// `bootstrap` in the package, else in a layer.
+/// `bootstrap` in the package, else in a layer; or what the handler names.
 fn custom_program(spec: &InstanceSpec, environment: Environment) -> Result<Program, Report> {
-    let in_layers = spec.layers.iter().rev().map(|layer| (layer.join("bootstrap"), "/opt/bootstrap"));
-    let candidates = std::iter::once((spec.code.join("bootstrap"), "/var/task/bootstrap")).chain(in_layers);
-    for (source, path) in candidates {
+    let settings = &spec.version.settings;
+    let name = if settings.runtime.handler_is_program() { settings.handler.as_str() } else { "bootstrap" };
+    let in_layers = spec.layers.iter().rev().map(|layer| (layer.join(name), format!("{LAYERS}/{name}")));
+    let own = (spec.code.join(name), format!("{TASK_ROOT}/{name}"));
+    for (source, path) in std::iter::once(own).chain(in_layers) {
         let Ok(metadata) = fs::metadata(&source) else { continue };
         if metadata.is_dir() {
             continue;
@@ -355,9 +357,7 @@ fn custom_program(spec: &InstanceSpec, environment: Environment) -> Result<Progr
         }
         return Ok(Program { path: path.into(), arguments: Vec::new(), environment });
     }
-    Err(invalid_entrypoint(
-        "Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]".to_owned(),
-    ))
+    Err(invalid_entrypoint(format!("Couldn't find valid bootstrap(s): [{TASK_ROOT}/{name} {LAYERS}/{name}]")))
 }
 
 /// What is said of a runtime whose program cannot be started. The words are Lambda's.

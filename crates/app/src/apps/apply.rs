@@ -43,6 +43,11 @@ impl Apps {
         dry_run: bool,
     ) -> Result<Deployment, AppError> {
         self.settle_runtimes(&mut plan).await?;
+        if let Some(stack) = &mut plan.stack
+            && let Some(template) = self.inner.stacks.with_values(&stack.template).await?
+        {
+            stack.template = template;
+        }
         let before = self.inner.live.load().get(&plan.app).cloned();
         let old = before.as_ref().and_then(|app| app.record.plan.clone());
         let mut record = before.as_ref().map(|app| app.record.clone()).unwrap_or_default();
@@ -61,6 +66,7 @@ impl Apps {
             }
             (all, self.gone(&plan, old.as_ref()))
         };
+        let stand_ins = self.stand_ins(&plan).await;
         let deployment = |dry_run| Deployment {
             app: plan.app.clone(),
             dry_run,
@@ -72,6 +78,7 @@ impl Apps {
             },
             outputs: if dry_run { Vec::new() } else { self.outputs(&plan) },
             ignored: self.ignored(&plan),
+            stand_ins: stand_ins.clone(),
             // Random ones are not kept by a dry run.
             keys: if dry_run { Vec::new() } else { shown.clone() },
         };

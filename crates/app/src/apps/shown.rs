@@ -1,5 +1,9 @@
 //! What a deploy shows of an app that a template made.
 
+use std::collections::BTreeSet;
+
+use ebb_model::RuntimeName;
+
 use super::{Apps, ShownOutput, Url};
 use crate::plan::{Ignored, Plan};
 use crate::stack::StackOutput;
@@ -23,6 +27,20 @@ impl Apps {
             reason: format!("ebb has no resources of type {kind} yet"),
         });
         plan.ignored.iter().cloned().chain(skipped).collect()
+    }
+
+    /// The app's runtimes that an interpreter of another version runs.
+    pub(super) async fn stand_ins(&self, plan: &Plan) -> Vec<String> {
+        let planned = plan.functions.iter().map(|function| function.runtime.clone());
+        let in_stack = plan.stack.iter().flat_map(|stack| self.inner.stacks.runtimes(&plan.app, stack));
+        let names: BTreeSet<String> = planned.chain(in_stack).collect();
+        let catalog = self.inner.catalog.clone();
+        let found = tokio::task::spawn_blocking(move || {
+            let known = names.iter().filter_map(|name| RuntimeName::parse(name).ok());
+            known.filter_map(|name| Some(format!("{name} is run by {}", catalog.stand_in(name)?))).collect()
+        });
+        // They are for people to know: a deploy does not fail for them.
+        found.await.unwrap_or_default()
     }
 
     /// Where the APIs of the app's template answer.

@@ -135,14 +135,23 @@ fn made(folder: &Path) -> Result<Vec<PathBuf>, ProjectError> {
     Ok(found)
 }
 
-/// What is wrong with code of Java that was not compiled; none where it was, or the code is of another kind.
-pub(super) fn uncompiled(code: &Path, runtime: &str) -> Option<String> {
-    if !runtime.starts_with("java") || !code.is_dir() {
+/// What is wrong with code that was not compiled; none where it was, or the code is of a kind that is not.
+pub(super) fn uncompiled(code: &Path, runtime: &str, handler: &str) -> Option<String> {
+    if !code.is_dir() {
         return None;
     }
-    let compiled = |path: &PathBuf| path.extension().is_some_and(|kind| kind == "class" || kind == "jar");
-    let any = made(code).is_ok_and(|files| files.iter().any(compiled));
-    (!any).then(|| format!("{} holds no compiled code of Java: {BUILD_FIRST}", code.display()))
+    let language = if runtime.starts_with("java") {
+        let compiled = |path: &PathBuf| path.extension().is_some_and(|kind| kind == "class" || kind == "jar");
+        (!made(code).is_ok_and(|files| files.iter().any(compiled))).then_some("Java")
+    } else if runtime.starts_with("provided") || runtime == "go1.x" {
+        let sources = [("go.mod", "Go"), ("Cargo.toml", "Rust")];
+        let [program, own] = [code.join("bootstrap"), code.join(handler)];
+        let found = sources.into_iter().find(|(marker, _)| code.join(marker).is_file());
+        found.filter(|_| !program.is_file() && !own.is_file()).map(|(_, language)| language)
+    } else {
+        None
+    };
+    language.map(|language| format!("{} holds no compiled code of {language}: {BUILD_FIRST}", code.display()))
 }
 
 #[cfg(test)]
@@ -181,9 +190,16 @@ mod tests {
         check("BuildMethod: makefile\n", "makefile");
         check("BuildMethod: esbuild\nBuildProperties:\n  Colour: red\n", "Colour");
         let sources = folder(&[("src/App.java", "")]);
-        assert!(uncompiled(sources.path(), "java21").is_some_and(|said| said.contains("sam build")));
-        assert_eq!(uncompiled(sources.path(), "nodejs22.x"), None);
+        let said = |code: &Path, runtime: &str| uncompiled(code, runtime, "main");
+        assert!(said(sources.path(), "java21").is_some_and(|said| said.contains("sam build")));
+        assert_eq!(said(sources.path(), "nodejs22.x"), None);
         let compiled = folder(&[("lib/app.jar", "")]);
-        assert_eq!(uncompiled(compiled.path(), "java21"), None);
+        assert_eq!(said(compiled.path(), "java21"), None);
+        let go = folder(&[("go.mod", ""), ("main.go", "")]);
+        assert!(said(go.path(), "provided.al2023").is_some_and(|said| said.contains("code of Go")));
+        for program in ["bootstrap", "main"] {
+            let built = folder(&[("go.mod", ""), (program, "")]);
+            assert_eq!(said(built.path(), "go1.x"), None);
+        }
     }
 }

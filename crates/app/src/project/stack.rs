@@ -78,7 +78,7 @@ fn pack(project: &Project, path: &Path, progress: &mut dyn FnMut(&str)) -> Resul
             return Err(fault(format!("there is no {}", code.display())));
         }
         let text = |name: &str| own(name).and_then(Node::as_str).unwrap_or_default();
-        if let Some(said) = sam_build::uncompiled(&code, text("Runtime")) {
+        if let Some(said) = sam_build::uncompiled(&code, text("Runtime"), text("Handler")) {
             return Err(fault(said));
         }
         let esbuild = Esbuild::of(entry.value.get("Metadata"), &code, text("Handler")).map_err(fault)?;

@@ -29,7 +29,7 @@ use serde_json::{Map, Value as Json};
 use super::record::{MadeResource, StackOptions, StackRecord};
 use super::{Inner, Stacks};
 pub(crate) use kinds::not_a_runtime;
-pub(super) use kinds::{check, has_code, is_custom, is_supported, replaces};
+pub(super) use kinds::{FUNCTION, check, has_code, is_custom, is_supported, replaces};
 use properties::Properties;
 
 /// A resource that shall be there.

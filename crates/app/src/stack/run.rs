@@ -29,6 +29,19 @@ impl Stacks {
         prepared.map(|prepared| prepared.skipped).unwrap_or_default()
     }
 
+    /// The runtimes that the functions of a template name.
+    pub(crate) fn runtimes(&self, name: &str, input: &StackInput) -> Vec<String> {
+        let elsewhere = self.elsewhere();
+        let Ok(prepared) = Prepared::new(input, self.pseudo(name, ""), &elsewhere) else { return Vec::new() };
+        let functions = prepared.order.iter().filter_map(|logical| prepared.resource(logical));
+        let functions = functions.filter(|resource| resource.kind == provide::FUNCTION);
+        let of = |resource| {
+            let properties = prepared.properties(resource, &BTreeMap::new(), &elsewhere, true).ok()?;
+            Some(properties.get("Runtime")?.as_str()?.to_owned())
+        };
+        functions.filter_map(of).collect()
+    }
+
     /// Makes a stack what `input` says, whole or not at all. Cut off, it is undone at the next start.
     pub(crate) async fn apply(
         &self,

@@ -182,6 +182,9 @@ fn show(output: Output, deployment: &Deployment, json: bool, begun: Instant) -> 
     if let Some(more) = deployment.ignored.len().checked_sub(SHOWN_IGNORED).filter(|more| *more > 0) {
         output.note(&format!("left out {more} more; --json lists them"));
     }
+    for stand_in in &deployment.stand_ins {
+        output.note(stand_in);
+    }
     let verb = if deployment.dry_run { "would be deployed" } else { "is deployed" };
     let took =
         if deployment.dry_run { String::new() } else { format!(" ({:.1} s)", begun.elapsed().as_secs_f64()) };

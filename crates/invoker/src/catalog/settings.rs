@@ -73,7 +73,7 @@ const TRACING: &[(&str, TracingMode)] =
     &[("Active", TracingMode::Active), ("PassThrough", TracingMode::PassThrough)];
 const SNAP_START: &[(&str, bool)] = &[("PublishedVersions", true), ("None", false)];
 
-/// Runtimes that the service itself has stopped creating functions for.
+/// Runtimes that the service itself has stopped creating functions for, and that nothing here runs.
 const RETIRED: &[&str] = &[
     "nodejs",
     "nodejs4.3",
@@ -81,19 +81,14 @@ const RETIRED: &[&str] = &[
     "nodejs8.10",
     "nodejs10.x",
     "nodejs12.x",
-    "nodejs14.x",
-    "java8",
     "python2.7",
     "python3.6",
-    "python3.7",
     "dotnetcore1.0",
     "dotnetcore2.0",
     "dotnetcore2.1",
     "dotnetcore3.1",
-    "go1.x",
     "ruby2.5",
     "ruby2.7",
-    "provided",
 ];
 
 impl SettingsInput {

@@ -24,7 +24,7 @@ struct Kind {
     named: Option<&'static str>,
 }
 
-const FUNCTION: &str = "AWS::Lambda::Function";
+pub(in super::super) const FUNCTION: &str = "AWS::Lambda::Function";
 const CUSTOM: &str = "AWS::CloudFormation::CustomResource";
 
 /// Whether a function of the template's own makes it.
@@ -76,6 +76,12 @@ pub(in super::super) fn check(kind: &str, logical: &str, properties: &Json) -> R
     {
         return Err(format!("{logical}: {}", not_a_runtime(&runtime)));
     }
+    if kind == FUNCTION && own.get("Runtime").is_none() && own.text("PackageType").as_deref() != Some("Image")
+    {
+        return Err(format!(
+            "{logical}: it names no Runtime, which every function needs that is no container image"
+        ));
+    }
     if kind == FUNCTION && own.text("PackageType").as_deref() == Some("Image") {
         return Err(format!(
             "{logical}: functions from container images are not built yet in ebb (PackageType Image)"
@@ -88,6 +94,10 @@ pub(in super::super) fn check(kind: &str, logical: &str, properties: &Json) -> R
 pub(crate) fn not_a_runtime(name: &str) -> String {
     let families = ["nodejs", "python", "java", "dotnet", "ruby", "go1", "provided"];
     match families.iter().any(|family| name.starts_with(family)) {
+        true if name.starts_with("dotnet") => format!(
+            "ebb has no runtime {name}: publish the function as a program of its own, named bootstrap (AWS documents it \
+             as native AOT), for the runtime provided.al2023"
+        ),
         true => format!("ebb has no runtime {name}"),
         false => format!("{name} is no runtime of Lambda"),
     }

@@ -55,6 +55,9 @@ async fn runtimes_are_those_that_ebb_knows() {
                    updating AWS Lambda functions. We recommend you use a supported runtime while creating or updating \
                    functions.";
     check_settings(|s| s.runtime = Some("nodejs12.x".to_owned()), retired).await;
+    for stood_in in ["nodejs14.x", "python3.8", "java8.al2", "go1.x", "provided"] {
+        check_settings(|s| s.runtime = Some(stood_in.to_owned()), "ok").await;
+    }
     let fixture = Fixture::new().await;
     let mut new = new_function("f");
     new.settings.runtime = Some("cobol85".to_owned());
