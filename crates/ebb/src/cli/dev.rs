@@ -1,5 +1,6 @@
 //! `ebb dev`: a server (if none runs), a deploy, another on every save, and the logs.
 
+mod builds;
 mod child;
 mod inspect;
 mod watch;
@@ -20,6 +21,7 @@ use super::output::{Output, Style};
 use super::server::{Server, data_folder};
 use super::{ClientArgs, Failure, sdk};
 use crate::config::ServeArgs;
+use builds::{Builds, Contents};
 use child::ChildServer;
 pub(crate) use child::end_with_parent;
 use watch::Watch;
@@ -83,22 +85,19 @@ async fn develop(
         output,
         project,
         packed: BTreeMap::new(),
+        builds: Builds::default(),
     };
     // Lines that the first requests make must not be missed, so the tail begins before the deploy.
     let mut tail = Tail::new(client, Some(session.project.name.clone()), None);
     let mut lines = LogOutput { output, json: false };
-    let first = session.deploy().await;
-    watch.forget(&session.project.built_folders());
-    session.report(first, true);
+    session.deploy_saved(&mut watch, true).await;
     let saving = async {
         loop {
             let changed = watch.changed().await?;
             if !session.take_note(&changed) {
                 continue;
             }
-            let deployed = session.deploy().await;
-            watch.forget(&session.project.built_folders());
-            session.report(deployed, false);
+            session.deploy_saved(&mut watch, false).await;
         }
     };
     let following = async {
@@ -156,9 +155,28 @@ struct Session<'a> {
     project: Project,
     /// What functions were packed into last, by name: what has not changed is not built again.
     packed: BTreeMap<String, Packed>,
+    builds: Builds,
 }
 
 impl Session<'_> {
+    /// Deploys until nothing is left that was saved while the project's own build ran.
+    async fn deploy_saved(&mut self, watch: &mut Watch, mut first: bool) {
+        loop {
+            let folders = self.project.built_folders();
+            let read = folders.clone();
+            // Where it cannot be read, nothing of it is known.
+            let before = tokio::task::spawn_blocking(move || Contents::of(&read)).await.ok();
+            let deployed = self.deploy().await;
+            self.report(deployed, first);
+            first = false;
+            let written = watch.take(&folders);
+            let saved = before.map(|before| self.builds.saved(&before, written)).unwrap_or_default();
+            if saved.is_empty() || !self.take_note(&saved) {
+                return;
+            }
+        }
+    }
+
     async fn deploy(&mut self) -> Result<(Deployment, Instant), Failure> {
         let begun = Instant::now();
         let progress = self.output.progress();

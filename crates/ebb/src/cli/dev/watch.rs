@@ -64,16 +64,17 @@ impl Watch {
         Ok(changed)
     }
 
-    /// Forgets what changed meanwhile in these folders, because a build did it; anything else is kept for later.
-    pub(crate) fn forget(&mut self, folders: &[PathBuf]) {
+    /// Gives what changed meanwhile in these folders, where builds write; anything else is kept for later.
+    pub(crate) fn take(&mut self, folders: &[PathBuf]) -> Vec<PathBuf> {
+        let mut taken = Vec::new();
         if folders.is_empty() {
-            return;
+            return taken;
         }
         while let Ok(path) = self.changes.try_recv() {
-            if !folders.iter().any(|folder| path.starts_with(folder)) {
-                self.kept.push(path);
-            }
+            let is_built = folders.iter().any(|folder| path.starts_with(folder));
+            if is_built { &mut taken } else { &mut self.kept }.push(path);
         }
+        taken
     }
 
     async fn next(&mut self) -> Result<PathBuf, Failure> {
@@ -89,7 +90,7 @@ fn is_change(kind: EventKind) -> bool {
     matches!(kind, EventKind::Create(_) | EventKind::Modify(_) | EventKind::Remove(_))
 }
 
-fn is_source(path: &Path, root: &Path) -> bool {
+pub(super) fn is_source(path: &Path, root: &Path) -> bool {
     let inside = path.strip_prefix(root).unwrap_or(path);
     !inside
         .components()
@@ -111,7 +112,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn saves_are_noticed_together_and_builds_are_forgotten() {
+    async fn saves_are_noticed_together_and_what_builds_write_is_apart() {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().canonicalize().unwrap();
         std::fs::create_dir(root.join("built")).unwrap();
@@ -123,10 +124,12 @@ mod tests {
         std::fs::write(root.join("built/out"), "1").unwrap();
         std::fs::write(root.join("c"), "1").unwrap();
         // Once the later change is there, the earlier one is too.
+        let mut built = Vec::new();
         while watch.kept.is_empty() {
-            watch.forget(&[root.join("built")]);
+            built.extend(watch.take(&[root.join("built")]));
             tokio::task::yield_now().await;
         }
+        assert!(built.contains(&root.join("built/out")), "{built:?}");
         let changed = watch.changed().await.unwrap();
         assert!(
             changed.contains(&root.join("c")) && !changed.contains(&root.join("built/out")),
