@@ -6,7 +6,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Request, Version};
+use http::{Request, StatusCode, Version};
 use hyper::body::Incoming;
 use hyper::rt::Executor;
 use hyper::service::service_fn;
@@ -118,13 +118,20 @@ pub(crate) async fn serve(
     let io = WriteDeadline::new(TokioIo::new(stream), edge.config.limits.write_timeout);
     let service = service_fn(move |mut request: Request<Incoming>| {
         let edge = edge.clone();
+        let heads = heads.clone();
         // Streams of HTTP/2 share a connection, and have no cases.
-        if request.version() < Version::HTTP_2
-            && let Some(head) = heads.take()
-        {
+        if request.version() >= Version::HTTP_2 {
+            heads.end();
+        } else if let Some(head) = heads.take() {
             request.extensions_mut().insert(head);
         }
-        async move { Ok::<_, Infallible>(edge.handle(request, ends).await) }
+        async move {
+            let response = edge.handle(request, ends).await;
+            if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+                heads.end();
+            }
+            Ok::<_, Infallible>(response)
+        }
     });
     let connection = builder.serve_connection_with_upgrades(io, service).into_owned();
     if let Err(error) = watcher.watch(connection).await {

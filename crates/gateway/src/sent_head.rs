@@ -20,6 +20,12 @@ const END: &[u8] = b"\r\n\r\n";
 pub(crate) struct SentHead(Arc<[u8]>);
 
 impl SentHead {
+    /// Of a request that nobody sent, with headers of these names.
+    pub(crate) fn of(names: &[String]) -> Self {
+        let lines: String = names.iter().map(|name| format!("\r\n{name}:")).collect();
+        Self(lines.into_bytes().into())
+    }
+
     /// A header's name as the client wrote it, where it is in the head.
     pub(crate) fn name(&self, name: &HeaderName) -> Option<&str> {
         let lines = self.0.split(|&byte| byte == b'\n').skip(1);
@@ -38,6 +44,8 @@ struct Reading {
     bytes: Vec<u8>,
     /// Whether the head is complete, and what follows is a body.
     complete: bool,
+    /// Whether no head of HTTP/1 comes any more.
+    ended: bool,
 }
 
 impl Heads {
@@ -49,9 +57,15 @@ impl Heads {
         (!bytes.is_empty()).then(|| SentHead(bytes.into()))
     }
 
+    /// Keeps nothing from now on: the connection speaks HTTP/2, or became something else than HTTP.
+    pub(crate) fn end(&self) {
+        let mut reading = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *reading = Reading { ended: true, ..Reading::default() };
+    }
+
     fn read(&self, bytes: &[u8], most: usize) {
         let mut reading = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if reading.complete {
+        if reading.complete || reading.ended {
             return;
         }
         // The end may have begun before these bytes.
@@ -67,7 +81,7 @@ impl Heads {
     /// What is read from now on is another request.
     fn written(&self) {
         let mut reading = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *reading = Reading::default();
+        *reading = Reading { ended: reading.ended, ..Reading::default() };
     }
 }
 
@@ -166,5 +180,9 @@ mod tests {
         heads.written();
         heads.read(b"GET / HTTP/1.1\r\na: 1\r\n\r\n", 100);
         assert_eq!(heads.take().unwrap().name(&name), Some("a"));
+        heads.end();
+        heads.written();
+        heads.read(b"frames", 100);
+        assert!(heads.take().is_none(), "nothing is kept of what is no HTTP/1");
     }
 }
