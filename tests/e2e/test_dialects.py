@@ -153,6 +153,14 @@ def test_netlify_limits_streams_and_texts(deploy, server):
             export default async () => new Response('few');
             export const config = { path: '/few', rateLimit: { windowLimit: 2, windowSize: 120, aggregateBy: ['ip', 'domain'] } };
             """,
+        "netlify/functions/moved.mjs": """
+            export default async () => new Response('fine');
+            export const config = { path: '/moved', rateLimit: { action: 'rewrite', to: '/busy?of=1', windowLimit: 1, windowSize: 120, aggregateBy: 'ip' } };
+            """,
+        "netlify/functions/busy.mjs": """
+            export default async (request) => new Response('busy ' + new URL(request.url).search, { status: 503 });
+            export const config = { path: '/busy' };
+            """,
         "netlify/functions/flow.js": """
             const { Readable } = require('stream');
             const { stream } = require('@netlify/functions');
@@ -161,6 +169,7 @@ def test_netlify_limits_streams_and_texts(deploy, server):
         "netlify/functions/text.js": "exports.handler = async (e) => ({ statusCode: 200, body: JSON.stringify([e.body, e.isBase64Encoded]) })",
     })
     assert [get("/few").status_code for _ in range(4)] == [200, 200, 429, 429]
+    assert [(answer.status_code, answer.text[:4]) for answer in (get("/moved"), get("/moved"))] == [(200, "fine"), (503, "busy")]
     flow = get("/.netlify/functions/flow")
     assert (flow.status_code, flow.text, flow.headers["x-a"]) == (201, "ab", "b")
     text = lambda data, **headers: get("/.netlify/functions/text", "POST", data=data, headers=headers).json()

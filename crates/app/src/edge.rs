@@ -256,7 +256,7 @@ impl AppEdge {
                 matched: String::new(),
                 stream: function.stream,
                 background: function.background,
-                rate_limit: function.rate_limit,
+                rate_limit: function.rate_limit.clone(),
                 rewritten: None,
             };
             let patterns = function.front.iter().filter_map(|pattern| Compiled::new(pattern).ok());

@@ -306,7 +306,7 @@ impl Project {
             background: function.background,
             before_files: function.before_files,
             except: function.except.clone(),
-            rate_limit: function.rate_limit,
+            rate_limit: function.rate_limit.clone(),
             front: function.front.clone(),
             server: function.server.clone(),
             instance_concurrency: function.instance_concurrency,

@@ -22,7 +22,8 @@ use crate::host::Host;
 use crate::http_api::throttle::Throttles;
 use crate::http_api::{self, ApiEdge, Found};
 use crate::ports::{
-    AppFile, AppRequest, AppRoute, AppRoutes, Functions, RequestAuthenticator, RouteMatch, Websites,
+    AppFile, AppRequest, AppRoute, AppRoutes, Functions, RequestAuthenticator, RouteMatch, ServiceCalls,
+    Websites,
 };
 use crate::proxy;
 use crate::refusal::Refusal;
@@ -52,6 +53,8 @@ pub(crate) struct Edge {
     pub(crate) sockets: Sockets,
     /// Asks other hosts.
     pub(crate) upstream: HttpsClient,
+    /// Calls services, for APIs that lead to them.
+    pub(crate) services: Option<Arc<dyn ServiceCalls>>,
     /// Websites of buckets, where there are buckets.
     pub(crate) websites: Option<Arc<dyn Websites>>,
     /// What clients may still ask of functions that take so many requests.
@@ -109,7 +112,7 @@ impl Edge {
         }
         let routed = self.check_limits(&parts).and_then(|()| match self.find_api(&parts) {
             Some((found, apis)) => Ok(Way::Api(Box::new(found), apis)),
-            None => self.route(&parts),
+            None => self.within_rates(&mut parts, &connection),
         });
         let mut response = match routed {
             Ok(Way::Api(found, apis)) => {
@@ -211,6 +214,24 @@ impl Edge {
         }
     }
 
+    /// Where a request goes, once the function that it is for has had as many as it takes.
+    fn within_rates(&self, parts: &mut Parts, connection: &Connection) -> Result<Way<'_>, Refusal> {
+        let over = |way: &Way<'_>| match way {
+            Way::Function(target) if !self.takes(target, connection) => {
+                Some(target.rate_limit.as_ref().and_then(|limit| limit.rewrite.clone()))
+            }
+            _ => None,
+        };
+        let way = self.route(parts)?;
+        let Some(instead) = over(&way) else { return Ok(way) };
+        parts.uri = instead.and_then(|path| at(&parts.uri, &path)).ok_or(Refusal::RateLimited)?;
+        let way = self.route(parts)?;
+        match over(&way) {
+            None => Ok(way),
+            Some(_) => Err(Refusal::RateLimited),
+        }
+    }
+
     fn app_target(&self, parts: &Parts, app: String, domain: String) -> Result<Way<'_>, Refusal> {
         let request = AppRequest {
             method: &parts.method,
@@ -285,6 +306,13 @@ impl Edge {
             Refusal::Unreachable
         })
     }
+}
+
+/// The same target with another path.
+fn at(uri: &Uri, path: &str) -> Option<Uri> {
+    let mut own = uri.clone().into_parts();
+    own.path_and_query = Some(path.parse().ok()?);
+    Uri::from_parts(own).ok()
 }
 
 /// An answer of the edge's own, without a body.

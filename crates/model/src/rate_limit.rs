@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-/// How many requests something takes in a time; more are refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// How many requests something takes in a time; more are refused, or answered by something else.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RateLimit {
     /// So many.
@@ -12,4 +12,7 @@ pub struct RateLimit {
     pub seconds: u32,
     /// Whether each client's requests are counted by themselves.
     pub by_client: bool,
+    /// The path that the others are for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rewrite: Option<String>,
 }

@@ -71,19 +71,28 @@ struct Limited {
     aggregate_by: Several,
     #[serde(default)]
     action: Option<String>,
+    #[serde(default)]
+    to: Option<String>,
 }
 
 impl Limited {
-    /// More than is taken is refused; that it goes elsewhere is not built.
+    /// What is more than it takes is refused, or goes elsewhere.
     fn limit(&self) -> Result<RateLimit, String> {
-        if self.action.as_deref().is_some_and(|action| action != "rate_limit") {
-            return Err("a rateLimit refuses what is too much in ebb: it has no action `rewrite`".to_owned());
-        }
+        let rewrite = match (self.action.as_deref(), &self.to) {
+            (None | Some("rate_limit"), _) => None,
+            (Some("rewrite"), Some(to)) if to.starts_with('/') => Some(to.clone()),
+            (Some("rewrite"), _) => {
+                return Err("a rateLimit that rewrites says the path in `to`, as in \"/too-many\"".to_owned());
+            }
+            (Some(other), _) => {
+                return Err(format!("the action of a rateLimit is rate_limit or rewrite, not {other}"));
+            }
+        };
         if !(1..=180).contains(&self.window_size) {
             return Err(format!("windowSize of a rateLimit is 1 to 180 seconds, not {}", self.window_size));
         }
         let by_client = self.aggregate_by.list().iter().any(|by| by == "ip");
-        Ok(RateLimit { requests: self.window_limit, seconds: self.window_size, by_client })
+        Ok(RateLimit { requests: self.window_limit, seconds: self.window_size, by_client, rewrite })
     }
 }
 

@@ -27,16 +27,12 @@ use crate::tunnel;
 
 impl Edge {
     /// Whether a function still takes requests, from this client where each has a share of its own.
-    fn check_rate(&self, target: &Target, connection: &Connection) -> Result<(), Refusal> {
-        let Some(RateLimit { requests, seconds, by_client }) = target.rate_limit else { return Ok(()) };
+    pub(super) fn takes(&self, target: &Target, connection: &Connection) -> bool {
+        let Some(RateLimit { requests, seconds, by_client, .. }) = target.rate_limit else { return true };
         let client = if by_client { connection.peer.ip().to_canonical().to_string() } else { String::new() };
         let burst = f64::from(requests);
         let limit = Limit { rate: burst / f64::from(seconds.max(1)), burst };
-        match self.limits.take(&format!("{} {client}", target.function.name), limit, self.config.clock.now())
-        {
-            true => Ok(()),
-            false => Err(Refusal::RateLimited),
-        }
+        self.limits.take(&format!("{} {client}", target.function.name), limit, self.config.clock.now())
     }
 
     pub(super) async fn run<B>(
@@ -49,7 +45,6 @@ impl Edge {
     where
         B: Body<Data = Bytes> + Unpin,
     {
-        self.check_rate(target, &connection)?;
         let body = request_body::read(body, &parts.headers, &self.config.limits).await?;
         let caller = self.authorize(id, parts, &body, target.auth)?;
         let trace = trace_of(&parts.headers);
