@@ -183,3 +183,21 @@ def test_answers_of_routes_and_integrations_are_kept(client):
     with pytest.raises(client.exceptions.NotFoundException):
         client.create_route_response(ApiId=api, RouteId="none", RouteResponseKey="$default")
     client.delete_api(ApiId=api)
+
+
+def test_parts_of_stages_and_routes_are_taken_away(server, client, echo):
+    api = client.create_api(Name="parts", ProtocolType="WEBSOCKET", RouteSelectionExpression="$request.body.verb")["ApiId"]
+    route = client.create_route(ApiId=api, RouteKey="$connect",
+                                RequestParameters={"route.request.querystring.key": {"Required": True}})["RouteId"]
+    client.delete_route_request_parameter(ApiId=api, RouteId=route, RequestParameterKey="route.request.querystring.key")
+    assert not client.get_route(ApiId=api, RouteId=route).get("RequestParameters")
+    client.create_stage(ApiId=api, StageName="dev", RouteSettings={"$connect": {"ThrottlingRateLimit": 5.0}},
+                        AccessLogSettings={"DestinationArn": "arn:aws:logs:us-east-1:000000000000:log-group:x", "Format": "$context.requestId"})
+    client.delete_route_settings(ApiId=api, StageName="dev", RouteKey="$connect")
+    client.delete_access_log_settings(ApiId=api, StageName="dev")
+    client.reset_authorizers_cache(ApiId=api, StageName="dev")
+    stage = client.get_stage(ApiId=api, StageName="dev")
+    assert not stage.get("RouteSettings") and "AccessLogSettings" not in stage
+    with pytest.raises(client.exceptions.NotFoundException):
+        client.delete_route_settings(ApiId=api, StageName="dev", RouteKey="$connect")
+    client.delete_api(ApiId=api)

@@ -4,6 +4,7 @@ import time
 
 import pytest
 import requests
+from botocore.exceptions import ClientError
 
 from conftest import ACCOUNT, REGION
 from test_apigateway import ECHO, function
@@ -175,6 +176,10 @@ def test_requests_are_validated(server, client, proxy):
     assert refused.status_code == 400
     assert refused.json() == {"message": "Missing required request parameters: [X-Need, page]"}
     assert refused.headers["x-amzn-errortype"] == "BadRequestException"
+    client.put_gateway_response(restApiId=api.id, responseType="BAD_REQUEST_BODY", responseTemplates={
+        "text/plain": "$context.error.message: $context.error.validationErrorString"})
+    api.deploy()
+    assert send("{}").text == 'Invalid request body: [object has missing required properties (["name"])]'
     with pytest.raises(client.exceptions.ConflictException):
         client.delete_model(restApiId=api.id, modelName="Pet")
     assert json.loads(client.get_model(restApiId=api.id, modelName="Pet")["schema"]) == schema
@@ -366,3 +371,97 @@ def test_bodies_are_mapped(server, client, web):
     answer = api.http("/mock/418")
     assert (answer.status_code, answer.json()) == (418, "GET")
     assert api.http("/later", "POST", json={"n": 1}).status_code == 202
+
+
+def test_methods_are_tried_before_they_are_deployed(server, client, proxy):
+    api = Api(server, client)
+    where = api.method("GET", "/pets/{id}", proxy)
+    tried = client.test_invoke_method(
+        **where, pathWithQueryString="/pets/7?x=1&x=2", headers={"X-One": "a"}, multiValueHeaders={"X-Two": ["b", "c"]},
+        stageVariables={"v": "1"}, body="text")
+    assert tried["status"] == 200 and tried["headers"]["Content-Type"] == "application/json"
+    event = json.loads(tried["body"])
+    assert event["pathParameters"] == {"id": "7"} and event["stageVariables"] == {"v": "1"} and event["body"] == "text"
+    assert event["multiValueQueryStringParameters"] == {"x": ["1", "2"]}
+    assert event["multiValueHeaders"]["X-Two"] == ["b", "c"] and event["requestContext"]["stage"] == "test-invoke-stage"
+    assert "Method completed with status: 200" in tried["log"] and tried["latency"] >= 0
+
+    mocked = api.method("POST", "/mock", integration=dict(
+        type="MOCK", requestTemplates={"application/json": '{"statusCode": 201}'}))
+    client.put_method_response(**mocked, statusCode="201", responseParameters={"method.response.header.X-Made": True})
+    client.put_integration_response(
+        **mocked, statusCode="201", responseParameters={"method.response.header.X-Made": "'yes'"},
+        responseTemplates={"application/json": '{"made": $input.json("$.name")}'})
+    tried = client.test_invoke_method(**mocked, body='{"name": "a"}')
+    assert tried["status"] == 201 and tried["multiValueHeaders"]["X-Made"] == ["yes"]
+    with pytest.raises(client.exceptions.NotFoundException):
+        client.test_invoke_method(**{**mocked, "httpMethod": "PUT"})
+
+
+@pytest.mark.parametrize("kind", ["TOKEN", "REQUEST"])
+def test_authorizers_are_tried_and_their_answers_forgotten(server, client, proxy, kind):
+    api = Api(server, client)
+    arn = function(server, DECIDER, source_arn=f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{api.id}/authorizers/*")
+    kept = client.create_authorizer(restApiId=api.id, name="a", type=kind, authorizerUri=uri(arn),
+                                    identitySource="method.request.header.X-Word")
+    tried = client.test_invoke_authorizer(restApiId=api.id, authorizerId=kept["id"], headers={"X-Word": "fine"})
+    assert (tried["clientStatus"], tried["principalId"], tried["authorization"]["n"]) == (200, "me", ["1"])
+    assert json.loads(tried["policy"])["Statement"][0]["Effect"] == "Allow"
+    denied = client.test_invoke_authorizer(restApiId=api.id, authorizerId=kept["id"], headers={"X-Word": "deny"})
+    assert denied["clientStatus"] == 200 and json.loads(denied["policy"])["Statement"][0]["Effect"] == "Deny"
+    for word, status in [("unauthorized", 401), ("broken", 500)]:
+        tried = client.test_invoke_authorizer(restApiId=api.id, authorizerId=kept["id"], headers={"X-Word": word})
+        assert tried["clientStatus"] == status, word
+    assert client.test_invoke_authorizer(restApiId=api.id, authorizerId=kept["id"])["clientStatus"] == 401
+
+    api.method("GET", "/", proxy, authorizationType="CUSTOM", authorizerId=kept["id"])
+    api.deploy()
+    calls = lambda: int(api.http(headers={"X-Word": "fine"}).json()["requestContext"]["authorizer"]["calls"])
+    first = calls()
+    assert calls() == first
+    client.flush_stage_authorizers_cache(restApiId=api.id, stageName="dev")
+    client.flush_stage_cache(restApiId=api.id, stageName="dev")
+    assert calls() > first
+
+
+def test_what_is_not_built_is_refused_by_name(server, client):
+    for call in [lambda: client.get_sdk_types(), lambda: client.get_base_path_mappings(domainName="a.example"),
+                 lambda: server.client("apigatewayv2").list_portals()]:
+        with pytest.raises(ClientError) as refused:
+            call()
+        assert refused.value.operation_name in str(refused.value.response["Error"]), refused.value
+
+
+def test_methods_lead_to_other_services(server, client):
+    queue = server.client("sqs").create_queue(QueueName="behind-rest")["QueueUrl"]
+    server.client("s3").create_bucket(Bucket="behind-rest")
+    api = Api(server, client)
+    role = f"arn:aws:iam::{ACCOUNT}:role/test"
+
+    def leads(verb, path, service, method, **settings):
+        where = api.method(verb, path, integration=dict(
+            type="AWS", integrationHttpMethod=method, uri=f"arn:aws:apigateway:{REGION}:{service}", credentials=role,
+            requestParameters={"integration.request.header.Content-Type": settings.pop("kind", "'application/x-www-form-urlencoded'"),
+                               **settings.pop("parameters", {})}, **settings))
+        client.put_method_response(**where, statusCode="200")
+        client.put_integration_response(**where, statusCode="200", selectionPattern="2\\d\\d")
+        client.put_method_response(**where, statusCode="502")
+        client.put_integration_response(**where, statusCode="502")
+    template = "Action=SendMessage&MessageBody=$util.urlEncode($input.body)"
+    leads("POST", "/jobs", f"sqs:path/{ACCOUNT}/behind-rest", "POST", requestTemplates={"application/json": template})
+    leads("POST", "/lost", f"sqs:path/{ACCOUNT}/no-such-queue", "POST", requestTemplates={"application/json": template})
+    leads("PUT", "/files/{key}", "s3:path/behind-rest/{name}", "PUT", kind="method.request.header.Content-Type",
+          parameters={"integration.request.path.name": "method.request.path.key"})
+    leads("GET", "/files/{key}", "s3:path/behind-rest/{name}", "GET", kind="'text/plain'",
+          parameters={"integration.request.path.name": "method.request.path.key"})
+    leads("POST", "/events", "events:action/PutEvents", "POST", requestTemplates={"application/json":
+          '{"Entries": [{"Source": "rest", "DetailType": "t", "Detail": "{}"}]}'})
+    api.deploy()
+    sent = api.http("/jobs", "POST", json={"a": "b & c"})
+    assert sent.status_code == 200 and "MessageId" in sent.text
+    [message] = server.client("sqs").receive_message(QueueUrl=queue)["Messages"]
+    assert json.loads(message["Body"]) == {"a": "b & c"}
+    assert api.http("/lost", "POST", json={}).status_code == 502
+    assert api.http("/files/a.txt", "PUT", data="text", headers={"Content-Type": "text/plain"}).status_code == 200
+    assert api.http("/files/a.txt").text == "text" and api.http("/files/none").status_code == 502
+    assert api.http("/events", "POST", json={}).json()["FailedEntryCount"] == 0

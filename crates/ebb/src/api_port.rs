@@ -41,7 +41,7 @@ const UPLOAD_BYTES: usize = 300 * 1024 * 1024;
 const RESPONSE_BYTES: usize = 64 * 1024;
 
 /// The gateway, which is made after the api port.
-type LateGateway = Arc<OnceLock<Gateway>>;
+pub(crate) type LateGateway = Arc<OnceLock<Gateway>>;
 
 /// The service behind the api port. A cheap handle: clone it for each connection.
 #[derive(Clone)]
@@ -63,9 +63,10 @@ impl ApiPort {
         s3: S3Api,
         (topics, stacks): (&Topics, &Stacks),
         console: Console,
+        gateway: LateGateway,
     ) -> Self {
         let links = TopicLinks::new(topics.clone());
-        Self { aws, s3, links, console, stacks: stacks.clone(), gateway: LateGateway::default() }
+        Self { aws, s3, links, console, stacks: stacks.clone(), gateway }
     }
 
     /// Takes the answer of a custom resource.
@@ -83,12 +84,6 @@ impl ApiPort {
             Ok(()) => Response::new(full_body(Bytes::new())),
             Err(why) => refused(StatusCode::BAD_REQUEST, why),
         }
-    }
-
-    /// Lets functions that stand in front of their app ask it for the rest.
-    pub(crate) fn set_gateway(&self, gateway: Gateway) {
-        // It is set once, by the one who made both.
-        let _ = self.gateway.set(gateway);
     }
 
     /// Passes on a request that an app makes of itself.

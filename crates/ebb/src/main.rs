@@ -2,6 +2,7 @@
 //!
 //! Start reading at `serve.rs` (what the platform is made of) and `cli.rs` (the verbs).
 
+mod api_calls;
 mod api_port;
 mod cli;
 mod config;

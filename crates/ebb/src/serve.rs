@@ -22,7 +22,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::api_port::ApiPort;
+use crate::api_calls::ApiCalls;
+use crate::api_port::{ApiPort, LateGateway};
 use crate::config::{Config, LogSetting, NetworkSetting};
 use crate::sources::{Results, Sources};
 use crate::wiring::{self, Authenticator, LateControl, Routes, Sites};
@@ -150,10 +151,13 @@ impl Platform {
         let stacks = wiring::stacks(config, &store, &invoker, &sources, &clock, addresses).await?;
         let apps =
             wiring::apps(config, &store, &invoker, &engine, &sources, stacks.clone(), edge_port).await?;
-        let aws = wiring::aws(config, &keys, &clock, &store, &invoker, (&sources, &stacks), edge_port);
+        let late = LateGateway::default();
+        let edge_of = (edge_port, &late);
+        let aws = wiring::aws(config, &keys, &clock, &store, &invoker, (&sources, &stacks), edge_of);
         let console = wiring::console(config, &store, &invoker, &apps, &engine, edge_port);
         let s3 = S3Api::new(sources.buckets.clone(), keys.clone(), clock.clone(), config.domain.clone());
-        let api_port = ApiPort::new(aws.clone(), s3.clone(), (&sources.topics, &stacks), console);
+        let api_port =
+            ApiPort::new(aws.clone(), s3.clone(), (&sources.topics, &stacks), console, late.clone());
         control.set(api_port.clone());
         let gateway = Gateway::new(
             GatewayConfig::new(&config.domain, config.region.clone(), config.account.clone())
@@ -167,8 +171,10 @@ impl Platform {
                 buses: sources.buses.clone(),
             },
         )
-        .with_websites(Arc::new(Sites(s3)));
-        api_port.set_gateway(gateway.clone());
+        .with_websites(Arc::new(Sites(s3)))
+        .with_services(Arc::new(ApiCalls::new(&keys, config.region.clone(), addresses.0)));
+        // It is set once, here.
+        let _ = late.set(gateway.clone());
         let platform = Self {
             store,
             invoker,

@@ -9,7 +9,7 @@ use ebb_app::{
     AppError, Apps, AppsConfig, Destination, EdgeRequest, Plan, StackError, StackServices, Stacks,
     StacksConfig, Target,
 };
-use ebb_aws::api::apigatewayv2::HttpApiState;
+use ebb_aws::api::apigatewayv2::{EdgePort, HttpApiState, Identified, Trial};
 use ebb_aws::api::cloudformation::CloudFormation;
 use ebb_aws::api::lambda::{self, EdgeAddress, Lambda};
 use ebb_aws::api::s3::S3Api;
@@ -22,13 +22,14 @@ use ebb_aws::{AwsConfig, AwsService};
 use ebb_console::{AppPort, AppPortError, Console, ConsoleParts, LogPatterns, MessageTest, RuntimePort};
 use ebb_gateway::{
     AppFile, AppRequest, AppRoute, AppRoutes, AuthenticationError, Caller, PageBody, RequestAuthenticator,
-    RouteMatch, RouteTarget, SignedRequest, Websites,
+    RouteMatch, RouteTarget, SignedRequest, TrialRequest, Websites,
 };
 use ebb_invoker::logs::FilterPattern;
 use ebb_invoker::{Boxed, Invoker};
 use ebb_model::{Clock, Digest, FunctionReference, InvokeMode, SystemClock};
 use ebb_runtime::sdk::{self, SdkError};
 use ebb_runtime::{CONTROL_API_PORT, ControlApi, Engine, StockUse};
+use ebb_sources::http_api::RestApi;
 use ebb_store::Store;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
@@ -37,7 +38,7 @@ use serde::Serialize;
 use tokio::net::TcpStream;
 use tokio_util::task::TaskTracker;
 
-use crate::api_port::ApiPort;
+use crate::api_port::{ApiPort, LateGateway};
 use crate::config::Config;
 use crate::sources::Sources;
 use crate::stack_calls::StackCalls;
@@ -81,14 +82,15 @@ pub(crate) fn aws(
     store: &Store,
     invoker: &Invoker,
     (sources, stacks): (&Sources, &Stacks),
-    edge_port: u16,
+    (edge_port, gateway): (u16, &LateGateway),
 ) -> AwsService {
     let aws = AwsConfig { region: config.region.clone(), account: config.account.clone(), scheme: "http" };
     let edge = EdgeAddress { scheme: "http", domain: config.domain.clone(), port: edge_port };
     let mappings = sources.mappings.clone();
     let state = Lambda { invoker: invoker.clone(), keys: keys.clone(), edge: edge.clone(), mappings };
     let (http_apis, read_document) = (sources.http_apis.clone(), ebb_app::read_yaml);
-    let apis = HttpApiState { apis: http_apis, edge: edge.clone(), read_document };
+    let edge_port = Arc::new(EdgeOfApis(gateway.clone()));
+    let apis = HttpApiState { apis: http_apis, edge: edge.clone(), read_document, edge_port };
     AwsService::new(
         aws,
         keys.clone(),
@@ -113,6 +115,45 @@ pub(crate) fn aws(
             ssm::api(sources.parameters.clone()),
         ],
     )
+}
+
+/// Lets the AWS protocols ask the gateway, once it is there.
+struct EdgeOfApis(LateGateway);
+
+impl EdgePort for EdgeOfApis {
+    fn method(
+        &self,
+        api: Arc<RestApi>,
+        resource: String,
+        trial: Trial,
+    ) -> Boxed<'_, Option<http::Response<Bytes>>> {
+        Box::pin(async move { self.0.get()?.try_method(api, &resource, asked(trial)).await })
+    }
+
+    fn authorizer(
+        &self,
+        api: Arc<RestApi>,
+        id: String,
+        trial: Trial,
+    ) -> Boxed<'_, Result<Identified, http::StatusCode>> {
+        Box::pin(async move {
+            let gateway = self.0.get().ok_or(http::StatusCode::SERVICE_UNAVAILABLE)?;
+            let identified = gateway.try_authorizer(api, &id, asked(trial)).await?;
+            let ebb_gateway::Identified { principal, policy, context } = identified;
+            Ok(Identified { principal, policy, context })
+        })
+    }
+
+    fn forget_verdicts(&self, api: &str, stage: &str) {
+        if let Some(gateway) = self.0.get() {
+            gateway.forget_verdicts(api, stage);
+        }
+    }
+}
+
+fn asked(trial: Trial) -> TrialRequest {
+    let Trial { request, names, variables } = trial;
+    TrialRequest { request, names, variables }
 }
 
 /// Lets the gateway ask the AWS protocols who signed a request.

@@ -5,6 +5,7 @@
 
 mod authorize;
 mod authorizer;
+mod aws;
 mod call;
 mod cors;
 mod custom;
@@ -23,6 +24,7 @@ mod schema;
 mod services;
 mod template;
 pub(crate) mod throttle;
+pub(crate) mod trial;
 mod upstream;
 mod usage;
 mod validate;
@@ -77,6 +79,13 @@ impl ApiEdge {
             verdicts: Verdicts::default(),
             issuers: Issuers::default(),
         }
+    }
+}
+
+impl ApiEdge {
+    /// Forgets what authorisers said for a stage.
+    pub(crate) fn forget_verdicts(&self, api: &str, stage: &str) {
+        self.verdicts.forget(&authorizer::kept_under(api, stage));
     }
 }
 

@@ -155,6 +155,16 @@ pub(crate) struct UrlTarget {
     pub(crate) url: FunctionUrl,
 }
 
+/// Calls the AWS services as the account, for APIs that lead to them.
+pub trait ServiceCalls: Send + Sync + 'static {
+    /// Signs and sends a request, whose URI has no host; says for the log why there is no answer.
+    fn call<'a>(
+        &'a self,
+        service: &'a str,
+        request: http::Request<Bytes>,
+    ) -> Boxed<'a, Result<http::Response<Bytes>, String>>;
+}
+
 /// The functions behind the edge: the invoker, or a fake in tests.
 pub(crate) trait Functions: Send + Sync + 'static {
     /// The function URL with this id.

@@ -8,10 +8,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use ebb_invoker::Invoker;
 use ebb_sources::bus::EventBuses;
-use ebb_sources::http_api::HttpApis;
+use ebb_sources::http_api::{HttpApis, RestApi};
 use ebb_sources::https::HttpsClient;
 use ebb_sources::queue::Queues;
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::TcpListener;
@@ -24,7 +24,8 @@ use crate::connection::{self, Tasks};
 use crate::edge::{Connection, Edge, Inside};
 use crate::http_api::ApiEdge;
 use crate::http_api::throttle::Throttles;
-use crate::ports::{AppRoutes, Functions, PageBody, RequestAuthenticator, Websites};
+use crate::http_api::trial::{Identified, TrialRequest};
+use crate::ports::{AppRoutes, Functions, PageBody, RequestAuthenticator, ServiceCalls, Websites};
 use crate::sockets::Sockets;
 
 /// Pause after an accept failed for want of something (file descriptors, mostly).
@@ -70,6 +71,15 @@ impl Gateway {
         self
     }
 
+    /// The same edge with services that APIs can lead to. To be called before it serves.
+    #[must_use]
+    pub fn with_services(mut self, services: Arc<dyn ServiceCalls>) -> Self {
+        if let Some(edge) = Arc::get_mut(&mut self.edge) {
+            edge.services = Some(services);
+        }
+        self
+    }
+
     pub(crate) fn with_functions(
         config: GatewayConfig,
         functions: Arc<dyn Functions>,
@@ -78,8 +88,19 @@ impl Gateway {
         apis: Option<ApiEdge>,
     ) -> Self {
         let (sockets, upstream) = (Sockets::default(), HttpsClient::default());
-        let (websites, limits) = (None, Throttles::default());
-        let edge = Edge { config, functions, authenticator, apps, apis, sockets, upstream, websites, limits };
+        let (websites, services, limits) = (None, None, Throttles::default());
+        let edge = Edge {
+            config,
+            functions,
+            authenticator,
+            apps,
+            apis,
+            sockets,
+            upstream,
+            services,
+            websites,
+            limits,
+        };
         Self { edge: Arc::new(edge) }
     }
 
@@ -91,6 +112,38 @@ impl Gateway {
         let ends = Connection { peer: address, local: address };
         let response = self.edge.handle(request, ends).await;
         response.map(|body| body.map_err(Into::into).boxed_unsync())
+    }
+
+    /// Has a method of a REST API answer as it is defined, deployed or not; nothing where there is no such method.
+    pub async fn try_method(
+        &self,
+        api: Arc<RestApi>,
+        resource: &str,
+        request: TrialRequest,
+    ) -> Option<Response<Bytes>> {
+        let shared = self.edge.apis.as_ref()?;
+        self.edge.try_method(shared, api, resource, request).await
+    }
+
+    /// Asks the function of an authoriser of a REST API.
+    ///
+    /// # Errors
+    /// The status that a client would get.
+    pub async fn try_authorizer(
+        &self,
+        api: Arc<RestApi>,
+        id: &str,
+        request: TrialRequest,
+    ) -> Result<Identified, StatusCode> {
+        let shared = self.edge.apis.as_ref().ok_or(StatusCode::NOT_FOUND)?;
+        self.edge.try_authorizer(shared, api, id, request).await
+    }
+
+    /// Forgets what the authorisers of an API said for a stage.
+    pub fn forget_verdicts(&self, api: &str, stage: &str) {
+        if let Some(shared) = &self.edge.apis {
+            shared.forget_verdicts(api, stage);
+        }
     }
 
     /// Serves connections until `cancellation`, then takes no more and lets running requests end, for as long as

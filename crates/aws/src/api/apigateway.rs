@@ -12,12 +12,13 @@ mod patch;
 mod plans;
 mod resources;
 mod tags;
+mod trials;
 
 use ebb_model::Timestamp;
 use http::{Method, Response, StatusCode};
 use serde_json::{Map, Value};
 
-use super::apigatewayv2::HttpApiState;
+use super::apigatewayv2::{HttpApiState, unbuilt};
 use crate::wire::{ApiBuilder, AwsError, Body, Call, PageRequest, epoch_seconds, json_response};
 
 /// The longest page, and the one where none is asked.
@@ -54,31 +55,27 @@ pub(super) fn operations(builder: ApiBuilder<HttpApiState>) -> ApiBuilder<HttpAp
         .route(Method::GET, "/restapis/{api}/stages/{stage}", "GetStage", deployments::get_stage)
         .route(Method::PATCH, "/restapis/{api}/stages/{stage}", "UpdateStage", deployments::update_stage)
         .route(Method::DELETE, "/restapis/{api}/stages/{stage}", "DeleteStage", deployments::delete_stage)
-        .unbuilt(
+        .route(
             Method::DELETE,
             "/restapis/{api}/stages/{stage}/cache/authorizers",
             "FlushStageAuthorizersCache",
+            deployments::flush_authorizers,
         )
-        .unbuilt(Method::DELETE, "/restapis/{api}/stages/{stage}/cache/data", "FlushStageCache")
-        .route(Method::GET, "/restapis/{api}/stages/{stage}/exports/{type}", "GetExport", export::get)
-        .unbuilt(Method::GET, "/restapis/{api}/stages/{stage}/sdks/{type}", "GetSdk");
+        .route(
+            Method::DELETE,
+            "/restapis/{api}/stages/{stage}/cache/data",
+            "FlushStageCache",
+            deployments::flush_answers,
+        )
+        .route(Method::GET, "/restapis/{api}/stages/{stage}/exports/{type}", "GetExport", export::get);
     let builder = part_operations(builder);
+    let builder = unbuilt::V1
+        .iter()
+        .fold(builder, |builder, (method, path, name)| builder.unbuilt(method.clone(), path, name));
     plan_operations(builder)
         .route(Method::GET, "/tags/{arn+}", "GetTags", tags::list)
         .route(Method::PUT, "/tags/{arn+}", "TagResource", tags::tag)
         .route(Method::DELETE, "/tags/{arn+}", "UntagResource", tags::untag)
-        .unbuilt(Method::PATCH, "/account", "UpdateAccount")
-        .unbuilt(Method::POST, "/domainnames", "CreateDomainName")
-        .unbuilt(Method::GET, "/domainnames", "GetDomainNames")
-        .unbuilt(Method::GET, "/domainnames/{domain}", "GetDomainName")
-        .unbuilt(Method::POST, "/domainnames/{domain}/basepathmappings", "CreateBasePathMapping")
-        .unbuilt(Method::POST, "/vpclinks", "CreateVpcLink")
-        .unbuilt(Method::GET, "/vpclinks", "GetVpcLinks")
-        .unbuilt(Method::POST, "/clientcertificates", "GenerateClientCertificate")
-        .unbuilt(Method::GET, "/clientcertificates", "GetClientCertificates")
-        .unbuilt(Method::POST, "/restapis/{api}/documentation/parts", "CreateDocumentationPart")
-        .unbuilt(Method::GET, "/restapis/{api}/documentation/parts", "GetDocumentationParts")
-        .unbuilt(Method::POST, "/restapis/{api}/documentation/versions", "CreateDocumentationVersion")
 }
 
 fn method_operations(builder: ApiBuilder<HttpApiState>) -> ApiBuilder<HttpApiState> {
@@ -91,7 +88,7 @@ fn method_operations(builder: ApiBuilder<HttpApiState>) -> ApiBuilder<HttpApiSta
         .route(Method::GET, METHOD, "GetMethod", methods::get)
         .route(Method::PATCH, METHOD, "UpdateMethod", methods::update)
         .route(Method::DELETE, METHOD, "DeleteMethod", methods::delete)
-        .unbuilt(Method::POST, METHOD, "TestInvokeMethod")
+        .route(Method::POST, METHOD, "TestInvokeMethod", trials::method)
         .route(Method::PUT, ANSWER, "PutMethodResponse", methods::put_answer)
         .route(Method::GET, ANSWER, "GetMethodResponse", methods::get_answer)
         .route(Method::PATCH, ANSWER, "UpdateMethodResponse", methods::update_answer)
@@ -135,13 +132,12 @@ fn part_operations(builder: ApiBuilder<HttpApiState>) -> ApiBuilder<HttpApiState
             "DeleteAuthorizer",
             delete::<RestAuthorizer>,
         )
-        .unbuilt(Method::POST, "/restapis/{api}/authorizers/{id}", "TestInvokeAuthorizer")
+        .route(Method::POST, "/restapis/{api}/authorizers/{id}", "TestInvokeAuthorizer", trials::authorizer)
         .route(Method::POST, "/restapis/{api}/models", "CreateModel", create::<Model>)
         .route(Method::GET, "/restapis/{api}/models", "GetModels", list::<Model>)
         .route(Method::GET, "/restapis/{api}/models/{id}", "GetModel", get::<Model>)
         .route(Method::PATCH, "/restapis/{api}/models/{id}", "UpdateModel", update::<Model>)
         .route(Method::DELETE, "/restapis/{api}/models/{id}", "DeleteModel", delete::<Model>)
-        .unbuilt(Method::GET, "/restapis/{api}/models/{id}/default_template", "GetModelTemplate")
         .route(
             Method::POST,
             "/restapis/{api}/requestvalidators",
@@ -192,7 +188,6 @@ fn part_operations(builder: ApiBuilder<HttpApiState>) -> ApiBuilder<HttpApiState
 fn plan_operations(builder: ApiBuilder<HttpApiState>) -> ApiBuilder<HttpApiState> {
     builder
         .route(Method::POST, "/apikeys", "CreateApiKey", keys::create)
-        .unbuilt(Method::POST, "/apikeys?mode=import", "ImportApiKeys")
         .route(Method::GET, "/apikeys", "GetApiKeys", keys::list)
         .route(Method::GET, "/apikeys/{key}", "GetApiKey", keys::get)
         .route(Method::PATCH, "/apikeys/{key}", "UpdateApiKey", keys::update)
@@ -207,7 +202,6 @@ fn plan_operations(builder: ApiBuilder<HttpApiState>) -> ApiBuilder<HttpApiState
         .route(Method::GET, "/usageplans/{plan}/keys/{key}", "GetUsagePlanKey", plans::get_key)
         .route(Method::DELETE, "/usageplans/{plan}/keys/{key}", "DeleteUsagePlanKey", plans::remove_key)
         .route(Method::GET, "/usageplans/{plan}/usage", "GetUsage", plans::usage)
-        .unbuilt(Method::PATCH, "/usageplans/{plan}/keys/{key}/usage", "UpdateUsage")
 }
 
 /// Renames the domain's times to those of the model, and makes them its numbers.

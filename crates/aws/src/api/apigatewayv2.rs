@@ -6,8 +6,13 @@ mod parts;
 mod responses;
 mod stages;
 mod tags;
+pub(super) mod unbuilt;
 
-use ebb_sources::http_api::{Authorizer, HttpApiError, HttpApis, Integration, Model, Route};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use ebb_invoker::Boxed;
+use ebb_sources::http_api::{Authorizer, HttpApiError, HttpApis, Integration, Model, RestApi, Route};
 use http::{Method, Response, StatusCode};
 use serde_json::{Map, Value};
 
@@ -27,6 +32,53 @@ pub struct HttpApiState {
     pub edge: EdgeAddress,
     /// Reads a document that is in YAML, or in JSON; says for people why it cannot.
     pub read_document: fn(&str) -> Result<Value, String>,
+    /// What answers requests.
+    pub edge_port: Arc<dyn EdgePort>,
+}
+
+/// What calls about APIs need of the edge that serves them. The binary wires it. Trials are of what an API is defined to
+/// do, deployed or not.
+pub trait EdgePort: Send + Sync + 'static {
+    /// The answer of a method of a resource; nothing where there is no such method.
+    fn method(
+        &self,
+        api: Arc<RestApi>,
+        resource: String,
+        trial: Trial,
+    ) -> Boxed<'_, Option<Response<bytes::Bytes>>>;
+
+    /// What the function of an authoriser says, or the status that a client would get.
+    fn authorizer(
+        &self,
+        api: Arc<RestApi>,
+        id: String,
+        trial: Trial,
+    ) -> Boxed<'_, Result<Identified, StatusCode>>;
+
+    /// Forgets what authorizers said for a stage.
+    fn forget_verdicts(&self, api: &str, stage: &str);
+}
+
+/// A request that is tried.
+#[derive(Debug)]
+pub struct Trial {
+    /// The request.
+    pub request: http::Request<bytes::Bytes>,
+    /// The names of its headers in the case in which they were given.
+    pub names: Vec<String>,
+    /// The variables of the stage that it is for.
+    pub variables: BTreeMap<String, String>,
+}
+
+/// Whom an authoriser took a caller for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Identified {
+    /// The principal.
+    pub principal: Option<String>,
+    /// The policy.
+    pub policy: Value,
+    /// What it adds to the request.
+    pub context: Map<String, Value>,
 }
 
 impl HttpApiState {
@@ -113,11 +165,33 @@ pub fn api(state: HttpApiState) -> Api {
         .route(Method::PUT, "/v2/apis", "ImportApi", apis::import)
         .route(Method::PUT, "/v2/apis/{apiId}", "ReimportApi", apis::reimport)
         .route(Method::GET, "/v2/apis/{apiId}/exports/{specification}", "ExportApi", apis::export)
-        .unbuilt(Method::POST, "/v2/domainnames", "CreateDomainName")
-        .unbuilt(Method::GET, "/v2/domainnames", "GetDomainNames")
-        .unbuilt(Method::POST, "/v2/domainnames/{domainName}/apimappings", "CreateApiMapping")
-        .unbuilt(Method::POST, "/v2/vpclinks", "CreateVpcLink")
-        .unbuilt(Method::GET, "/v2/vpclinks", "GetVpcLinks");
+        .route(
+            Method::DELETE,
+            "/v2/apis/{apiId}/stages/{stageName}/accesslogsettings",
+            "DeleteAccessLogSettings",
+            stages::delete_access_log,
+        )
+        .route(
+            Method::DELETE,
+            "/v2/apis/{apiId}/stages/{stageName}/routesettings/{routeKey}",
+            "DeleteRouteSettings",
+            stages::delete_route_settings,
+        )
+        .route(
+            Method::DELETE,
+            "/v2/apis/{apiId}/stages/{stageName}/cache/authorizers",
+            "ResetAuthorizersCache",
+            stages::reset_authorizers,
+        )
+        .route(
+            Method::DELETE,
+            "/v2/apis/{apiId}/routes/{id}/requestparameters/{key}",
+            "DeleteRouteRequestParameter",
+            parts::delete_request_parameter,
+        );
+    let builder = unbuilt::V2
+        .iter()
+        .fold(builder, |builder, (method, path, name)| builder.unbuilt(method.clone(), path, name));
     answers(builder).build()
 }
 

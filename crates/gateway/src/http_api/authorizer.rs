@@ -88,15 +88,40 @@ pub(crate) async fn rest(
     authorizer: &RestAuthorizer,
     matched: &RestMatch<'_>,
 ) -> Result<(Decided, Option<String>), ApiRefusal> {
+    let question = rest_question(call, routed, authorizer)?;
+    let resource = (matched.resource.id.as_str(), matched.resource.path.as_str());
+    ask(edge, call, routed, &question, || rest_event(call, routed, &question, (authorizer, resource))).await
+}
+
+/// Asks the function of an authorizer of a REST API, whatever it said before; `resource` is the id and the path of that
+/// which is asked for.
+pub(crate) async fn trial(
+    edge: &Edge,
+    call: &ApiCall<'_>,
+    routed: &Routed<'_>,
+    authorizer: &RestAuthorizer,
+    resource: (&str, &str),
+) -> Result<Verdict, ApiRefusal> {
+    let question = rest_question(call, routed, authorizer)?;
+    let event = rest_event(call, routed, &question, (authorizer, resource));
+    let event = event.and_then(|event| serde_json::to_vec(&event).ok()).ok_or(ApiRefusal::NotCallable)?;
+    answered(edge, call, routed, &question, event.into()).await
+}
+
+/// What the function of an authorizer of a REST API is asked, where the request has what it looks at.
+fn rest_question<'a>(
+    call: &ApiCall<'_>,
+    routed: &Routed<'_>,
+    authorizer: &'a RestAuthorizer,
+) -> Result<Question<'a>, ApiRefusal> {
     let sources = authorizer.identity_source.as_deref().unwrap_or_default();
     let sources = sources.split(',').map(str::trim).filter(|source| !source.is_empty());
     let identity = identity(call, routed, sources)?;
-    let token = authorizer.kind == "TOKEN";
-    if token && !looks_right(authorizer, identity.first().map_or("", String::as_str))? {
+    if is_of_token(authorizer) && !looks_right(authorizer, identity.first().map_or("", String::as_str))? {
         return Err(ApiRefusal::Unauthorized(None));
     }
     let ttl = authorizer.authorizer_result_ttl_in_seconds.unwrap_or(REST_TTL);
-    let question = Question {
+    Ok(Question {
         id: &authorizer.id,
         uri: authorizer.authorizer_uri.as_deref().unwrap_or_default(),
         by_role: authorizer.others.contains_key("authorizerCredentials"),
@@ -105,18 +130,27 @@ pub(crate) async fn rest(
         form: Form::RestPolicy,
         arn: request_arn(call, routed),
         identity,
-    };
-    let event = || {
-        if token {
-            let token = question.identity.first().map_or("", String::as_str);
-            let event = json!({ "type": "TOKEN", "methodArn": question.arn, "authorizationToken": token });
-            return event.as_object().cloned();
-        }
-        let mut event = event_v1(call, routed, (&matched.resource.id, &matched.resource.path), None)?;
-        event.insert("methodArn".to_owned(), question.arn.clone().into());
-        Some(event)
-    };
-    ask(edge, call, routed, &question, event).await
+    })
+}
+
+fn rest_event(
+    call: &ApiCall<'_>,
+    routed: &Routed<'_>,
+    question: &Question<'_>,
+    (authorizer, resource): (&RestAuthorizer, (&str, &str)),
+) -> Option<Map<String, Value>> {
+    if is_of_token(authorizer) {
+        let token = question.identity.first().map_or("", String::as_str);
+        let event = json!({ "type": "TOKEN", "methodArn": question.arn, "authorizationToken": token });
+        return event.as_object().cloned();
+    }
+    let mut event = event_v1(call, routed, resource, None)?;
+    event.insert("methodArn".to_owned(), question.arn.clone().into());
+    Some(event)
+}
+
+fn is_of_token(authorizer: &RestAuthorizer) -> bool {
+    authorizer.kind == "TOKEN"
 }
 
 /// Asks the function of an authorizer of a WebSocket API: `event` is the question without its ARN.
@@ -212,6 +246,11 @@ fn event_v1(
     Some(event)
 }
 
+/// What the keys begin with under which the answers for a stage are kept.
+pub(crate) fn kept_under(api: &str, stage: &str) -> String {
+    format!("{api}/{stage}/")
+}
+
 /// Asks, unless an answer is kept.
 async fn ask(
     edge: &Edge,
@@ -221,9 +260,8 @@ async fn ask(
     event: impl FnOnce() -> Option<Map<String, Value>>,
 ) -> Result<(Decided, Option<String>), ApiRefusal> {
     let key = format!(
-        "{}/{}/{}/{}",
-        routed.api_id,
-        routed.stage,
+        "{}{}/{}",
+        kept_under(routed.api_id, routed.stage),
         question.id,
         // Values are told apart whatever is in them.
         Value::from(question.identity.clone())

@@ -28,7 +28,10 @@ pub(crate) fn answer(
         "context.error.message" => Some(message.clone()),
         "context.error.messageString" => Some(serde_json::Value::from(message.as_str()).to_string()),
         "context.error.responseType" => Some(kind.to_owned()),
-        "context.error.validationErrorString" => Some(message.clone()),
+        "context.error.validationErrorString" => Some(match &refusal {
+            ApiRefusal::BadBody(why) => why.clone(),
+            _ => message.clone(),
+        }),
         other => variables::value(call, routed, other),
     };
     let mut response = refusal.clone().into_response(Style::Rest);

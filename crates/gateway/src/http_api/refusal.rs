@@ -47,8 +47,8 @@ pub(crate) enum ApiRefusal {
     QuotaExceeded,
     /// Parameters are missing; names them.
     BadParameters(Vec<String>),
-    /// The body is not what it must be.
-    BadBody,
+    /// The body is not what it must be; says what is wrong with it.
+    BadBody(String),
     /// Bodies of this type are not taken.
     UnsupportedType,
     /// The function may not be called, or is not there.
@@ -74,7 +74,7 @@ impl ApiRefusal {
                 StatusCode::FORBIDDEN
             }
             (Self::Throttled | Self::QuotaExceeded, _) => StatusCode::TOO_MANY_REQUESTS,
-            (Self::BadParameters(_) | Self::BadBody, _) => StatusCode::BAD_REQUEST,
+            (Self::BadParameters(_) | Self::BadBody(_), _) => StatusCode::BAD_REQUEST,
             (Self::UnsupportedType, _) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             (Self::NotCallable | Self::AuthorizerFailed, _) | (Self::IntegrationFailed, Style::Http) => {
                 StatusCode::INTERNAL_SERVER_ERROR
@@ -106,7 +106,7 @@ impl ApiRefusal {
             (Self::BadParameters(names), _) => {
                 format!("Missing required request parameters: [{}]", names.join(", ")).into()
             }
-            (Self::BadBody, _) => "Invalid request body".into(),
+            (Self::BadBody(_), _) => "Invalid request body".into(),
             (Self::UnsupportedType, _) => "Unsupported Media Type".into(),
             (Self::NotCallable | Self::IntegrationFailed | Self::AuthorizerFailed, Style::Http) => {
                 "Internal Server Error".into()
@@ -133,7 +133,7 @@ impl ApiRefusal {
             Self::Throttled => ("THROTTLED", "TooManyRequestsException"),
             Self::QuotaExceeded => ("QUOTA_EXCEEDED", "LimitExceededException"),
             Self::BadParameters(_) => ("BAD_REQUEST_PARAMETERS", "BadRequestException"),
-            Self::BadBody => ("BAD_REQUEST_BODY", "BadRequestException"),
+            Self::BadBody(_) => ("BAD_REQUEST_BODY", "BadRequestException"),
             Self::UnsupportedType => ("UNSUPPORTED_MEDIA_TYPE", "UnsupportedMediaTypeException"),
             Self::TimedOut => ("INTEGRATION_TIMEOUT", "InternalServerErrorException"),
             Self::Unreachable => ("INTEGRATION_FAILURE", "InternalServerErrorException"),

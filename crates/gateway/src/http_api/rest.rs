@@ -8,6 +8,7 @@ use ::http::{HeaderName, HeaderValue, Response};
 use ebb_sources::http_api::{RestApi, RestDefinition, RestIntegration, RestMatch, RestStage};
 
 use super::authorize;
+use super::aws;
 use super::call::{ApiCall, Routed};
 use super::custom::{self, Backend};
 use super::decided::Decided;
@@ -73,10 +74,35 @@ async fn answer<'a>(
     let routed =
         &Routed { authorizer: passed.decided.as_ref(), caller: passed.caller.as_ref(), ..routed.clone() };
     let key = usage::by_key(call, api, stage, matched, passed.usage_key.as_deref())?;
-    validate::request(call, routed, (definition, matched.method))?;
-    let integration = matched.method.method_integration.as_ref().ok_or(ApiRefusal::NotCallable)?;
+    integrated(edge, call, routed, (place, key.as_ref())).await
+}
+
+/// Answers a request to a method that nobody asks whether it may be made.
+pub(crate) async fn without_gate(
+    edge: &Edge,
+    call: &ApiCall<'_>,
+    routed: &Routed<'_>,
+    (api, stage, matched): (&RestApi, &RestStage, &RestMatch<'_>),
+) -> Response<AnswerBody> {
+    let place = Place { api, stage, definition: &api.definition, matched };
+    match integrated(edge, call, routed, (place, None)).await {
+        Ok(response) => response,
+        Err(refusal) => gateway_response::answer(call, routed, &api.definition, refusal),
+    }
+}
+
+/// Checks a request that may be made, and has what is behind its method answer.
+async fn integrated(
+    edge: &Edge,
+    call: &ApiCall<'_>,
+    routed: &Routed<'_>,
+    (place, key): (Place<'_>, Option<&ShownKey>),
+) -> Result<Response<AnswerBody>, ApiRefusal> {
+    let method = place.matched.method;
+    validate::request(call, routed, (place.definition, method))?;
+    let integration = method.method_integration.as_ref().ok_or(ApiRefusal::NotCallable)?;
     match integration.kind.as_str() {
-        "AWS_PROXY" => proxy(edge, call, routed, (place, integration, key.as_ref())).await,
+        "AWS_PROXY" => proxy(edge, call, routed, (place, integration, key)).await,
         "HTTP_PROXY" => onward(call, routed, integration).await.map(response),
         "AWS" | "HTTP" | "MOCK" => custom(edge, call, routed, (place, integration)).await.map(response),
         other => Err(ApiRefusal::NotBuilt(format!("integrations of the type {other}"))),
@@ -94,6 +120,9 @@ async fn custom(
     let body = custom::request(call, routed, integration, &mut overrides)?;
     let backend = match integration.kind.as_str() {
         "MOCK" => custom::mock(&body)?,
+        "AWS" if !integration.uri.as_ref().is_some_and(|uri| uri.contains(":lambda:")) => {
+            aws::call(edge, call, routed, (integration, body)).await?
+        }
         "AWS" => {
             let source = source_of(call, routed, &place.matched.resource.path);
             custom::lambda(edge, call, routed, integration, (&source, body)).await?
@@ -131,7 +160,7 @@ async fn onward(
 
 /// The request with what an integration makes of its parameters, and what its URL's parameters are. Custom integrations
 /// hand nothing on that they do not name.
-fn mapped(
+pub(crate) fn mapped(
     call: &ApiCall<'_>,
     routed: &Routed<'_>,
     parameters: &BTreeMap<String, String>,
@@ -165,7 +194,8 @@ fn mapped(
             }
             "header" => {
                 let header = HeaderName::try_from(name).ok().zip(HeaderValue::try_from(value).ok());
-                changed.headers.extend(header);
+                // In place of what the client sent.
+                header.into_iter().for_each(|(name, value)| drop(changed.headers.insert(name, value)));
             }
             _ => return Err(ApiRefusal::NotBuilt(format!("the parameter {to}"))),
         }

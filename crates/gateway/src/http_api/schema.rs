@@ -3,9 +3,13 @@
 //! Source: JSON Schema Validation, draft-fge-json-schema-validation-00; API Gateway developer guide, "Data models for
 //! REST APIs" (2026-11). Formats are not checked, nor are they there.
 
+mod explain;
+
 use std::collections::HashSet;
 
 use serde_json::{Map, Value};
+
+pub(crate) use explain::explain;
 
 /// How deep references may lead into each other.
 const DEPTH: usize = 64;

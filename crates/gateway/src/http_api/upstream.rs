@@ -111,7 +111,12 @@ fn request(
 }
 
 /// A URL with its parameters, another path where there is one, and the request's query behind its own.
-fn target(uri: &str, parameters: &[(String, String)], path: Option<&str>, query: Option<&str>) -> String {
+pub(crate) fn target(
+    uri: &str,
+    parameters: &[(String, String)],
+    path: Option<&str>,
+    query: Option<&str>,
+) -> String {
     let (base, own) = uri.split_once('?').map_or((uri, None), |(base, own)| (base, Some(own)));
     let mut base = base.to_owned();
     for (name, value) in parameters {

@@ -26,10 +26,9 @@ pub(crate) fn request(
             return Err(ApiRefusal::BadParameters(missing));
         }
     }
-    if validator.validate_request_body
-        && !body_is_valid(definition, method, call.header("content-type"), &call.body)
-    {
-        return Err(ApiRefusal::BadBody);
+    if validator.validate_request_body {
+        let wrong = wrong_body(definition, method, call.header("content-type"), &call.body);
+        return wrong.map_or(Ok(()), |why| Err(ApiRefusal::BadBody(why)));
     }
     Ok(())
 }
@@ -43,20 +42,30 @@ fn missing(method: &Method, value: &dyn Fn(&str) -> Option<String>) -> Vec<Strin
         .collect()
 }
 
-/// Whether a body is what the model for its type says; types without a model are not checked.
-fn body_is_valid(definition: &RestDefinition, method: &Method, kind: Option<&str>, body: &[u8]) -> bool {
+/// What is wrong with a body that is not what the model for its type says; types without a model are not checked.
+fn wrong_body(
+    definition: &RestDefinition,
+    method: &Method,
+    kind: Option<&str>,
+    body: &[u8],
+) -> Option<String> {
     let kind = kind.unwrap_or(JSON).split(';').next().unwrap_or_default().trim();
     let named = method.request_models.iter().find(|(own, _)| own.eq_ignore_ascii_case(kind));
     let Some(name) = named.map(|(_, name)| name).or_else(|| method.request_models.get("$default")) else {
-        return true;
+        return None;
     };
     // These two are there without being made, and take everything.
     let built_in = matches!(name.as_str(), "Empty" | "Error");
-    let Some(schema) = model(definition, name) else { return built_in };
-    let Ok(value) = serde_json::from_slice::<Value>(body) else { return false };
+    let Some(schema) = model(definition, name) else {
+        return (!built_in).then(|| format!("there is no model {name}"));
+    };
+    let value = match serde_json::from_slice::<Value>(body) {
+        Ok(value) => value,
+        Err(error) => return Some(format!("[{error}]")),
+    };
     // `https://apigateway.amazonaws.com/restapis/ID/models/NAME`, and what imported documents write.
     let resolve = |reference: &str| model(definition, reference.rsplit('/').next().unwrap_or_default());
-    schema::is_valid(&schema, &value, &resolve)
+    (!schema::is_valid(&schema, &value, &resolve)).then(|| schema::explain(&schema, &value, &resolve))
 }
 
 fn model(definition: &RestDefinition, name: &str) -> Option<Value> {
@@ -102,7 +111,7 @@ mod tests {
             (Some("text/plain"), "no json", true),
             (Some("text/empty"), "no json", true),
         ] {
-            let valid = body_is_valid(&definition, &method, kind, body.as_bytes());
+            let valid = wrong_body(&definition, &method, kind, body.as_bytes()).is_none();
             assert_eq!(valid, expected, "{kind:?} {body}");
         }
     }

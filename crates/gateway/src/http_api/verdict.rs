@@ -82,6 +82,15 @@ impl Verdict {
         Ok(Self { rule, principal, context, usage_key: text("usageIdentifierKey") })
     }
 
+    /// The principal, the policy and what is added to the request.
+    pub(crate) fn into_parts(self) -> (Option<String>, Value, Map<String, Value>) {
+        let policy = match self.rule {
+            Rule::Policy(policy) => policy,
+            Rule::Simple(yes) => Value::Bool(yes),
+        };
+        (self.principal, policy, self.context)
+    }
+
     /// What it says of a request to this ARN.
     pub(crate) fn decide(&self, arn: &str) -> Result<Decided, ApiRefusal> {
         let decision = match &self.rule {
@@ -109,6 +118,12 @@ impl Verdicts {
     pub(crate) fn get(&self, key: &str, now: Timestamp) -> Option<Arc<Verdict>> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.get(key).filter(|(until, _)| now < *until).map(|(_, verdict)| verdict.clone())
+    }
+
+    /// Forgets what is kept under keys that begin so.
+    pub(crate) fn forget(&self, start: &str) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.retain(|key, _| !key.starts_with(start));
     }
 
     /// Keeps an answer.

@@ -246,6 +246,21 @@ pub(super) async fn delete_stage(state: HttpApiState, call: Call) -> Result<Resp
     Ok(empty_response(StatusCode::ACCEPTED))
 }
 
+/// Has requests ask authorizers again, whatever they said before.
+pub(super) async fn flush_authorizers(state: HttpApiState, call: Call) -> Result<Response<Body>, AwsError> {
+    let api = state.apis.rest(call.path.get("api"))?;
+    let stage = named(&api, call.path.get("stage"))?;
+    state.edge_port.forget_verdicts(&api.id, &stage.stage_name);
+    Ok(empty_response(StatusCode::ACCEPTED))
+}
+
+/// Answers are not kept: there is nothing to forget.
+pub(super) async fn flush_answers(state: HttpApiState, call: Call) -> Result<Response<Body>, AwsError> {
+    let api = state.apis.rest(call.path.get("api"))?;
+    named(&api, call.path.get("stage"))?;
+    Ok(empty_response(StatusCode::ACCEPTED))
+}
+
 fn show_stage(stage: &RestStage) -> Result<Map<String, Value>, AwsError> {
     let mut object = with_times(shown(stage)?);
     for (name, default) in [

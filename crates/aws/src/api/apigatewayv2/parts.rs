@@ -171,3 +171,21 @@ pub(super) async fn delete<T: Part>(state: HttpApiState, call: Call) -> Result<R
         .await?;
     Ok(empty_response(StatusCode::NO_CONTENT))
 }
+
+/// Takes away a parameter that requests of a route must have.
+pub(super) async fn delete_request_parameter(
+    state: HttpApiState,
+    call: Call,
+) -> Result<Response<Body>, AwsError> {
+    let (id, key) = (call.path.get("id"), call.path.get("key"));
+    let change = |api: &mut ebb_sources::http_api::HttpApi| {
+        let route = api.definition.routes.iter_mut().find(|route| route.route_id == id);
+        let route = route.ok_or_else(|| HttpApiError::NotFound(missing::<Route>(id)))?;
+        let parameters = route.others.get_mut("requestParameters").and_then(Value::as_object_mut);
+        let removed = parameters.and_then(|parameters| parameters.remove(key));
+        let said = || HttpApiError::NotFound(format!("Invalid request parameter key specified {key}"));
+        removed.map(drop).ok_or_else(said)
+    };
+    state.apis.edit(call.path.get("apiId"), change).await?;
+    Ok(empty_response(StatusCode::NO_CONTENT))
+}

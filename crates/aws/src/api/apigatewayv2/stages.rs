@@ -57,6 +57,52 @@ pub(super) async fn update(state: HttpApiState, call: Call) -> Result<Response<B
     json_response(StatusCode::OK, &show(named(&api, name)?)?)
 }
 
+/// Takes away where a stage logs requests.
+pub(super) async fn delete_access_log(state: HttpApiState, call: Call) -> Result<Response<Body>, AwsError> {
+    take(&state, &call, |stage| stage.remove("accessLogSettings").map(drop)).await
+}
+
+/// Takes away what a stage says of a route.
+pub(super) async fn delete_route_settings(
+    state: HttpApiState,
+    call: Call,
+) -> Result<Response<Body>, AwsError> {
+    let key = call.path.get("routeKey").to_owned();
+    let settings = |stage: &mut Map<String, Value>| {
+        stage.get_mut("routeSettings").and_then(Value::as_object_mut)?.remove(&key).map(drop)
+    };
+    take(&state, &call, settings).await
+}
+
+/// Has requests ask authorizers again, whatever they said before.
+pub(super) async fn reset_authorizers(state: HttpApiState, call: Call) -> Result<Response<Body>, AwsError> {
+    let api = state.apis.http(call.path.get("apiId"))?;
+    let stage = named(&api, call.path.get("stageName"))?;
+    state.edge_port.forget_verdicts(&api.api_id, &stage.stage_name);
+    Ok(empty_response(StatusCode::NO_CONTENT))
+}
+
+/// Takes something away from a stage; `remove` says whether it was there.
+async fn take(
+    state: &HttpApiState,
+    call: &Call,
+    remove: impl Fn(&mut Map<String, Value>) -> Option<()> + Send,
+) -> Result<Response<Body>, AwsError> {
+    let name = call.path.get("stageName");
+    let change = |api: &mut HttpApi| {
+        let stage = api.stages.iter_mut().find(|stage| stage.stage_name == name);
+        let stage = stage.ok_or_else(|| HttpApiError::NotFound(format!("{NO_STAGE} {name}")))?;
+        let invalid = |error: serde_json::Error| HttpApiError::Invalid(error.to_string());
+        let mut object = serde_json::to_value(&*stage).map_err(invalid)?;
+        let removed = object.as_object_mut().and_then(&remove);
+        removed.ok_or_else(|| HttpApiError::NotFound(format!("The stage {name} has no such settings")))?;
+        *stage = serde_json::from_value(object).map_err(invalid)?;
+        Ok(())
+    };
+    state.apis.edit(call.path.get("apiId"), change).await?;
+    Ok(empty_response(StatusCode::NO_CONTENT))
+}
+
 pub(super) async fn delete(state: HttpApiState, call: Call) -> Result<Response<Body>, AwsError> {
     let name = call.path.get("stageName");
     let change = |api: &mut HttpApi| {
