@@ -19,4 +19,13 @@ app.get('/:code', async (c) => {
 
 app.get('/:code/clicks', async (c) => c.json({ clicks: await clicks(c.req.param('code')) }));
 
+// Messages of the queue, and the clock: requests with the header `ebb-event`, which no client can send.
+app.post('/', async (c) => {
+  if (c.req.header('ebb-event') === undefined) return c.text('not found', 404);
+  const { Records } = await c.req.json<{ Records?: { body: string }[] }>();
+  if (Records === undefined) console.log('links are served', new Date().toISOString());
+  await Promise.all((Records ?? []).map(({ body }) => count(body)));
+  return c.body(null, 204);
+});
+
 Deno.serve(app.fetch);

@@ -8,17 +8,20 @@ from conftest import ACCOUNT, EXAMPLES, REGION, eventually
 from dialects import log
 
 # Where each answers, what else reaches it (the queue or topic of clicks by the beginning of its name, and the function
-# that the clock invokes by a part of its name), and what else the deploy is told.
+# that the clock invokes by a part of its name), where events come as requests, and what else the deploy is told.
 LINKS = {
     "sam": {"queue": "links-sam-Clicks", "clock": "Heartbeat"},
     "serverless": {"queue": "links-serverless-Clicks", "clock": "heartbeat"},
-    "next": {"clock": "links-next"},
-    "vercel": {"clock": "api-heartbeat"},
+    "next": {"queue": "link-clicks-next", "clock": "links-next", "triggers": ["queue:link-clicks-next"]},
+    "vercel": {"queue": "link-clicks-vercel", "clock": "api-heartbeat", "events": "/api/clicked",
+               "triggers": ["api-clicked=queue:link-clicks-vercel"]},
     "workers": {"queue": "link-clicks", "clock": "links-workers"},
-    "netlify": {"clock": "heartbeat"},
-    "supabase": {"base": "/functions/v1/links"},
-    "deno": {},
-    "spin": {},
+    "netlify": {"queue": "link-clicks-netlify", "clock": "heartbeat", "events": "/.netlify/functions/clicked",
+                "triggers": ["clicked=queue:link-clicks-netlify"]},
+    "supabase": {"base": "/functions/v1/links", "queue": "link-clicks-supabase", "clock": "links-supabase", "triggers": [
+        "queue:link-clicks-supabase", "schedule:rate(1 minute)"]},
+    "deno": {"queue": "link-clicks-deno", "clock": "links-deno", "triggers": ["queue:link-clicks-deno", "schedule:rate(1 minute)"]},
+    "spin": {"queue": "link-clicks-spin", "clock": "links-spin", "triggers": ["queue:link-clicks-spin", "schedule:rate(1 minute)"]},
     "google-node": {"topic": "link-clicks", "clock": "heartbeat", "triggers": ["heartbeat=schedule:rate(1 minute)"]},
     "google-python": {"base": "/links", "topic": "link-clicks-python", "clock": "heartbeat", "triggers": [
         "count_click=topic:link-clicks-python", "heartbeat=schedule:rate(1 minute)"]},
@@ -73,6 +76,10 @@ def told(server, name, example):
     """What happens beside requests: a click that the queue or the topic brings, and the clock."""
     def clicks():
         return server.http(f"{name}.localhost", example.get("base", "") + "/home/clicks").json()["clicks"]
+    # Nobody else can say that it is the platform.
+    forged = server.http(f"{name}.localhost", example.get("events", example.get("base", "") + "/"), "POST",
+                         headers={"ebb-event": "1", "content-type": "application/json"}, data='{"Records": []}')
+    assert forged.status_code in (400, 403, 404, 405), forged.text
     message = example.get("message", "%s") % "home"
     if "queue" in example:
         sqs = server.client("sqs")

@@ -288,3 +288,31 @@ def test_parts_of_templates_and_connectors(server, stack):
     functions = server.lam.get_paginator("list_functions").paginate().search("Functions[].FunctionName")
     [name] = [function for function in functions if function.startswith("parts-")]
     eventually(lambda: any("TOLD" in line for line in server.log_of(name)))
+
+
+def test_a_service_reads_outputs_of_stacks_and_objects(server, stack):
+    server.client("s3").create_bucket(Bucket="settings-of-services")
+    server.client("s3").put_object(Bucket="settings-of-services", Key="a/word.txt", Body='"w"')
+    server.client("cloudformation").create_stack(StackName="base-dev", TemplateBody=json.dumps({
+        "Resources": {"Queue": {"Type": "AWS::SQS::Queue"}},
+        "Outputs": {"Url": {"Value": {"Ref": "Queue"}}}}))
+    server.client("cloudformation").get_waiter("stack_create_complete").wait(StackName="base-dev", WaiterConfig={"Delay": 1})
+    service = """
+        service: reads
+        provider:
+          name: aws
+          runtime: python3.11
+          environment:
+            QUEUE: ${cf:base-${sls:stage}.Url}
+            WORD: ${s3:settings-of-services/a/word.txt}
+            REGION: ${cf(eu-west-1):nothing.there, 'none'}
+        functions:
+          show:
+            handler: app.show
+            events: [{httpApi: 'GET /'}]
+        """
+    code = "import json, os\ndef show(e, c):\n    return {'said': [os.environ[n] for n in ('QUEUE', 'WORD', 'REGION')]}\n"
+    get = stack("reads", {"serverless.yml": service, "app.py": code})
+    queue, word, region = get("/").json()["said"]
+    assert queue.endswith("base-dev-Queue") or "/base-dev-Queue" in queue
+    assert (word, region) == ('"w"', "none")

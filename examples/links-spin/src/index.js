@@ -29,9 +29,18 @@ function clicks(store, code) {
   return Response.json({ clicks: own.length });
 }
 
+// Messages of the queue, and the clock: requests with the header `ebb-event`, which no client can send.
+async function told(store, request) {
+  const { Records } = await request.json();
+  if (Records === undefined) console.log('links are served');
+  for (const { body } of Records ?? []) store.set(`clicks/${body}/${crypto.randomUUID()}`, new Uint8Array());
+  return new Response(null, { status: 204 });
+}
+
 async function handle(request) {
   const [code, rest] = new URL(request.url).pathname.slice(1).split('/');
   const store = Store.open('default');
+  if (request.headers.has('ebb-event')) return told(store, request);
   if (request.method === 'PUT' && rest === undefined) return shorten(store, code, request);
   if (request.method === 'GET' && rest === undefined) return follow(store, code);
   if (request.method === 'GET' && rest === 'clicks') return clicks(store, code);

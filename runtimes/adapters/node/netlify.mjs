@@ -2,7 +2,7 @@
 // functions", "Background functions" and "Scheduled functions" (2026-11).
 
 import { once } from 'node:events';
-import { bodyOf, formatCookie, methodOf, parseCookies, requestOf, requests, sentPath, serve, urlOf } from './web.mjs';
+import { bodyOf, formatCookie, isEvent, methodOf, parseCookies, requestOf, requests, sentPath, serve, urlOf } from './web.mjs';
 import { compilePath, matchPath } from './netlify_paths.mjs';
 import { nextRun } from './cron.mjs';
 
@@ -30,7 +30,9 @@ export function netlify({ name, load, paths = [], methods = [], schedule }) {
     const { event } = scope;
     tellOfSite(event);
     const module = await (loading ??= load());
-    if (methods.length > 0 && !methods.includes(methodOf(event)) && schedule === undefined) {
+    // What the platform invokes by itself is no request to a path.
+    const invoked = schedule !== undefined || isEvent(event);
+    if (methods.length > 0 && !methods.includes(methodOf(event)) && !invoked) {
       return new Response(null, { status: 405, headers: { allow: methods.join(', ') } });
     }
     const params = {};
@@ -41,10 +43,10 @@ export function netlify({ name, load, paths = [], methods = [], schedule }) {
         break;
       }
     }
-    if (patterns.length > 0 && schedule === undefined && !patterns.some((pattern) => matchPath(pattern, event.rawPath) !== null)) {
+    if (patterns.length > 0 && !invoked && !patterns.some((pattern) => matchPath(pattern, event.rawPath) !== null)) {
       return notFound();
     }
-    if (schedule !== undefined) setNextRun(event, schedule);
+    if (schedule !== undefined && !isEvent(event)) setNextRun(event, schedule);
     const handler = module.default?.default ?? module.default;
     if (typeof handler === 'function' && typeof (module.handler ?? module.default?.handler) !== 'function') {
       return modern(handler, params, scope, name);
@@ -52,7 +54,7 @@ export function netlify({ name, load, paths = [], methods = [], schedule }) {
     const classic = module.handler ?? module.default?.handler;
     if (typeof classic !== 'function') throw new Error(`the function ${name} exports neither a default function nor \`handler\``);
     return legacy(classic, scope);
-  });
+  }, { events: `/.netlify/functions/${name}` });
 }
 
 /// What the platform tells functions of their site. Source: "Environment variables and functions", read-only variables.

@@ -1,7 +1,7 @@
 // Route handlers, API routes and middleware of Next.js. Source: the Next.js documentation, "route.js", "API Routes" and
 // "Middleware" (2026-11).
 
-import { bodyOf, methodOf, requestOf, serve, tellOfClient, urlOf } from './web.mjs';
+import { bodyOf, isEvent, methodOf, requestOf, serve, tellOfClient, urlOf } from './web.mjs';
 import { addHelpers, answer } from './node_http.mjs';
 import { byRank, compile, match } from './routes.mjs';
 import { NextRequest, matches, overridden, withoutBase } from './next_server.mjs';
@@ -18,7 +18,7 @@ export function next({ routes, middleware }) {
     scope.cookies = [];
     let request = requestOf(event, { Type: NextRequest, path: event.rawPath });
     let added;
-    if (middleware !== undefined) {
+    if (middleware !== undefined && !isEvent(event)) {
       const passed = await runMiddleware(await middleware(), request, scope);
       if (passed.response !== undefined) return finishCookies(scope, passed.response);
       ({ request, added } = passed);

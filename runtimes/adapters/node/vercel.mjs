@@ -47,7 +47,7 @@ export function vercel({ path, load }) {
       addHelpers(req, res, { params: joined, body: bodyOf(scope.event) });
     });
     return undefined;
-  });
+  }, { events: path });
 }
 
 /// The request handler of an application or a server, which goes without the helpers: Express, Koa, Fastify, Node's own.

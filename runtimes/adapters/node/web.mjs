@@ -2,6 +2,7 @@
 
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { once } from 'node:events';
+import { Writable } from 'node:stream';
 
 /// What belongs to the request that is being answered: `event`, `context`, `waitUntil(promise)`, and `signal`, which is
 /// aborted when the client goes away.
@@ -14,34 +15,89 @@ export function waitUntil(promise) {
   scope.waitUntil(promise);
 }
 
-/// A function that answers by what `handle(request, scope)` gives: a Response, or nothing where it wrote to
-/// `scope.stream` itself.
-export function serve(handle) {
+/// Marks requests that are events of the platform; no client can send it.
+const EVENT = 'ebb-event';
+
+/// Whether a request is an event of the platform.
+export const isEvent = (event) => event.headers[EVENT] !== undefined;
+
+/// A function that answers by what `handle(scope)` gives: a Response, or nothing where it wrote to `scope.stream` itself.
+/// Events that are no requests (messages of queues and topics, what happens in buckets) come as a POST to the path
+/// `events`, with the event as JSON and the header `ebb-event`; what is answered is what the function returns.
+export function serve(handle, { events = '/' } = {}) {
   return globalThis.awslambda.streamifyResponse(async (event, stream, context) => {
-    const tasks = [];
-    const gone = new AbortController();
-    stream.once('ebb:reader-gone', () => gone.abort());
-    const scope = {
-      event,
-      context,
-      stream,
-      signal: gone.signal,
-      waitUntil(promise) {
-        tasks.push(Promise.resolve(promise).catch((error) => console.error(error)));
-      },
-    };
-    await requests.run(scope, async () => {
-      let response;
-      try {
-        response = await handle(scope);
-      } catch (error) {
-        // The text of an error is for the log, never for the public.
-        if (!gone.signal.aborted || error?.name !== 'AbortError') console.error(error);
-        response = new Response('Internal Server Error', { status: 500 });
-      }
-      await send(response, stream, methodOf(event) === 'HEAD', gone.signal);
-      for (let done = 0; done < tasks.length; done += 1) await tasks[done];
-    });
+    if (event?.requestContext?.http !== undefined) {
+      delete event.headers[EVENT];
+      return answered(handle, event, stream, context);
+    }
+    const kept = new Kept();
+    await answered(handle, asRequest(event, events, context), kept, context);
+    if (kept.status >= 400) throw new Error(`the event was answered with ${kept.status}`);
+    stream.end(kept.json());
+    if (!stream.writableFinished) await once(stream, 'finish');
+  });
+}
+
+function asRequest(event, path, context) {
+  const host = 'localhost';
+  return {
+    version: '2.0',
+    rawPath: path,
+    rawQueryString: '',
+    headers: { host, 'content-type': 'application/json', [EVENT]: '1' },
+    body: JSON.stringify(event),
+    isBase64Encoded: false,
+    requestContext: {
+      accountId: '', domainName: host, requestId: context.awsRequestId,
+      http: { method: 'POST', path, protocol: 'HTTP/1.1', sourceIp: '127.0.0.1', userAgent: '' },
+    },
+  };
+}
+
+/// An answer to an event.
+class Kept extends Writable {
+  status = 200;
+  #pieces = [];
+  _write(piece, _encoding, done) {
+    this.#pieces.push(piece);
+    done();
+  }
+  /// What was answered where that is JSON, else null.
+  json() {
+    const text = Buffer.concat(this.#pieces).toString();
+    try {
+      JSON.parse(text);
+      return text;
+    } catch {
+      return 'null';
+    }
+  }
+}
+
+async function answered(handle, event, stream, context) {
+  const tasks = [];
+  const gone = new AbortController();
+  stream.once('ebb:reader-gone', () => gone.abort());
+  const scope = {
+    event,
+    context,
+    stream,
+    signal: gone.signal,
+    waitUntil(promise) {
+      tasks.push(Promise.resolve(promise).catch((error) => console.error(error)));
+    },
+  };
+  await requests.run(scope, async () => {
+    let response;
+    try {
+      response = await handle(scope);
+    } catch (error) {
+      // The text of an error is for the log, never for the public.
+      if (!gone.signal.aborted || error?.name !== 'AbortError') console.error(error);
+      response = new Response('Internal Server Error', { status: 500 });
+    }
+    await send(response, stream, methodOf(event) === 'HEAD', gone.signal);
+    for (let done = 0; done < tasks.length; done += 1) await tasks[done];
   });
 }
 
@@ -142,6 +198,10 @@ async function within(reader) {
 
 /// Starts the response: status, headers and cookies go before the body.
 export function begin(stream, statusCode, headers, cookies) {
+  if (stream instanceof Kept) {
+    stream.status = statusCode;
+    return;
+  }
   globalThis.awslambda.HttpResponseStream.from(stream, { statusCode, headers, cookies });
 }
 

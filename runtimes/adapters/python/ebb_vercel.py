@@ -8,11 +8,14 @@ import base64
 import importlib.util
 import inspect
 import io
+import json
 import os
 import sys
 import traceback
 from urllib.parse import unquote_to_bytes
 
+# Marks requests that are events of the platform; no client can send it.
+_EVENT = "ebb-event"
 _HERE = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -28,6 +31,9 @@ def load(file, path):
     answer = _kind(module, file)
 
     def handler(event, _context):
+        if "http" not in (event.get("requestContext") or {}):
+            return _told(answer, event, path)
+        event["headers"].pop(_EVENT, None)
         try:
             return answer(_Request(event))
         except Exception:  # noqa: BLE001 - its text is for the log, never for the public
@@ -35,6 +41,21 @@ def load(file, path):
             return _response(500, [(b"content-type", b"text/plain")], b"Internal Server Error")
 
     return handler
+
+
+def _told(answer, event, path):
+    """Has a function answer an event that is no request: a POST to its path, with the event as JSON."""
+    answered = answer(_Request({
+        "headers": {"host": "localhost", "content-type": "application/json", _EVENT: "1"},
+        "body": json.dumps(event),
+        "requestContext": {"http": {"method": "POST", "path": path}},
+    }))
+    if answered["statusCode"] >= 400:
+        raise RuntimeError(f"the event was answered with {answered['statusCode']}")
+    try:
+        return json.loads(base64.b64decode(answered["body"]))
+    except ValueError:
+        return None
 
 
 def _kind(module, file):

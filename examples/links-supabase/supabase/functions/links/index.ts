@@ -13,7 +13,15 @@ async function follow(code: string): Promise<Response> {
   return new Response(null, { status: 302, headers: { location: url } });
 }
 
+/** Messages of the queue, and the clock: requests with the header `ebb-event`, which no client can send. */
+async function told(event: { Records?: { body: string }[] }): Promise<Response> {
+  if (event.Records === undefined) console.log('links are served', new Date().toISOString());
+  await Promise.all((event.Records ?? []).map(({ body }) => count(body)));
+  return new Response(null, { status: 204 });
+}
+
 Deno.serve(async (request) => {
+  if (request.headers.has('ebb-event')) return told(await request.json());
   // The function's own name comes first.
   const [, code, rest] = new URL(request.url).pathname.slice(1).split('/');
   if (request.method === 'PUT' && rest === undefined) return shorten(code, await request.text());
