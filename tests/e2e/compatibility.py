@@ -150,8 +150,8 @@ def filled(folder, names):
             path.write_text(text)
 
 
-# Each template: its name, the dialect, how it is made, and what it must answer (path, status, text). A project that only
-# the clock or a queue reaches is asked nothing.
+# Each template: its name, the dialect, how it is made, and what it must answer (path, status, text, and the document
+# that is posted where one is). A project that only the clock or a queue reaches is asked nothing.
 WORKERS, NETLIFY = "Cloudflare Workers", "Netlify"
 TEMPLATES = [
     *[(f"workers-{template}-{variant}", WORKERS, ("cloudflare", template, variant), answer)
@@ -180,7 +180,7 @@ TEMPLATES = [
         ("hello-nodejs", "nodejs20.x"), ("hello-python", "python3.11"), ("hello-ruby", "ruby3.3"),
         ("hello-java-maven", "java17"), ("hello-golang", "provided.al2023"), ("hello-dotnet", "dotnet8")]],
     *[(f"serverless-{template}", "Serverless Framework", ("serverless", template), answer) for template, answer in [
-        ("aws-nodejs", None), ("aws-nodejs-typescript", ("/hello", 200, "")), ("aws-python3", None),
+        ("aws-nodejs", None), ("aws-nodejs-typescript", ("/hello", 200, "Hello you", {"name": "you"})), ("aws-python3", None),
         ("google-nodejs", None)]],
     ("functions-framework-node", "Google Cloud functions", ("google_node",), ("/", 200, "Hello, World")),
     ("functions-framework-python", "Google Cloud functions", ("google_python",), ("/", 200, "Hello world!")),
@@ -231,9 +231,10 @@ def template(server, templates, name, make, answer):
     yield source
     with deployed(server, folder, name):
         if answer:
-            path, status, text = answer
-            got = server.http(f"{name}.localhost", path)
-            assert got.status_code == status and text in got.text, f"GET {path} answered {got.status_code} {got.text[:80]!r}"
+            path, status, text, *posted = answer
+            method = "POST" if posted else "GET"
+            got = server.http(f"{name}.localhost", path, method, json=posted[0] if posted else None)
+            assert got.status_code == status and text in got.text, f"{method} {path} answered {got.status_code} {got.text[:80]!r}"
 
 
 def example(server, templates, dialect):

@@ -253,3 +253,10 @@ def test_the_example_answers_at_every_url_it_prints(server):
         answer = requests.get(server.edge + path, headers={"Host": "hello.localhost"})
         assert answer.status_code == 200 and "hello" in answer.text.lower(), url
     server.cli("rm", "hello", "--yes")
+
+
+def test_a_deploy_says_which_interpreter_runs_a_runtime_that_is_not_installed(server, tmp_path):
+    (tmp_path / "ebb.toml").write_text('[[function]]\nruntime = "python3.7"\nhandler = "app.handler"\n')
+    (tmp_path / "app.py").write_text("def handler(event, context):\n    return 'x'\n")
+    done = server.cli("deploy", tmp_path, "--name", "stands-in", "--dry-run")
+    assert done.returncode == 0 and "python3.7 is run by Python 3." in done.stdout + done.stderr, done.stderr
