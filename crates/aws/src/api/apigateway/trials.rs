@@ -46,9 +46,7 @@ impl Asked {
         // A header of many values is not in the other map as well.
         let single = self.headers.iter().filter(|(name, _)| !self.multi_value_headers.contains_key(*name));
         let many = self.multi_value_headers.iter();
-        let all = single
-            .map(|(name, value)| (name, value))
-            .chain(many.flat_map(|(name, values)| values.iter().map(move |value| (name, value))));
+        let all = single.chain(many.flat_map(|(name, values)| values.iter().map(move |value| (name, value))));
         for (name, value) in all {
             let name = HeaderName::try_from(name).map_err(|error| wrong(&error))?;
             let value = HeaderValue::try_from(value).map_err(|error| wrong(&error))?;
