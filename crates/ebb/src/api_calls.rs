@@ -4,12 +4,12 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use bytes::Bytes;
 use ebb_aws::wire::credentials::KeyRing;
-use ebb_aws::wire::sigv4::{SigningScope, sign};
+use ebb_aws::wire::sigv4::{SigningScope, sha256_hex, sign};
 use ebb_gateway::ServiceCalls;
 use ebb_invoker::Boxed;
 use ebb_model::{Clock as _, Region, SystemClock};
 use ebb_sources::https::{self, HttpsClient};
-use http::{Request, Response, Uri};
+use http::{HeaderValue, Request, Response, Uri};
 use http_body_util::{BodyExt as _, Full, Limited};
 
 /// The most of an answer that is taken. Source: "Amazon API Gateway quotas": 10 MB.
@@ -37,6 +37,9 @@ impl ApiCalls {
         let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
         let uri: Uri = format!("http://{}{target}", self.api).parse().map_err(|error| format!("{error}"))?;
         parts.uri = uri;
+        // Buckets want to be told.
+        let digest = HeaderValue::try_from(sha256_hex(&body)).map_err(|error| error.to_string())?;
+        parts.headers.insert("x-amz-content-sha256", digest);
         let scope = SigningScope { region: self.region.as_str(), service };
         sign(&mut parts, &body, self.keys.root(), scope, SystemClock.now());
         let answer = self.client.request(Request::from_parts(parts, Full::new(body))).await;

@@ -147,10 +147,14 @@ mod tests {
         let again = Database::open(folder.path(), "a/b").await.unwrap();
         let read = again.execute("SELECT * FROM t".into(), Vec::new()).await.unwrap();
         assert_eq!((read.columns.join(""), read.rows), ("abcde".to_owned(), vec![row]));
-        let said = |failed: Result<Table, Failed>| failed.unwrap_err().to_string();
-        assert!(said(run("SELECT nothing", Vec::new()).await).contains("no such column"));
-        assert!(said(run("SELECT ?", Vec::new()).await).contains("parameters"));
-        assert!(said(run("SELECT 1; SELECT 2", Vec::new()).await).contains("statement"));
+        for (statement, words) in [
+            ("SELECT nothing", "no such column"),
+            ("SELECT ?", "parameters"),
+            ("SELECT 1; SELECT 2", "statement"),
+        ] {
+            let said = run(statement, Vec::new()).await.unwrap_err().to_string();
+            assert!(said.contains(words), "{statement}: {said}");
+        }
     }
 
     #[tokio::test]
