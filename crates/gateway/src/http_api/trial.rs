@@ -12,7 +12,7 @@ use bytes::Bytes;
 use ebb_model::{RequestId, Timestamp};
 use ebb_sources::http_api::{Api, RestApi, RestMatch, RestStage};
 use http::{Request, Response, StatusCode};
-use http_body_util::BodyExt as _;
+use http_body_util::{BodyExt as _, Collected};
 use serde_json::{Map, Value};
 
 use super::ApiEdge;
@@ -77,7 +77,7 @@ impl Edge {
         let answered = rest::without_gate(self, &call, &routed, (&api, &trial.stage, &matched)).await;
         let (parts, body) = answered.into_parts();
         // What breaks off has been written to the log.
-        let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+        let body = body.collect().await.map(Collected::to_bytes).unwrap_or_default();
         Some(Response::from_parts(parts, body))
     }
 

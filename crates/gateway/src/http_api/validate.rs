@@ -51,9 +51,7 @@ fn wrong_body(
 ) -> Option<String> {
     let kind = kind.unwrap_or(JSON).split(';').next().unwrap_or_default().trim();
     let named = method.request_models.iter().find(|(own, _)| own.eq_ignore_ascii_case(kind));
-    let Some(name) = named.map(|(_, name)| name).or_else(|| method.request_models.get("$default")) else {
-        return None;
-    };
+    let name = named.map(|(_, name)| name).or_else(|| method.request_models.get("$default"))?;
     // These two are there without being made, and take everything.
     let built_in = matches!(name.as_str(), "Empty" | "Error");
     let Some(schema) = model(definition, name) else {
