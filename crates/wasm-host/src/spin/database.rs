@@ -148,7 +148,7 @@ mod tests {
         let read = again.execute("SELECT * FROM t".into(), Vec::new()).await.unwrap();
         assert_eq!((read.columns.join(""), read.rows), ("abcde".to_owned(), vec![row]));
         for (statement, words) in [
-            ("SELECT nothing", "no such column"),
+            ("SELECT absent", "no such column"),
             ("SELECT ?", "parameters"),
             ("SELECT 1; SELECT 2", "statement"),
         ] {
