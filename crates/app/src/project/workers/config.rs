@@ -273,9 +273,9 @@ impl Binding {
                 quoted(name)
             ),
             Self::Version => format!(
-                "wrapped = (moduleName = \"ebb:small\", innerBindings = [(name = \"version\", fromEnvironment = {}), (name = \"timestamp\", fromEnvironment = {})])",
-                quoted(VERSION),
-                quoted(DEPLOYED)
+                "wrapped = (moduleName = \"ebb:small\", innerBindings = [(name = \"version\", {}), (name = \"timestamp\", {})])",
+                variable(VERSION),
+                variable(DEPLOYED)
             ),
             Self::Assets => "service = \"assets\"".to_owned(),
             Self::Own(None) => "service = \"main\"".to_owned(),
