@@ -242,6 +242,11 @@ impl Ahead {
         Self::Empty { runtime_api: !settings.runtime.family().is_server() && settings.server.is_none() }
     }
 
+    /// Whether it takes connections already.
+    pub(crate) fn listens(&self) -> bool {
+        matches!(self, Self::Host(host) if host.manners.listens_first)
+    }
+
     /// Its sandbox, and the boot in it.
     pub(crate) fn plan(&self, tmp_mib: u32, network: Network) -> (SandboxSpec, Option<Program>) {
         let (mounts, program) = match self {

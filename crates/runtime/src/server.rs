@@ -121,7 +121,7 @@ impl Instance for ServerInstance {
     }
 
     fn max_memory_mib(&self) -> u32 {
-        mebibytes(self.sandbox.usage().peak_memory_bytes)
+        mebibytes(self.sandbox.peak_memory())
     }
 
     fn exited(&self) -> Boxed<'_, ExitCause> {

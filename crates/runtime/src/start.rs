@@ -98,19 +98,19 @@ impl Starter<'_> {
         let Plan { sandbox, runtime, boot, told, cpu_millis, manners, .. } = plan;
         let told = (spec.version.settings.handler.clone(), told);
         let (mut building, boot_ahead) = self.build(spec, sandbox, ahead, Vec::new()).await?;
-        let (process, link) = match boot_ahead {
-            Some(waiting) => building.tell(waiting, told.0, told.1).await?,
-            None => building.start_runtime(runtime, boot.then_some(told)).await?,
-        };
         let to = |port| Connections::new(Arc::clone(&building.sandbox), port);
         let (connections, events) = (to(server::PORT), manners.event_port.map(to));
-        if link.is_some() {
-            let preparing = async {
-                if manners.listens_first {
-                    connections.prepare().await;
+        let (process, link) = match boot_ahead {
+            Some(mut waiting) => {
+                if let Some(stream) = waiting.connection.take() {
+                    connections.adopt(stream).await;
                 }
-            };
-            let (initialised, ()) = tokio::join!(building.core.initialised(), preparing);
+                building.tell(waiting, told.0, told.1).await?
+            }
+            None => building.start_runtime(runtime, boot.then_some(told)).await?,
+        };
+        if link.is_some() {
+            let initialised = building.core.initialised().await;
             building.check_runtime(initialised, &process).await?;
         } else if let Err(ended) = server::listening(&connections, &building.core).await {
             building.check(Initialised::Ended(ended)).await?;
@@ -245,7 +245,7 @@ impl Building {
     /// Gives a runtime that is booted its function.
     async fn tell(
         &mut self,
-        Boot { process, stream, output }: Boot,
+        Boot { process, stream, output, .. }: Boot,
         handler: String,
         mut environment: Environment,
     ) -> Result<(Arc<Process>, Option<Link>), StartError> {

@@ -2,7 +2,7 @@
 //!
 //! workerd waits on its standard input for the configuration, which has the code in it: so it can be started before it is
 //! known what for. This process is a boot ([`ebb_boot`]): it is told the function, puts the values of its variables into
-//! the configuration ([`values`]), and says when workerd listens.
+//! the configuration (`values.rs`), and says when workerd listens.
 //!
 //! workerd enforces no limit on processor time, and while one request loops for ever all others of the process wait.
 //! So the loop is asked, again and again, whether it turns (a port of the server that does nothing else). While it

@@ -99,9 +99,11 @@ impl Connections {
         Ok((response, connection))
     }
 
-    /// Has a connection for the first request, where the server takes one by now.
-    pub(crate) async fn prepare(&self) {
-        if let Ok(connection) = self.connect().await {
+    /// Keeps a connection that was made before, for the first request.
+    pub(crate) async fn adopt(&self, stream: TcpStream) {
+        // Where it is of no use any more, another is made.
+        let Ok(mut connection) = Connection::over(stream).await else { return };
+        if connection.sender.ready().await.is_ok() {
             self.give_back(connection);
         }
     }
@@ -128,15 +130,21 @@ impl Connections {
 
     async fn connect(&self) -> Result<Connection, Broken> {
         let stream = self.open().await.map_err(|error| Broken::new(&error))?;
+        Connection::over(stream).await
+    }
+}
+
+impl Connection {
+    async fn over(stream: TcpStream) -> Result<Self, Broken> {
         // Requests are small and awaited: none may linger for the next.
         let _ = stream.set_nodelay(true);
         let (sender, driver) =
             http1::handshake(TokioIo::new(stream)).await.map_err(|error| Broken::new(&error))?;
-        let driver = tokio::spawn(async move {
+        let driver = AbortOnDropHandle::new(tokio::spawn(async move {
             if let Err(error) = driver.with_upgrades().await {
                 tracing::debug!(%error, "a connection to a server ended early");
             }
-        });
-        Ok(Connection { sender, _driver: AbortOnDropHandle::new(driver) })
+        }));
+        Ok(Self { sender, _driver: driver })
     }
 }

@@ -6,11 +6,12 @@ use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use ebb_sandbox::{Command, Launcher, Mount, Network, Process, Sandbox, SandboxError};
-use tokio::net::UnixStream;
+use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
 
 use super::Kind;
 use crate::plan::{BOOT_DESCRIPTOR, Plan, Program};
+use crate::server;
 use crate::start::socket_pair;
 
 /// How long an interpreter may take to boot.
@@ -41,6 +42,8 @@ pub(crate) struct Boot {
     pub(crate) stream: UnixStream,
     /// From its standard streams.
     pub(crate) output: PipeReader,
+    /// To the server that it is, where it takes connections before it has its function.
+    pub(crate) connection: Option<TcpStream>,
 }
 
 impl Stocked {
@@ -50,10 +53,14 @@ impl Stocked {
         let mounts = spec.mounts.clone();
         let mut sandbox = launcher.create(spec).await.map_err(|error| error.to_string())?;
         let listeners = sandbox.take_listeners();
-        let boot = match program {
+        let mut boot = match program {
             Some(program) => Some(Boot::start(&sandbox, program).await?),
             None => None,
         };
+        if let (Some(boot), true) = (&mut boot, kind.ahead.listens()) {
+            // Where it cannot be made now, it is made for the first request.
+            boot.connection = server::connect(&sandbox, server::PORT).await.ok();
+        }
         Ok(Self { parts: Assigned { sandbox, listeners, boot }, mounts })
     }
 
@@ -107,6 +114,6 @@ impl Boot {
             }
         };
         timeout(BOOT_TIME, booted).await.map_err(|_| "the boot did not get ready".to_owned())??;
-        Ok(Self { process, stream, output })
+        Ok(Self { process, stream, output, connection: None })
     }
 }
