@@ -454,6 +454,9 @@ def test_methods_lead_to_other_services(server, client):
           parameters={"integration.request.path.name": "method.request.path.key"})
     leads("GET", "/files/{key}", "s3:path/behind-rest/{name}", "GET", kind="'text/plain'",
           parameters={"integration.request.path.name": "method.request.path.key"})
+    leads("GET", "/any/{bucket}/{key}", "s3:path/{bucket}/{name}", "GET", kind="'text/plain'",
+          parameters={"integration.request.path.bucket": "method.request.path.bucket",
+                      "integration.request.path.name": "method.request.path.key"})
     leads("POST", "/events", "events:action/PutEvents", "POST", requestTemplates={"application/json":
           '{"Entries": [{"Source": "rest", "DetailType": "t", "Detail": "{}"}]}'})
     api.deploy()
@@ -464,4 +467,6 @@ def test_methods_lead_to_other_services(server, client):
     assert api.http("/lost", "POST", json={}).status_code == 502
     assert api.http("/files/a.txt", "PUT", data="text", headers={"Content-Type": "text/plain"}).status_code == 200
     assert api.http("/files/a.txt").text == "text" and api.http("/files/none").status_code == 502
+    assert api.http("/any/behind-rest/a.txt").text == "text"
+    assert api.http("/any/_ebb/health").status_code == 504  # Clients do not reach what is only the account's.
     assert api.http("/events", "POST", json={}).json()["FailedEntryCount"] == 0

@@ -12,6 +12,8 @@ use ebb_sources::https::{self, HttpsClient};
 use http::{HeaderValue, Request, Response, Uri};
 use http_body_util::{BodyExt as _, Full, Limited};
 
+use crate::api_port::is_own;
+
 /// The most of an answer that is taken. Source: "Amazon API Gateway quotas": 10 MB.
 const ANSWER_BYTES: usize = 10 * 1024 * 1024;
 
@@ -34,6 +36,10 @@ impl ApiCalls {
 
     async fn send(&self, service: &str, request: Request<Bytes>) -> Result<Response<Bytes>, String> {
         let (mut parts, body) = request.into_parts();
+        // Clients may choose parts of the path: they must not reach what is only the account's.
+        if is_own(parts.uri.path()) {
+            return Err(format!("{} is no path of a service", parts.uri.path()));
+        }
         let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
         let uri: Uri = format!("http://{}{target}", self.api).parse().map_err(|error| format!("{error}"))?;
         parts.uri = uri;

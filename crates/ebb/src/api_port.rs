@@ -141,7 +141,7 @@ impl ApiPort {
     }
 
     async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
-        if !request.uri().path().starts_with("/_ebb/") {
+        if !is_own(request.uri().path()) {
             let (parts, body) = request.into_parts();
             if self.links.wants(&parts) {
                 return self.links.handle(&parts).await;
@@ -166,6 +166,11 @@ impl ApiPort {
             Err(refusal) => refusal,
         }
     }
+}
+
+/// Whether a path is of ebb's own API, not of a service.
+pub(crate) fn is_own(path: &str) -> bool {
+    path.starts_with("/_ebb/")
 }
 
 /// An answer that says why there is none.
