@@ -97,7 +97,8 @@ def test_nothing_acknowledged_is_lost_in_twenty_crashes(own_server):
 
     def schedule(clients, n):
         time.sleep(0.03)  # Each is configuration, and fires once.
-        soon = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=1)
+        # Whole seconds: one that is over when it is made never comes.
+        soon = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=5)
         return clients["scheduler"].create_schedule(
             Name=f"s{n}", ScheduleExpression=f"at({soon:%Y-%m-%dT%H:%M:%S})", FlexibleTimeWindow={"Mode": "OFF"},
             ActionAfterCompletion="DELETE",
