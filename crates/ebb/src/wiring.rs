@@ -9,7 +9,7 @@ use ebb_app::{
     AppError, Apps, AppsConfig, Destination, EdgeRequest, Plan, StackError, StackServices, Stacks,
     StacksConfig, Target,
 };
-use ebb_aws::api::apigatewayv2::{EdgePort, HttpApiState, Identified, Trial};
+use ebb_aws::api::apigatewayv2::{EdgePort, HttpApiState};
 use ebb_aws::api::cloudformation::CloudFormation;
 use ebb_aws::api::lambda::{self, EdgeAddress, Lambda};
 use ebb_aws::api::s3::S3Api;
@@ -22,14 +22,14 @@ use ebb_aws::{AwsConfig, AwsService};
 use ebb_console::{AppPort, AppPortError, Console, ConsoleParts, LogPatterns, MessageTest, RuntimePort};
 use ebb_gateway::{
     AppFile, AppRequest, AppRoute, AppRoutes, AuthenticationError, Caller, PageBody, RequestAuthenticator,
-    RouteMatch, RouteTarget, SignedRequest, TrialRequest, Websites,
+    RouteMatch, RouteTarget, SignedRequest, Websites,
 };
 use ebb_invoker::logs::FilterPattern;
 use ebb_invoker::{Boxed, Invoker};
 use ebb_model::{Clock, Digest, FunctionReference, InvokeMode, SystemClock};
 use ebb_runtime::sdk::{self, SdkError};
 use ebb_runtime::{CONTROL_API_PORT, ControlApi, Engine, StockUse};
-use ebb_sources::http_api::RestApi;
+use ebb_sources::http_api::{Identified, RestApi, TrialRequest};
 use ebb_store::Store;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
@@ -125,22 +125,20 @@ impl EdgePort for EdgeOfApis {
         &self,
         api: Arc<RestApi>,
         resource: String,
-        trial: Trial,
+        trial: TrialRequest,
     ) -> Boxed<'_, Option<http::Response<Bytes>>> {
-        Box::pin(async move { self.0.get()?.try_method(api, &resource, asked(trial)).await })
+        Box::pin(async move { self.0.get()?.try_method(api, &resource, trial).await })
     }
 
     fn authorizer(
         &self,
         api: Arc<RestApi>,
         id: String,
-        trial: Trial,
+        trial: TrialRequest,
     ) -> Boxed<'_, Result<Identified, http::StatusCode>> {
         Box::pin(async move {
             let gateway = self.0.get().ok_or(http::StatusCode::SERVICE_UNAVAILABLE)?;
-            let identified = gateway.try_authorizer(api, &id, asked(trial)).await?;
-            let ebb_gateway::Identified { principal, policy, context } = identified;
-            Ok(Identified { principal, policy, context })
+            gateway.try_authorizer(api, &id, trial).await
         })
     }
 
@@ -149,11 +147,6 @@ impl EdgePort for EdgeOfApis {
             gateway.forget_verdicts(api, stage);
         }
     }
-}
-
-fn asked(trial: Trial) -> TrialRequest {
-    let Trial { request, names, variables } = trial;
-    TrialRequest { request, names, variables }
 }
 
 /// Lets the gateway ask the AWS protocols who signed a request.

@@ -34,7 +34,6 @@ mod tunnel;
 mod write_deadline;
 
 pub use config::{GatewayConfig, Limits};
-pub use http_api::trial::{Identified, TrialRequest};
 pub use ports::{
     AppFile, AppRequest, AppRoute, AppRoutes, AuthenticationError, Caller, PageBody, RequestAuthenticator,
     RouteMatch, RouteTarget, ServiceCalls, SignedRequest, Websites,

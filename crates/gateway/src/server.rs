@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use ebb_invoker::Invoker;
 use ebb_sources::bus::EventBuses;
-use ebb_sources::http_api::{HttpApis, RestApi};
+use ebb_sources::http_api::{HttpApis, Identified, RestApi, TrialRequest};
 use ebb_sources::https::HttpsClient;
 use ebb_sources::queue::Queues;
 use http::{Request, Response, StatusCode};
@@ -24,7 +24,6 @@ use crate::connection::{self, Tasks};
 use crate::edge::{Connection, Edge, Inside};
 use crate::http_api::ApiEdge;
 use crate::http_api::throttle::Throttles;
-use crate::http_api::trial::{Identified, TrialRequest};
 use crate::ports::{AppRoutes, Functions, PageBody, RequestAuthenticator, ServiceCalls, Websites};
 use crate::sockets::Sockets;
 

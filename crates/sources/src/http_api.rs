@@ -15,6 +15,7 @@ mod matching;
 mod openapi;
 mod rest;
 mod service;
+mod trial;
 mod usage;
 
 use ebb_store::StoreError;
@@ -31,6 +32,7 @@ pub use rest::{
     RestDeployment, RestIntegration, RestIntegrationResponse, RestMatch, RestStage,
 };
 pub use service::{Api, HttpApis, HttpApisParts};
+pub use trial::{Identified, TrialRequest};
 pub use usage::{Admitted, ApiKey, Period, PlanStage, PlanThrottle, Quota, UsagePlan};
 
 /// The stage of an HTTP API that stands in no path.

@@ -8,11 +8,12 @@ mod stages;
 mod tags;
 pub(super) mod unbuilt;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ebb_invoker::Boxed;
-use ebb_sources::http_api::{Authorizer, HttpApiError, HttpApis, Integration, Model, RestApi, Route};
+use ebb_sources::http_api::{
+    Authorizer, HttpApiError, HttpApis, Identified, Integration, Model, RestApi, Route, TrialRequest,
+};
 use http::{Method, Response, StatusCode};
 use serde_json::{Map, Value};
 
@@ -44,7 +45,7 @@ pub trait EdgePort: Send + Sync + 'static {
         &self,
         api: Arc<RestApi>,
         resource: String,
-        trial: Trial,
+        trial: TrialRequest,
     ) -> Boxed<'_, Option<Response<bytes::Bytes>>>;
 
     /// What the function of an authoriser says, or the status that a client would get.
@@ -52,33 +53,11 @@ pub trait EdgePort: Send + Sync + 'static {
         &self,
         api: Arc<RestApi>,
         id: String,
-        trial: Trial,
+        trial: TrialRequest,
     ) -> Boxed<'_, Result<Identified, StatusCode>>;
 
     /// Forgets what authorizers said for a stage.
     fn forget_verdicts(&self, api: &str, stage: &str);
-}
-
-/// A request that is tried.
-#[derive(Debug)]
-pub struct Trial {
-    /// The request.
-    pub request: http::Request<bytes::Bytes>,
-    /// The names of its headers in the case in which they were given.
-    pub names: Vec<String>,
-    /// The variables of the stage that it is for.
-    pub variables: BTreeMap<String, String>,
-}
-
-/// Whom an authoriser took a caller for.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Identified {
-    /// The principal.
-    pub principal: Option<String>,
-    /// The policy.
-    pub policy: Value,
-    /// What it adds to the request.
-    pub context: Map<String, Value>,
 }
 
 impl HttpApiState {

@@ -10,10 +10,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use ebb_model::{RequestId, Timestamp};
-use ebb_sources::http_api::{Api, RestApi, RestMatch, RestStage};
-use http::{Request, Response, StatusCode};
+use ebb_sources::http_api::{Api, Identified, RestApi, RestMatch, RestStage, TrialRequest};
+use http::{Response, StatusCode};
 use http_body_util::{BodyExt as _, Collected};
-use serde_json::{Map, Value};
+use serde_json::Map;
 
 use super::ApiEdge;
 use super::authorizer;
@@ -27,28 +27,6 @@ use crate::sent_head::SentHead;
 /// What functions see as the stage, and as the domain.
 const STAGE: &str = "test-invoke-stage";
 const DOMAIN: &str = "testPrefix.testDomainName";
-
-/// A request that is tried.
-#[derive(Debug)]
-pub struct TrialRequest {
-    /// The request.
-    pub request: Request<Bytes>,
-    /// The names of its headers in the case in which events show them.
-    pub names: Vec<String>,
-    /// The variables of the stage.
-    pub variables: BTreeMap<String, String>,
-}
-
-/// Whom an authoriser took the caller for.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Identified {
-    /// The principal.
-    pub principal: Option<String>,
-    /// The policy that it answered.
-    pub policy: Value,
-    /// What it adds.
-    pub context: Map<String, Value>,
-}
 
 impl Edge {
     /// Has a method of a resource answer; nothing where there is no such method.

@@ -6,12 +6,12 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use ebb_model::RequestId;
-use ebb_sources::http_api::HttpApiError;
+use ebb_sources::http_api::{HttpApiError, Identified, TrialRequest};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::super::apigatewayv2::{HttpApiState, Identified, Trial, bad_request};
+use super::super::apigatewayv2::{HttpApiState, bad_request};
 use super::resources::missing;
 use crate::wire::{AwsError, Body, Call, json_response};
 
@@ -27,9 +27,9 @@ struct Asked {
 }
 
 impl Asked {
-    fn trial(self, request: Request<Bytes>) -> Trial {
+    fn trial(self, request: Request<Bytes>) -> TrialRequest {
         let names = self.multi_value_headers.into_keys().chain(self.headers.into_keys()).collect();
-        Trial { request, names, variables: self.stage_variables }
+        TrialRequest { request, names, variables: self.stage_variables }
     }
 
     /// The request, to `path` where it names none.
